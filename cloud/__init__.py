@@ -1,0 +1,1 @@
+"""Headquarters; of `edge` it imports nothing but `edge.wire`."""

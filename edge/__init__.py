@@ -1,0 +1,1 @@
+"""The box in the sales office; it never imports anything of `cloud`."""

@@ -1,0 +1,183 @@
+"""What can be kept on the box, one frozen class per fact; never writes and never decides on a basis.
+
+A fact becomes storable only inside `ports.Cleared`, which the gate alone makes. `records` are the
+minimised wire records that leave in the same transaction as the row.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal, NewType
+
+from edge.wire import Command, Evidence, Record, Scope, TimeQuality, Token
+
+PersonId = NewType("PersonId", str)
+"""32 hex digits, random: joins a person's rows on this box and nowhere else."""
+
+type_of_source = Literal["agent", "walk_in", "advert", "friend", "other"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """Something to keep; `records` go to the outbox, before all others if `urgent`."""
+
+    at_ms: int
+    quality: TimeQuality
+    records: tuple[Record, ...] = ()
+    urgent: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentGiven(Fact):
+    """A person agreed to one scope; `proof` is the box's signature over the act."""
+
+    person: PersonId
+    scope: Scope
+    version: int
+    notice_version: str
+    notice_hash: str
+    act: Literal["tap", "key", "guardian"]
+    proof: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentChanged(Fact):
+    """A scope went to another state without consent: declined, withdrawn, expired, to be asked again."""
+
+    person: PersonId
+    scope: Scope
+    version: int
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonIndexed(Fact):
+    """Tokens by which this person is found again, all of one scope."""
+
+    person: PersonId
+    scope: Scope
+    tokens: tuple[Token, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactKept(Fact):
+    """The number a person gave (E.164), sealed under the key of that person and scope."""
+
+    person: PersonId
+    scope: Scope
+    phone: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisitOpened(Fact):
+    """A registered party arrived."""
+
+    visit: str
+    person: PersonId
+    party_size: int
+    returning: bool
+    evidence: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceAdded(Fact):
+    """A further sign of presence during an open visit; raises the visit's revision by one."""
+
+    visit: str
+    person: PersonId
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisitClosed(Fact):
+    """The party left; raises the visit's revision by one."""
+
+    visit: str
+    person: PersonId
+    departed_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceTold(Fact):
+    """The visitor's own answer to "who brought you?", kept under `channel_risk`."""
+
+    visit: str
+    person: PersonId
+    source: type_of_source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateEnrolled(Fact):
+    """A face template (L2-normalised float32, little-endian), sealed under the `face_match` key."""
+
+    person: PersonId
+    model: str
+    vector: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardKept(Fact):
+    """What scope `id_card` allows of a card; the photo is never part of it."""
+
+    person: PersonId
+    name: str = field(repr=False)
+    number: str = field(repr=False)
+    valid_until: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallNoted(Fact):
+    """A call happened. `number` is kept for 72 h under `inquiry`, joined with nothing."""
+
+    call: str
+    line: str
+    duration_ms: int
+    answered: bool
+    recorded: bool
+    number: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingKept(Fact):
+    """A sealed recording lies at `spool`; its key is wrapped under the person's `recording` key."""
+
+    call: str
+    person: PersonId
+    spool: str
+    duration_ms: int
+    key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportLodged(Fact):
+    """An agent's claim: a token, who claims, when; lapses with its protection period."""
+
+    report_ref: str
+    token: Token
+    channel: str
+    agent: str
+    reported_ms: int | None
+    lapses_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerdictReached(Fact):
+    """One version of the finding on a report; earlier versions stand."""
+
+    report_ref: str
+    version: int
+    verdict: str
+    reasons: tuple[str, ...]
+    inputs: str
+    inputs_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandDone(Fact):
+    """A command of headquarters was carried out (or refused); its answer is in `records`."""
+
+    command: Command
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noted(Fact):
+    """About no person: health, blind time, head counts. Only its records are kept, until receipted."""

@@ -1,0 +1,237 @@
+"""Everything a worker and the core can say to each other; validated at both ends, closed to unknown fields.
+
+A worker attests what a device said; it never sends an image, audio, or a number it wasn't leased.
+All `at_ms` are wall times in milliseconds; durations were measured with the monotonic clock.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, StringConstraints, TypeAdapter
+
+from edge.wire import Millis, OpaqueId
+from edge.wire.base import Name
+from edge.wire.records import Code
+
+
+class Message(BaseModel):
+    """One line on a socket: immutable, closed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+# ---- worker → core -------------------------------------------------------------------------
+
+
+class Hello(Message):
+    """A worker started; `native` are the native parsers it has loaded."""
+
+    type: Literal["hello"] = "hello"
+    worker: Literal["vision", "recogniser", "card", "phone"]
+    pid: int
+
+
+class DeviceState(Message):
+    """A device changed its state (sent once per change)."""
+
+    type: Literal["device_state"] = "device_state"
+    device: Name
+    state: Literal["connecting", "up", "down", "auth_failed", "frozen", "config_error"]
+    code: Code
+    at_ms: Millis
+
+
+class Progress(Message):
+    """Real work was done since the last one (frames read, polls answered): feeds the watchdog."""
+
+    type: Literal["progress"] = "progress"
+    device: Name
+    units: NonNegativeInt
+
+
+class Headcount(Message):
+    """How many people crossed an entrance in an interval, unrounded; the core rolls small ones up."""
+
+    type: Literal["headcount"] = "headcount"
+    device: Name
+    from_ms: Millis
+    to_ms: Millis
+    count: NonNegativeInt
+
+
+class CardPresent(Message):
+    """A card lies on the terminal. Nothing of it was read."""
+
+    type: Literal["card_present"] = "card_present"
+    device: Name
+    at_ms: Millis
+
+
+class CardRead(Message):
+    """The fields of a resident card, read under a lease. Dates are YYYYMMDD; `valid_until` may be 长期."""
+
+    type: Literal["card_read"] = "card_read"
+    device: Name
+    lease: OpaqueId
+    at_ms: Millis
+    name: Annotated[str, StringConstraints(min_length=1, max_length=60)] = Field(repr=False)
+    sex: Annotated[str, StringConstraints(pattern=r"^[0129]$")] = Field(repr=False)
+    nation: Annotated[str, StringConstraints(pattern=r"^\d{2}$")] = Field(repr=False)
+    birth: Annotated[str, StringConstraints(pattern=r"^\d{8}$")] = Field(repr=False)
+    address: Annotated[str, StringConstraints(max_length=70)] = Field(repr=False)
+    number: Annotated[str, StringConstraints(pattern=r"^\d{17}[\dX]$")] = Field(repr=False)
+    issuer: Annotated[str, StringConstraints(max_length=30)] = Field(repr=False)
+    valid_from: Annotated[str, StringConstraints(pattern=r"^\d{8}$")] = Field(repr=False)
+    valid_until: Annotated[str, StringConstraints(pattern=r"^(\d{8}|长期)$")] = Field(repr=False)
+    confirmed_twice: bool
+
+
+class CardFailed(Message):
+    """A leased read ended without a card; `code` says why (no_card, read_failed, lease_over …)."""
+
+    type: Literal["card_failed"] = "card_failed"
+    device: Name
+    lease: OpaqueId
+    code: Code
+
+
+class CallStarted(Message):
+    """A call rings. `number` is as the network gave it, unnormalised; empty if withheld."""
+
+    type: Literal["call_started"] = "call_started"
+    device: Name
+    call: OpaqueId
+    number: Annotated[str, StringConstraints(max_length=64)] = Field(repr=False)
+    at_ms: Millis
+
+
+class CallKey(Message):
+    """The caller pressed `key` after the notice was played in full or in part."""
+
+    type: Literal["call_key"] = "call_key"
+    device: Name
+    call: OpaqueId
+    key: Annotated[str, StringConstraints(pattern=r"^[0-9*#]$")]
+    at_ms: Millis
+
+
+class CallEnded(Message):
+    """A call is over. `recorded_ms` is the length of sealed audio; MOS by the E-model (G.107)."""
+
+    type: Literal["call_ended"] = "call_ended"
+    device: Name
+    call: OpaqueId
+    at_ms: Millis
+    duration_ms: Millis
+    answered: bool
+    notice_played: bool
+    recorded_ms: Millis
+    loss_permille: Annotated[int, Field(ge=0, le=1000)] | None = None
+    mos_x100: Annotated[int, Field(ge=100, le=500)] | None = None
+
+
+class Embedding(Message):
+    """A face template seen in a lease: base64 of L2-normalised little-endian float32."""
+
+    type: Literal["embedding"] = "embedding"
+    lease: OpaqueId
+    model: Code
+    vector: Annotated[str, StringConstraints(max_length=4096)] = Field(repr=False)
+    faces: NonNegativeInt
+    """How many faces were in the frame; the core uses a template only when it is 1."""
+    score_permille: Annotated[int, Field(ge=0, le=1000)]
+    size_px: NonNegativeInt
+
+
+class RecogniserDone(Message):
+    """The recogniser has nothing more to give in this lease (frames ended, or its time is over)."""
+
+    type: Literal["recogniser_done"] = "recogniser_done"
+    lease: OpaqueId
+    frames: NonNegativeInt
+
+
+# ---- core → worker -------------------------------------------------------------------------
+
+
+class Assign(Message):
+    """The devices of this worker, as validated configuration, with their own secrets only."""
+
+    type: Literal["assign"] = "assign"
+    devices: tuple[dict[str, Any], ...] = Field(repr=False)
+    models: dict[str, str] = Field(default_factory=dict)
+    """Role (detector, embedder) → path of the .onnx file."""
+    headcount_s: Annotated[int, Field(ge=1)] = 900
+
+
+class FrameLease(Message):
+    """Send this camera's newest frames into the one file descriptor that comes along, for `seconds`."""
+
+    type: Literal["frame_lease"] = "frame_lease"
+    lease: OpaqueId
+    device: Name
+    seconds: Annotated[int, Field(ge=1, le=20)]
+
+
+class CardLease(Message):
+    """Read the card on this terminal once, within `seconds`."""
+
+    type: Literal["card_lease"] = "card_lease"
+    lease: OpaqueId
+    device: Name
+    seconds: Annotated[int, Field(ge=1, le=20)]
+
+
+class LeaseOver(Message):
+    """The lease ended (expired, cancelled, or its consent was withdrawn): stop at once."""
+
+    type: Literal["lease_over"] = "lease_over"
+    lease: OpaqueId
+    device: Name
+
+
+class RecordCall(Message):
+    """Record this call into the spool file whose descriptor comes along, sealed under `key` (base64)."""
+
+    type: Literal["record_call"] = "record_call"
+    device: Name
+    call: OpaqueId
+    key: Annotated[str, StringConstraints(min_length=44, max_length=44)] = Field(repr=False)
+
+
+class Recognise(Message):
+    """To a fresh recogniser: embed what comes on the frame socket, for at most `seconds`."""
+
+    type: Literal["recognise"] = "recognise"
+    lease: OpaqueId
+    models: dict[str, str]
+    seconds: Annotated[int, Field(ge=1, le=20)]
+
+
+class Stop(Message):
+    """End all sessions and exit."""
+
+    type: Literal["stop"] = "stop"
+
+
+FromWorker = Annotated[
+    Hello
+    | DeviceState
+    | Progress
+    | Headcount
+    | CardPresent
+    | CardRead
+    | CardFailed
+    | CallStarted
+    | CallKey
+    | CallEnded
+    | Embedding
+    | RecogniserDone,
+    Field(discriminator="type"),
+]
+ToWorker = Annotated[
+    Assign | FrameLease | CardLease | LeaseOver | RecordCall | Recognise | Stop,
+    Field(discriminator="type"),
+]
+
+FROM_WORKER: TypeAdapter[FromWorker] = TypeAdapter(FromWorker)
+TO_WORKER: TypeAdapter[ToWorker] = TypeAdapter(ToWorker)

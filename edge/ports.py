@@ -1,0 +1,105 @@
+"""The small protocols that the core needs of its parts, and the two proofs of permission.
+
+`Cleared` and `Permit` are abstract: their one concrete class each is private to consent/gate.py.
+Nothing here does I/O.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from edge.domain.facts import Fact, PersonId
+from edge.wire import Basis, Batch, Purpose, Receipt, Scope, Token
+
+T = TypeVar("T", bound=Fact, covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentVersion:
+    """The consent that a fact relies on; the store checks it again inside its transaction."""
+
+    person: PersonId
+    scope: Scope
+    version: int
+
+
+class Cleared(ABC, Generic[T]):
+    """Proof that the gate let one fact through, on which basis and for which purpose."""
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def fact(self) -> T: ...
+
+    @property
+    @abstractmethod
+    def basis(self) -> Basis: ...
+
+    @property
+    @abstractmethod
+    def purpose(self) -> Purpose: ...
+
+    @property
+    @abstractmethod
+    def relies_on(self) -> ConsentVersion | None: ...
+
+
+class Permit(ABC):
+    """Leave to read what is held about one person (or, with None, about a token) for one purpose."""
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def purpose(self) -> Purpose: ...
+
+    @property
+    @abstractmethod
+    def person(self) -> PersonId | None: ...
+
+    @property
+    @abstractmethod
+    def relies_on(self) -> ConsentVersion | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentRow:
+    """Where one person's consent to one scope stands; version 0 and SILENT if never asked."""
+
+    state: str
+    version: int
+    at_ms: int
+    notice_version: str
+
+
+class ConsentReader(Protocol):
+    """What the gate reads to decide."""
+
+    def consent(self, person: PersonId, scope: Scope) -> ConsentRow: ...
+
+
+class Outbox(Protocol):
+    """What the pump needs: batches to send, and receipts to apply. Called from one thread at a time."""
+
+    def pending_batches(self) -> tuple[Batch, ...]:
+        """Return batches that were taken earlier and have no receipt yet, oldest first, unchanged."""
+        ...
+
+    def take_batch(self, limit: int) -> Batch | None:
+        """Number the next rows, urgent first, and return them as a batch; None if nothing waits."""
+        ...
+
+    def apply_receipt(self, receipt: Receipt) -> int:
+        """Delete the rows that `receipt` ends, and return how many; unknown rows are ignored."""
+        ...
+
+    def depth(self) -> int:
+        """Return how many rows have no receipt yet."""
+        ...
+
+
+class TokenKeys(Protocol):
+    """Turns a normalised number into the token of one purpose; holds the project's keys."""
+
+    def token(self, purpose: str, number: str) -> Token: ...

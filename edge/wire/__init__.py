@@ -1,0 +1,87 @@
+"""The contract with headquarters: frozen, minimised records; never does I/O, never holds a raw identity.
+
+Standard library and pydantic only, so that headquarters can install it without the box.
+"""
+
+from edge.wire.base import (
+    WIRE_VERSION,
+    Basis,
+    BasisKind,
+    Frozen,
+    Millis,
+    OpaqueId,
+    Purpose,
+    Scope,
+    TimeQuality,
+    Token,
+)
+from edge.wire.batch import (
+    Batch,
+    BatchFrame,
+    Entry,
+    Signed,
+    canonical,
+    parse_signed,
+    signing_input,
+)
+from edge.wire.commands import Command, EntryResult, EraseCommand, Receipt, WithdrawCommand, parse_command
+from edge.wire.records import (
+    BlindTime,
+    CallRecorded,
+    CommandAnswered,
+    ConsentRecorded,
+    ConsentWithdrawn,
+    DeviceHealth,
+    ErasureReceipt,
+    Evidence,
+    FootfallCounted,
+    Record,
+    VerdictIssued,
+    VisitRecorded,
+    Voided,
+    loggable,
+    parse_record,
+)
+from edge.wire.topics import Topics
+
+__all__ = [
+    "WIRE_VERSION",
+    "Basis",
+    "BasisKind",
+    "Batch",
+    "BatchFrame",
+    "BlindTime",
+    "CallRecorded",
+    "Command",
+    "CommandAnswered",
+    "ConsentRecorded",
+    "ConsentWithdrawn",
+    "DeviceHealth",
+    "Entry",
+    "EntryResult",
+    "EraseCommand",
+    "ErasureReceipt",
+    "Evidence",
+    "FootfallCounted",
+    "Frozen",
+    "Millis",
+    "OpaqueId",
+    "Purpose",
+    "Receipt",
+    "Record",
+    "Scope",
+    "Signed",
+    "TimeQuality",
+    "Token",
+    "Topics",
+    "VerdictIssued",
+    "VisitRecorded",
+    "Voided",
+    "WithdrawCommand",
+    "canonical",
+    "loggable",
+    "parse_command",
+    "parse_record",
+    "parse_signed",
+    "signing_input",
+]

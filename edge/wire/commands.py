@@ -1,0 +1,59 @@
+"""What headquarters may tell a box: receipts and a closed list of commands; never code or queries."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PositiveInt, TypeAdapter
+
+from edge.wire.base import Frozen, Millis, Name, OpaqueId, Scope, Token
+from edge.wire.records import Code
+
+
+class EraseCommand(Frozen):
+    """Destroy all that is held of the person behind `who`; answered by an ErasureReceipt."""
+
+    kind: Literal["erase"] = "erase"
+    v: Literal[1] = 1
+    command_id: OpaqueId
+    box: Name
+    issued_ms: Millis
+    who: Token
+
+
+class WithdrawCommand(Frozen):
+    """End one scope of the person behind `who`; answered by a CommandAnswered."""
+
+    kind: Literal["withdraw"] = "withdraw"
+    v: Literal[1] = 1
+    command_id: OpaqueId
+    box: Name
+    issued_ms: Millis
+    who: Token
+    scope: Scope
+
+
+Command = Annotated[EraseCommand | WithdrawCommand, Field(discriminator="kind")]
+
+_COMMAND: TypeAdapter[Command] = TypeAdapter(Command)
+
+
+def parse_command(value: Any) -> Command:
+    """Return the command that `value` (parsed JSON) is, or raise pydantic.ValidationError."""
+    return _COMMAND.validate_python(value)
+
+
+class EntryResult(Frozen):
+    """What became of one entry: written, or put aside with a reason. Both end its stay in the outbox."""
+
+    sequence: PositiveInt
+    outcome: Literal["committed", "quarantined"]
+    code: Code = "ok"
+
+
+class Receipt(Frozen):
+    """Headquarters' word on one batch, signed; the only thing that lets a box delete a row."""
+
+    v: Literal[1] = 1
+    batch_id: OpaqueId
+    box: Name
+    epoch: OpaqueId
+    results: Annotated[tuple[EntryResult, ...], Field(min_length=1)]

@@ -1,0 +1,231 @@
+"""What a box may tell headquarters, record by record; never a field that is not named here.
+
+The allow-list of domain.md ("What a record may hold"). A new kind of record is one class
+and one line in `AnyRecord`; its schema is pinned under tests/contract/.
+"""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, NonNegativeInt, PositiveInt, StringConstraints, TypeAdapter, model_validator
+
+from edge.wire.base import Basis, Frozen, Millis, Name, OpaqueId, Scope, TimeQuality, Token
+
+Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
+"""A machine-readable reason; never free text, which could carry a name or a number."""
+
+
+class Evidence(Frozen):
+    """One consented sign of presence (domain.md, Verdict rules); a face alone is none."""
+
+    kind: Literal["registration", "face_confirmed", "id_card", "appointment", "announced_call"]
+    at_ms: Millis
+    basis: Basis
+
+
+class VisitRecorded(Frozen):
+    """A party's stay. Sent at arrival and again, with a higher revision, when it changes."""
+
+    kind: Literal["visit"] = "visit"
+    v: Literal[1] = 1
+    visit_id: OpaqueId
+    revision: PositiveInt
+    who: Token
+    returning: bool
+    party_size: Annotated[int, Field(ge=1, le=99)]
+    arrived_ms: Millis
+    departed_ms: Millis | None = None
+    evidence: tuple[Evidence, ...]
+
+    @model_validator(mode="after")
+    def _departs_after_arrival(self) -> Self:
+        if self.departed_ms is not None and self.departed_ms < self.arrived_ms:
+            raise ValueError("departed_ms is before arrived_ms")
+        return self
+
+
+class FootfallCounted(Frozen):
+    """How many passed an entrance in an interval; small groups wait for the next interval."""
+
+    kind: Literal["footfall"] = "footfall"
+    v: Literal[1] = 1
+    camera: Name
+    from_ms: Millis
+    to_ms: Millis
+    count: Annotated[int, Field(ge=5)]
+
+
+class ConsentRecorded(Frozen):
+    """Proof that a person agreed to one scope by an act, under one version of the notice."""
+
+    kind: Literal["consent"] = "consent"
+    v: Literal[1] = 1
+    who: Token
+    scope: Scope
+    consent_version: PositiveInt
+    notice_version: Code
+    notice_hash: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    act: Literal["tap", "key", "guardian"]
+    at_ms: Millis
+
+
+class ConsentWithdrawn(Frozen):
+    """A person ended one scope; wins over anything of that scope that arrives later."""
+
+    kind: Literal["withdrawal"] = "withdrawal"
+    v: Literal[1] = 1
+    who: Token
+    scope: Scope
+    at_ms: Millis
+    by: Literal["visitor", "headquarters", "caller"]
+
+
+class CallRecorded(Frozen):
+    """One call to the office. `who` only if the caller consented to being recorded."""
+
+    kind: Literal["call"] = "call"
+    v: Literal[1] = 1
+    call_id: OpaqueId
+    line: Name
+    started_ms: Millis
+    duration_ms: Millis
+    answered: bool
+    notice_played: bool
+    recorded: bool
+    recorded_ms: Millis = 0
+    who: Token | None = None
+    loss_permille: Annotated[int, Field(ge=0, le=1000)] | None = None
+    mos_x100: Annotated[int, Field(ge=100, le=500)] | None = None
+
+    @model_validator(mode="after")
+    def _token_only_with_recording(self) -> Self:
+        if (self.who is not None) != self.recorded:
+            raise ValueError("who is present exactly when the call was recorded by consent")
+        return self
+
+
+class DeviceHealth(Frozen):
+    """A device changed its state; `code` says why, never with a person in it."""
+
+    kind: Literal["health"] = "health"
+    v: Literal[1] = 1
+    device: Name
+    state: Literal["connecting", "up", "down", "auth_failed", "frozen", "config_error"]
+    code: Code
+    since_ms: Millis
+
+
+class BlindTime(Frozen):
+    """The box did not see with this device during this time; verdicts near it are UNKNOWN."""
+
+    kind: Literal["blind"] = "blind"
+    v: Literal[1] = 1
+    device: Name
+    from_ms: Millis
+    to_ms: Millis
+    cause: Code
+
+
+class VerdictIssued(Frozen):
+    """The finding on one report. Later facts make a new version and never rewrite this one."""
+
+    kind: Literal["verdict"] = "verdict"
+    v: Literal[1] = 1
+    verdict_id: OpaqueId
+    report_ref: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
+    version: PositiveInt
+    who: Token
+    verdict: Literal["NORMAL", "RISK", "UNKNOWN"]
+    reasons: tuple[Code, ...]
+    review_reasons: tuple[Code, ...] = ()
+    rule_set: Name
+    rule_version: PositiveInt
+    inputs_hash: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    reported_ms: Millis | None
+    presence_ms: Millis | None
+    presence_quality: TimeQuality | None = None
+    decided_ms: Millis
+
+
+class ErasureReceipt(Frozen):
+    """What was destroyed on the box for one order; `rows` counts per class of data."""
+
+    kind: Literal["erasure_receipt"] = "erasure_receipt"
+    v: Literal[1] = 1
+    command_id: OpaqueId
+    who: Token
+    outcome: Literal["erased", "nothing_held"]
+    keys_destroyed: NonNegativeInt
+    rows: dict[Code, NonNegativeInt]
+    at_ms: Millis
+
+
+class CommandAnswered(Frozen):
+    """The box's answer to a command that has no receipt of its own kind."""
+
+    kind: Literal["answer"] = "answer"
+    v: Literal[1] = 1
+    command_id: OpaqueId
+    outcome: Literal["done", "nothing_held", "refused", "expired"]
+    code: Code
+    at_ms: Millis
+
+
+class Voided(Frozen):
+    """Takes the place of a record that was erased while its batch had no receipt yet."""
+
+    kind: Literal["voided"] = "voided"
+    v: Literal[1] = 1
+
+
+Record = Annotated[
+    VisitRecorded
+    | FootfallCounted
+    | ConsentRecorded
+    | ConsentWithdrawn
+    | CallRecorded
+    | DeviceHealth
+    | BlindTime
+    | VerdictIssued
+    | ErasureReceipt
+    | CommandAnswered
+    | Voided,
+    Field(discriminator="kind"),
+]
+
+_RECORD: TypeAdapter[Record] = TypeAdapter(Record)
+
+
+def parse_record(value: Any) -> Record:
+    """Return the record that `value` (parsed JSON) is, or raise pydantic.ValidationError."""
+    return _RECORD.validate_python(value)
+
+
+_LOGGABLE = frozenset(
+    {
+        "kind",
+        "device",
+        "camera",
+        "line",
+        "state",
+        "code",
+        "cause",
+        "scope",
+        "act",
+        "verdict",
+        "outcome",
+        "count",
+        "revision",
+        "version",
+        "recorded",
+        "answered",
+        "visit_id",
+        "call_id",
+        "command_id",
+    }
+)
+
+
+def loggable(record: Record) -> dict[str, str | int]:
+    """Return what of `record` a technician may read in a log: named fields, never a token or time."""
+    shown = record.model_dump(mode="json", include=set(_LOGGABLE))
+    return {k: v for k, v in shown.items() if isinstance(v, str | int)}
