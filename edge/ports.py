@@ -11,7 +11,7 @@ from typing import Generic, Protocol, TypeVar
 from edge.domain.facts import Fact, PersonId
 from edge.wire import Basis, Batch, Purpose, Receipt, Scope, Token
 
-T = TypeVar("T", bound=Fact, covariant=True)
+F_co = TypeVar("F_co", bound=Fact, covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,26 +23,30 @@ class ConsentVersion:
     version: int
 
 
-class Cleared(ABC, Generic[T]):
+class Cleared(ABC, Generic[F_co]):
     """Proof that the gate let one fact through, on which basis and for which purpose."""
 
     __slots__ = ()
 
     @property
     @abstractmethod
-    def fact(self) -> T: ...
+    def fact(self) -> F_co:
+        """What may be kept."""
 
     @property
     @abstractmethod
-    def basis(self) -> Basis: ...
+    def basis(self) -> Basis:
+        """On which ground."""
 
     @property
     @abstractmethod
-    def purpose(self) -> Purpose: ...
+    def purpose(self) -> Purpose:
+        """What for."""
 
     @property
     @abstractmethod
-    def relies_on(self) -> ConsentVersion | None: ...
+    def relies_on(self) -> ConsentVersion | None:
+        """The consent to check again inside the transaction, if the ground is consent."""
 
 
 class Permit(ABC):
@@ -52,15 +56,18 @@ class Permit(ABC):
 
     @property
     @abstractmethod
-    def purpose(self) -> Purpose: ...
+    def purpose(self) -> Purpose:
+        """What for."""
 
     @property
     @abstractmethod
-    def person(self) -> PersonId | None: ...
+    def person(self) -> PersonId | None:
+        """Whose data may be read."""
 
     @property
     @abstractmethod
-    def relies_on(self) -> ConsentVersion | None: ...
+    def relies_on(self) -> ConsentVersion | None:
+        """The consent to check again inside the transaction, if the ground is consent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +83,9 @@ class ConsentRow:
 class ConsentReader(Protocol):
     """What the gate reads to decide."""
 
-    def consent(self, person: PersonId, scope: Scope) -> ConsentRow: ...
+    def consent(self, person: PersonId, scope: Scope) -> ConsentRow:
+        """Return where the consent stands."""
+        ...
 
 
 class Outbox(Protocol):
@@ -102,4 +111,6 @@ class Outbox(Protocol):
 class TokenKeys(Protocol):
     """Turns a normalised number into the token of one purpose; holds the project's keys."""
 
-    def token(self, purpose: str, number: str) -> Token: ...
+    def token(self, purpose: str, number: str) -> Token:
+        """Return the token of an E.164 number for one purpose."""
+        ...

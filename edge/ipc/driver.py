@@ -58,11 +58,11 @@ class Driver(Protocol):
     """One device. `run` is one session: it returns (asked to) or raises DeviceError."""
 
     def run(self, sink: Sink) -> None:
-        """Speak to the device until `close`; raise domain.errors.DeviceError when the session ends otherwise."""
+        """Speak to the device until `close`; raise DeviceError when the session ends otherwise."""
         ...
 
     def handle(self, message: ToWorker, take_fd: Callable[[], int]) -> None:
-        """Take a message for this device (leases, recording). Called from the channel's thread; returns at once."""
+        """Take a message for this device (leases, recording). From the channel's thread; returns at once."""
         ...
 
     def close(self) -> None:

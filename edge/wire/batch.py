@@ -70,14 +70,14 @@ class Signed(Frozen):
         return canonical(self.model_dump(mode="json"))
 
 
-def canonical(value: Any) -> bytes:
+def canonical(value: object) -> bytes:
     """Return the one spelling of `value`; raise ValueError on a float, which has several."""
     _refuse_floats(value)
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return text.encode()
 
 
-def _refuse_floats(value: Any) -> None:
+def _refuse_floats(value: object) -> None:
     if isinstance(value, float):
         raise ValueError("floats have no canonical form on the wire")
     if isinstance(value, dict):
@@ -90,7 +90,7 @@ def _refuse_floats(value: Any) -> None:
             _refuse_floats(item)
 
 
-def signing_input(context: Context, body: Any) -> bytes:
+def signing_input(context: Context, body: object) -> bytes:
     """Return the bytes that a signature for `context` covers."""
     return b"gatehouse/v1/" + context.encode() + b"\n" + canonical(body)
 

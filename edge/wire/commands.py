@@ -1,6 +1,6 @@
 """What headquarters may tell a box: receipts and a closed list of commands; never code or queries."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt, TypeAdapter
 
@@ -36,7 +36,7 @@ Command = Annotated[EraseCommand | WithdrawCommand, Field(discriminator="kind")]
 _COMMAND: TypeAdapter[Command] = TypeAdapter(Command)
 
 
-def parse_command(value: Any) -> Command:
+def parse_command(value: object) -> Command:
     """Return the command that `value` (parsed JSON) is, or raise pydantic.ValidationError."""
     return _COMMAND.validate_python(value)
 

@@ -4,7 +4,7 @@ The allow-list of domain.md ("What a record may hold"). A new kind of record is 
 and one line in `AnyRecord`; its schema is pinned under tests/contract/.
 """
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveInt, StringConstraints, TypeAdapter, model_validator
 
@@ -195,33 +195,14 @@ Record = Annotated[
 _RECORD: TypeAdapter[Record] = TypeAdapter(Record)
 
 
-def parse_record(value: Any) -> Record:
+def parse_record(value: object) -> Record:
     """Return the record that `value` (parsed JSON) is, or raise pydantic.ValidationError."""
     return _RECORD.validate_python(value)
 
 
 _LOGGABLE = frozenset(
-    {
-        "kind",
-        "device",
-        "camera",
-        "line",
-        "state",
-        "code",
-        "cause",
-        "scope",
-        "act",
-        "verdict",
-        "outcome",
-        "count",
-        "revision",
-        "version",
-        "recorded",
-        "answered",
-        "visit_id",
-        "call_id",
-        "command_id",
-    }
+    "kind device camera line state code cause scope act verdict outcome count revision version recorded "
+    "answered visit_id call_id command_id".split()
 )
 
 

@@ -1,0 +1,211 @@
+"""The one gate: turns facts into `Cleared` and intentions into `Permit`; never stores anything itself.
+
+Its two concrete classes are private to this file. Whoever wants to keep, send or read something
+about a person needs one of them, and there is no other way to get one.
+"""
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from edge.consent.policy import Event, State, step, usable
+from edge.domain import facts
+from edge.domain.errors import Refused
+from edge.domain.facts import Fact, PersonId
+from edge.ports import Cleared, ConsentReader, ConsentVersion, Permit
+from edge.wire import Basis, BasisKind, BlindTime, DeviceHealth, FootfallCounted, Purpose, Scope
+
+F = TypeVar("F", bound=Fact)
+F_co = TypeVar("F_co", bound=Fact, covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cleared(Cleared[F_co], Generic[F_co]):
+    _fact: F_co
+    _basis: Basis
+    _purpose: Purpose
+    _relies_on: ConsentVersion | None
+
+    @property
+    def fact(self) -> F_co:
+        return self._fact
+
+    @property
+    def basis(self) -> Basis:
+        return self._basis
+
+    @property
+    def purpose(self) -> Purpose:
+        return self._purpose
+
+    @property
+    def relies_on(self) -> ConsentVersion | None:
+        return self._relies_on
+
+
+@dataclass(frozen=True, slots=True)
+class _Permit(Permit):
+    _purpose: Purpose
+    _person: PersonId | None
+    _relies_on: ConsentVersion | None
+
+    @property
+    def purpose(self) -> Purpose:
+        return self._purpose
+
+    @property
+    def person(self) -> PersonId | None:
+        return self._person
+
+    @property
+    def relies_on(self) -> ConsentVersion | None:
+        return self._relies_on
+
+
+SCOPE_OF: dict[type[Fact], tuple[Scope, Purpose]] = {
+    facts.VisitOpened: (Scope.REGISTRATION, Purpose.RECEPTION),
+    facts.VisitClosed: (Scope.REGISTRATION, Purpose.RECEPTION),
+    facts.SourceTold: (Scope.CHANNEL_RISK, Purpose.CHANNEL_RISK),
+    facts.TemplateEnrolled: (Scope.FACE_MATCH, Purpose.FACE_CONFIRMATION),
+    facts.CardKept: (Scope.ID_CARD, Purpose.IDENTITY_CHECK),
+    facts.RecordingKept: (Scope.RECORDING, Purpose.CALL_HANDLING),
+}
+"""Under which scope a kind of fact about a person may be kept, and what for. Not here: not kept."""
+
+_INDEX_PURPOSE = {
+    Scope.REGISTRATION: Purpose.RECEPTION,
+    Scope.CHANNEL_RISK: Purpose.CHANNEL_RISK,
+    Scope.RECORDING: Purpose.CALL_HANDLING,
+}
+_EVIDENCE_SCOPE = {
+    "registration": Scope.REGISTRATION,
+    "face_confirmed": Scope.FACE_MATCH,
+    "id_card": Scope.ID_CARD,
+    "appointment": Scope.REGISTRATION,
+    "announced_call": Scope.RECORDING,
+}
+_IMPERSONAL = (FootfallCounted, DeviceHealth, BlindTime)
+_OTHER_BASES: dict[type[Fact], tuple[BasisKind, Purpose]] = {
+    facts.ConsentChanged: (BasisKind.DUTY, Purpose.RIGHTS),
+    facts.CommandDone: (BasisKind.DUTY, Purpose.RIGHTS),
+    facts.ReportLodged: (BasisKind.REPORT, Purpose.CHANNEL_RISK),
+    facts.VerdictReached: (BasisKind.REPORT, Purpose.CHANNEL_RISK),
+}
+_PERMIT_SCOPE = {
+    Purpose.FACE_CONFIRMATION: Scope.FACE_MATCH,
+    Purpose.IDENTITY_CHECK: Scope.ID_CARD,
+    Purpose.CHANNEL_RISK: Scope.CHANNEL_RISK,
+    Purpose.CALL_HANDLING: Scope.RECORDING,
+    Purpose.RECEPTION: Scope.REGISTRATION,
+}
+
+
+class Gate:
+    """Decides, from the consents in the store, what may be kept, sent, read or used."""
+
+    def __init__(self, consents: ConsentReader) -> None:
+        self._consents = consents
+
+    # -- keeping ---------------------------------------------------------------------------
+
+    def agreed(self, fact: facts.ConsentGiven) -> Cleared[facts.ConsentGiven]:
+        """Clear a new consent: the person was offered the scope (in this act) and agreed to it.
+
+        Storing it is what makes the scope ACTIVE: the proof is durable before anything relies on it.
+        """
+        row = self._consents.consent(fact.person, fact.scope)
+        state = State(row.state)
+        if usable(state):
+            raise Refused(f"consent to {fact.scope}", "already_active")
+        if fact.version != row.version + 1:
+            raise Refused(f"consent to {fact.scope}", "consent_changed", "read the consent again")
+        if not fact.notice_hash:
+            raise Refused(f"consent to {fact.scope}", "no_notice", "the purpose is told before (P7)")
+        offered = step(State.NOTICED if state is State.SILENT else state, Event.OFFER)
+        step(step(offered, Event.AGREE), Event.PROOF_STORED)
+        return _Cleared(fact, Basis(kind=BasisKind.DUTY), Purpose.RIGHTS, None)
+
+    def changed(self, fact: facts.ConsentChanged, event: Event) -> Cleared[facts.ConsentChanged]:
+        """Clear a change of a consent that is no consent: refusal, withdrawal, expiry, re-asking."""
+        row = self._consents.consent(fact.person, fact.scope)
+        before = State(row.state)
+        if event is Event.DECLINE:
+            before = step(State.NOTICED if before is State.SILENT else before, Event.OFFER)
+        after = step(before, event)
+        if fact.state != after or fact.version != row.version + 1:
+            raise Refused(f"consent {event}", "consent_changed", "read the consent again")
+        kind, purpose = _OTHER_BASES[facts.ConsentChanged]
+        return _Cleared(fact, Basis(kind=kind), purpose, None)
+
+    def clear(self, person: PersonId, fact: F) -> Cleared[F]:
+        """Clear a fact about a person under the one scope that its kind needs; Refused without it."""
+        scope, purpose = self._scope_of(fact)
+        relies_on = self._active(person, scope)
+        if getattr(fact, "person", person) != person:
+            raise Refused("clear a fact", "another_person")
+        return _Cleared(fact, Basis(kind=BasisKind.CONSENT, scope=scope), purpose, relies_on)
+
+    def _scope_of(self, fact: Fact) -> tuple[Scope, Purpose]:
+        if isinstance(fact, facts.PersonIndexed | facts.ContactKept):
+            if fact.scope in _INDEX_PURPOSE:
+                return fact.scope, _INDEX_PURPOSE[fact.scope]
+        elif isinstance(fact, facts.EvidenceAdded):
+            return _EVIDENCE_SCOPE[fact.evidence.kind], Purpose.RECEPTION
+        elif type(fact) in SCOPE_OF:
+            return SCOPE_OF[type(fact)]
+        raise Refused("clear a fact", "no_basis", "no scope allows to keep this")
+
+    def on_other_basis(self, fact: F) -> Cleared[F]:
+        """Clear what rests on `duty` or `report`: a closed list of kinds."""
+        if type(fact) not in _OTHER_BASES or isinstance(fact, facts.ConsentChanged):
+            raise Refused("clear a fact", "no_basis", "only the kinds that the gate names")
+        kind, purpose = _OTHER_BASES[type(fact)]
+        return _Cleared(fact, Basis(kind=kind), purpose, None)
+
+    def inquiry(self, fact: facts.CallNoted) -> Cleared[facts.CallNoted]:
+        """Clear a call: counted; its number is kept 72 h to call back and joined with nothing.
+
+        With consent to recording the number isn't kept a second time here, and the record on the
+        wire may name the caller's token; without, it may not.
+        """
+        named = [r for r in fact.records if getattr(r, "who", None) is not None]
+        if named:
+            raise Refused("clear a call", "inquiry_is_never_joined")
+        return _Cleared(fact, Basis(kind=BasisKind.INQUIRY), Purpose.CALL_HANDLING, None)
+
+    def recorded_call(self, person: PersonId, fact: facts.CallNoted) -> Cleared[facts.CallNoted]:
+        """Clear a call whose caller agreed to the recording: its record may carry the token."""
+        relies_on = self._active(person, Scope.RECORDING)
+        basis = Basis(kind=BasisKind.CONSENT, scope=Scope.RECORDING)
+        return _Cleared(fact, basis, Purpose.CALL_HANDLING, relies_on)
+
+    def impersonal(self, fact: facts.Noted) -> Cleared[facts.Noted]:
+        """Clear what is about no person: a closed list of records."""
+        if not fact.records or not all(isinstance(r, _IMPERSONAL) for r in fact.records):
+            raise Refused("clear an impersonal record", "not_impersonal")
+        footfall = isinstance(fact.records[0], FootfallCounted)
+        purpose = Purpose.FOOTFALL if footfall else Purpose.OPERATION
+        return _Cleared(fact, Basis(kind=BasisKind.IMPERSONAL), purpose, None)
+
+    # -- using -----------------------------------------------------------------------------
+
+    def permit(self, purpose: Purpose, person: PersonId) -> Permit:
+        """Return leave to read what is held about `person` for `purpose`; Refused without consent."""
+        if purpose not in _PERMIT_SCOPE:
+            raise Refused(f"use for {purpose}", "no_basis")
+        return _Permit(purpose, person, self._active(person, _PERMIT_SCOPE[purpose]))
+
+    def permit_rights(self, person: PersonId | None = None) -> Permit:
+        """Return leave to find and destroy on the person's or headquarters' order (`duty`)."""
+        return _Permit(Purpose.RIGHTS, person, None)
+
+    def permit_lookup(self, purpose: Purpose) -> Permit:
+        """Return leave to ask whether a token that its own bearer just gave is known, and no more."""
+        if purpose not in (Purpose.RECEPTION, Purpose.CHANNEL_RISK, Purpose.CALL_HANDLING):
+            raise Refused(f"look up for {purpose}", "no_basis")
+        return _Permit(purpose, None, None)
+
+    def _active(self, person: PersonId, scope: Scope) -> ConsentVersion:
+        row = self._consents.consent(person, scope)
+        if not usable(State(row.state)):
+            raise Refused(f"rely on {scope}", "no_consent", f"the consent is {row.state}")
+        return ConsentVersion(person, scope, row.version)
