@@ -21,6 +21,7 @@ from edge.wire.batch import (
     Entry,
     Signed,
     canonical,
+    key_id,
     parse_signed,
     signing_input,
 )
@@ -79,6 +80,7 @@ __all__ = [
     "Voided",
     "WithdrawCommand",
     "canonical",
+    "key_id",
     "loggable",
     "parse_command",
     "parse_record",

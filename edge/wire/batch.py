@@ -6,6 +6,7 @@ restricted to integers, strings, booleans, null, arrays and objects with ASCII k
 equals Python's compact JSON with sorted keys.
 """
 
+import hashlib
 import json
 from typing import Annotated, Any, Literal
 
@@ -93,6 +94,11 @@ def _refuse_floats(value: object) -> None:
 def signing_input(context: Context, body: object) -> bytes:
     """Return the bytes that a signature for `context` covers."""
     return b"gatehouse/v1/" + context.encode() + b"\n" + canonical(body)
+
+
+def key_id(public_key: bytes) -> str:
+    """Return the name of a raw Ed25519 public key (32 bytes): the first 16 hex digits of its SHA-256."""
+    return hashlib.sha256(public_key).hexdigest()[:16]
 
 
 def parse_signed(payload: bytes) -> Signed:
