@@ -1,0 +1,203 @@
+"""What the kiosk and the CLI can ask of the core, and its answers; closed, validated at both ends.
+
+One request, one answer, in order, as JSON lines on a Unix socket. The socket's role (kiosk or
+operator) limits the requests; the peer's credentials decide who may connect. Answers that are about
+a person exist only for the session in which that person acts.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints, TypeAdapter
+
+from edge.ipc.messages import Message
+from edge.wire import Millis, OpaqueId, Scope
+from edge.wire.records import Code
+
+Source = Literal["agent", "walk_in", "advert", "friend", "other"]
+Phone = Annotated[str, StringConstraints(pattern=r"^[0-9+ -]{5,20}$")]
+
+
+# ---- kiosk ---------------------------------------------------------------------------------
+
+
+class GetNotice(Message):
+    """The notice in force, to be shown before anything is asked."""
+
+    method: Literal["notice"] = "notice"
+
+
+class Begin(Message):
+    """A visitor (or the receptionist for them) touched the screen: a new session, in memory only."""
+
+    method: Literal["begin"] = "begin"
+
+
+class Register(Message):
+    """The visitor's choices and number, submitted by their own act.
+
+    `scopes` are those that they chose; what is not in it was declined. Without `registration` in
+    it nothing is kept, and `phone` must be absent.
+    """
+
+    method: Literal["register"] = "register"
+    session: OpaqueId
+    notice_hash: str
+    scopes: frozenset[Scope]
+    phone: Phone | None = Field(default=None, repr=False)
+    party_size: Annotated[int, Field(ge=1, le=99)] = 1
+    source: Source | None = None
+    """Asked, and kept, only with `channel_risk`."""
+
+
+class Recognise(Message):
+    """The visitor tapped "recognise me": one lease on the desk camera, at most 20 s."""
+
+    method: Literal["recognise"] = "recognise"
+    session: OpaqueId
+
+
+class ReadCard(Message):
+    """The visitor put their card on the terminal and tapped "read my card": one card lease."""
+
+    method: Literal["read_card"] = "read_card"
+    session: OpaqueId
+
+
+class Depart(Message):
+    """The party of this number leaves; closes its open visit."""
+
+    method: Literal["depart"] = "depart"
+    phone: Phone = Field(repr=False)
+
+
+class Withdraw(Message):
+    """The visitor ends scopes, by their own act at the kiosk."""
+
+    method: Literal["withdraw"] = "withdraw"
+    phone: Phone = Field(repr=False)
+    scopes: frozenset[Scope]
+
+
+class End(Message):
+    """The screen clears: the session is forgotten."""
+
+    method: Literal["end"] = "end"
+    session: OpaqueId
+
+
+# ---- operator (CLI) ------------------------------------------------------------------------
+
+
+class GetStatus(Message):
+    """Health of the box: no personal data."""
+
+    method: Literal["status"] = "status"
+
+
+class GetOutbox(Message):
+    """What waits to be sent, by kind: no personal data."""
+
+    method: Literal["outbox"] = "outbox"
+
+
+class ImportReports(Message):
+    """Agents' reports as rows of a file; the core turns numbers into tokens and judges them."""
+
+    method: Literal["import_reports"] = "import_reports"
+    rows: tuple["ReportRow", ...] = Field(max_length=500)
+
+
+class ReportRow(Message):
+    """One report (报备). `reported_ms` None if the file didn't say."""
+
+    ref: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
+    phone: Phone = Field(repr=False)
+    channel: Annotated[str, StringConstraints(min_length=1, max_length=60)]
+    agent: Annotated[str, StringConstraints(max_length=60)] = Field(repr=False)
+    reported_ms: Millis | None
+
+
+KioskRequest = Annotated[
+    GetNotice | Begin | Register | Recognise | ReadCard | Depart | Withdraw | End,
+    Field(discriminator="method"),
+]
+OperatorRequest = Annotated[GetStatus | GetOutbox | ImportReports, Field(discriminator="method")]
+
+KIOSK_REQUEST: TypeAdapter[KioskRequest] = TypeAdapter(KioskRequest)
+OPERATOR_REQUEST: TypeAdapter[OperatorRequest] = TypeAdapter(OperatorRequest)
+
+
+# ---- answers -------------------------------------------------------------------------------
+
+
+class Answer(Message):
+    """The core's answer: a result of the request's own form, or an error with a code and a hint."""
+
+    ok: bool
+    result: dict[str, Any] = Field(default_factory=dict, repr=False)
+    code: Code = "ok"
+    hint: str = ""
+
+
+class Notice(Message):
+    """The notice in force: text in both languages (plain paragraphs), version, hash, open scopes."""
+
+    version: Code
+    hash: str
+    title: dict[Literal["zh", "en"], str]
+    paragraphs: dict[Literal["zh", "en"], tuple[str, ...]]
+    scopes: tuple["ScopeOffer", ...]
+    contact: dict[Literal["zh", "en"], str]
+    complaints: dict[Literal["zh", "en"], str]
+
+
+class ScopeOffer(Message):
+    """One scope that this box offers, in words that say what happens; never preset."""
+
+    scope: Scope
+    label: dict[Literal["zh", "en"], str]
+    detail: dict[Literal["zh", "en"], str]
+
+
+class Begun(Message):
+    """A session exists until `End`, or 10 minutes without an act."""
+
+    session: OpaqueId
+
+
+class Registered(Message):
+    """What became of a registration; `outcome` declined means that nothing was kept."""
+
+    outcome: Literal["registered", "declined"]
+    returning: bool = False
+    visit: OpaqueId | None = None
+    active: tuple[Scope, ...] = ()
+    not_asked_again: tuple[Scope, ...] = ()
+    """Chosen now, but refused within the last 48 h: only a new act at the desk changes that."""
+    visits_before: int = 0
+
+
+class Recognised(Message):
+    """How a lease ended. `enrolled`: first template kept; `confirmed`: 1:1 match with the claim."""
+
+    outcome: Literal["enrolled", "confirmed", "not_confirmed", "no_face", "several_faces", "unavailable"]
+
+
+class CardSeen(Message):
+    """How a card lease ended; the fields are masked for the screen."""
+
+    outcome: Literal["read", "confirm_fields", "no_card", "minor", "expired", "failed"]
+    masked_name: str = ""
+    masked_number: str = ""
+
+
+class Departed(Message):
+    """`closed` False if no open visit belongs to this number (answered alike for strangers)."""
+
+    closed: bool
+
+
+class Withdrawn(Message):
+    """The scopes that were active and are no more."""
+
+    scopes: tuple[Scope, ...]

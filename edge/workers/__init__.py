@@ -1,0 +1,1 @@
+"""One small composition root per worker process; none holds a key, a database or a broker."""
