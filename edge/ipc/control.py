@@ -35,14 +35,17 @@ class Begin(Message):
 class Register(Message):
     """The visitor's choices and number, submitted by their own act.
 
-    `scopes` are those that they chose; what is not in it was declined. Without `registration` in
-    it nothing is kept, and `phone` must be absent.
+    `scopes` are those that they said yes to, `declined` those that they said no to; what they left
+    unanswered is in neither, is not agreed to, and changes nothing. A no to a scope that was active
+    from an earlier visit withdraws it. Without `registration` in `scopes` nothing is kept, and
+    `phone` must be absent.
     """
 
     method: Literal["register"] = "register"
     session: OpaqueId
     notice_hash: str
     scopes: frozenset[Scope]
+    declined: frozenset[Scope] = frozenset()
     phone: Phone | None = Field(default=None, repr=False)
     party_size: Annotated[int, Field(ge=1, le=99)] = 1
     source: Source | None = None
@@ -173,7 +176,7 @@ class Registered(Message):
     visit: OpaqueId | None = None
     active: tuple[Scope, ...] = ()
     not_asked_again: tuple[Scope, ...] = ()
-    """Chosen now, but refused within the last 48 h: only a new act at the desk changes that."""
+    """Refused now or within the last 48 h: no page offers these to this visitor again (P50)."""
     visits_before: int = 0
 
 
