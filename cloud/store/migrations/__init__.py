@@ -1,0 +1,1 @@
+"""Alembic's migrations of headquarters' tables; a released one is never changed."""

@@ -1,0 +1,342 @@
+"""The tables of headquarters, tenant first in every key; never a column that the wire has no field for.
+
+`entries` is the ledger: one row for each (box, epoch, sequence) ever received. Each table in FACTS
+holds the records of one kind, one row for each ledger row, with its basis and purpose (P2). What is
+"current" (the last revision of a visit, the state of a consent) is a question, not a row: so the
+tables don't depend on the order in which batches arrive.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+)
+
+METADATA = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(referred_table_name)s",
+    }
+)
+
+_NAME = String(40)
+_CODE = String(48)
+_TOKEN = String(96)
+_OPAQUE = String(32)
+_SHA256 = String(64)
+
+
+def _tenant() -> Column[Any]:
+    return Column("tenant", _NAME, primary_key=True)
+
+
+boxes = Table(
+    "boxes",
+    METADATA,
+    _tenant(),
+    Column("box", _NAME, primary_key=True),
+    Column("site", _NAME, nullable=False),
+    Column("public_key", _SHA256, nullable=False),
+    Column("key_id", String(16), nullable=False),
+    Column("enrolled_ms", BigInteger, nullable=False),
+    Column("last_seen_ms", BigInteger),
+)
+
+epochs = Table(
+    "epochs",
+    METADATA,
+    _tenant(),
+    Column("box", _NAME, primary_key=True),
+    Column("epoch", _OPAQUE, primary_key=True),
+    Column("previous_epoch", _OPAQUE),
+    Column("first_seen_ms", BigInteger, nullable=False),
+    Column("highest", BigInteger, nullable=False),
+    Column("received", BigInteger, nullable=False),
+    ForeignKeyConstraint(["tenant", "box"], ["boxes.tenant", "boxes.box"]),
+)
+
+entries = Table(
+    "entries",
+    METADATA,
+    _tenant(),
+    Column("box", _NAME, primary_key=True),
+    Column("epoch", _OPAQUE, primary_key=True),
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("sha256", _SHA256, nullable=False),
+    Column("kind", _CODE, nullable=False),
+    Column("received_ms", BigInteger, nullable=False),
+    Column("outcome", String(12), nullable=False),
+    Column("code", _CODE, nullable=False),
+    ForeignKeyConstraint(["tenant", "box"], ["boxes.tenant", "boxes.box"]),
+)
+
+
+def _fact(name: str, *columns: Column[Any] | Index) -> Table:
+    return Table(
+        name,
+        METADATA,
+        _tenant(),
+        Column("box", _NAME, primary_key=True),
+        Column("epoch", _OPAQUE, primary_key=True),
+        Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+        Column("site", _NAME, nullable=False),
+        Column("wall_ms", BigInteger, nullable=False),
+        Column("time_quality", String(12), nullable=False),
+        Column("basis", _CODE, nullable=False),
+        Column("basis_scope", String(20)),
+        Column("purpose", _CODE, nullable=False),
+        *columns,
+        ForeignKeyConstraint(
+            ["tenant", "box", "epoch", "sequence"],
+            ["entries.tenant", "entries.box", "entries.epoch", "entries.sequence"],
+        ),
+    )
+
+
+def _who(name: str, *, nullable: bool = False) -> tuple[Column[Any], Index]:
+    return Column("who", _TOKEN, nullable=nullable), Index(f"ix_{name}_who", "tenant", "who")
+
+
+visits = _fact(
+    "visits",
+    Column("visit_id", _OPAQUE, nullable=False),
+    Column("revision", Integer, nullable=False),
+    *_who("visits"),
+    Column("returning", Boolean, nullable=False, quote=True),
+    Column("party_size", Integer, nullable=False),
+    Column("arrived_ms", BigInteger, nullable=False),
+    Column("departed_ms", BigInteger),
+    Column("evidence", JSON, nullable=False),
+    Index("ix_visits_visit", "tenant", "visit_id"),
+    Index("ix_visits_arrived", "tenant", "arrived_ms"),
+)
+
+footfall = _fact(
+    "footfall",
+    Column("camera", _NAME, nullable=False),
+    Column("from_ms", BigInteger, nullable=False),
+    Column("to_ms", BigInteger, nullable=False),
+    Column("count", Integer, nullable=False),
+    Index("ix_footfall_from", "tenant", "from_ms"),
+)
+
+consents = _fact(
+    "consents",
+    *_who("consents"),
+    Column("scope", String(20), nullable=False),
+    Column("consent_version", BigInteger, nullable=False),
+    Column("notice_version", _CODE, nullable=False),
+    Column("notice_hash", _SHA256, nullable=False),
+    Column("act", String(12), nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+)
+
+withdrawals = _fact(
+    "withdrawals",
+    *_who("withdrawals"),
+    Column("scope", String(20), nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("by", String(16), nullable=False),
+)
+
+calls = _fact(
+    "calls",
+    Column("call_id", _OPAQUE, nullable=False),
+    Column("line", _NAME, nullable=False),
+    Column("started_ms", BigInteger, nullable=False),
+    Column("duration_ms", BigInteger, nullable=False),
+    Column("answered", Boolean, nullable=False),
+    Column("notice_played", Boolean, nullable=False),
+    Column("recorded", Boolean, nullable=False),
+    Column("recorded_ms", BigInteger, nullable=False),
+    *_who("calls", nullable=True),
+    Column("loss_permille", Integer),
+    Column("mos_x100", Integer),
+    Index("ix_calls_started", "tenant", "started_ms"),
+)
+
+health = _fact(
+    "health",
+    Column("device", _NAME, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("code", _CODE, nullable=False),
+    Column("since_ms", BigInteger, nullable=False),
+    Index("ix_health_since", "tenant", "since_ms"),
+)
+
+blind = _fact(
+    "blind",
+    Column("device", _NAME, nullable=False),
+    Column("from_ms", BigInteger, nullable=False),
+    Column("to_ms", BigInteger, nullable=False),
+    Column("cause", _CODE, nullable=False),
+    Index("ix_blind_to", "tenant", "to_ms"),
+)
+
+verdicts = _fact(
+    "verdicts",
+    Column("verdict_id", _OPAQUE, nullable=False),
+    Column("report_ref", _NAME, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    *_who("verdicts"),
+    Column("verdict", String(8), nullable=False),
+    Column("reasons", JSON, nullable=False),
+    Column("review_reasons", JSON, nullable=False),
+    Column("rule_set", _NAME, nullable=False),
+    Column("rule_version", BigInteger, nullable=False),
+    Column("inputs_hash", _SHA256, nullable=False),
+    Column("reported_ms", BigInteger),
+    Column("presence_ms", BigInteger),
+    Column("presence_quality", String(12)),
+    Column("decided_ms", BigInteger, nullable=False),
+    Index("ix_verdicts_decided", "tenant", "decided_ms"),
+)
+
+erasures = _fact(
+    "erasures",
+    Column("command_id", _OPAQUE, nullable=False),
+    *_who("erasures"),
+    Column("outcome", String(16), nullable=False),
+    Column("keys_destroyed", BigInteger, nullable=False),
+    Column("rows", JSON, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+)
+
+answers = _fact(
+    "answers",
+    Column("command_id", _OPAQUE, nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("code", _CODE, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+)
+
+suppression = Table(
+    "suppression",
+    METADATA,
+    _tenant(),
+    Column("who", _TOKEN, primary_key=True),
+    Column("erased_ms", BigInteger, nullable=False),
+)
+
+quarantine = Table(
+    "quarantine",
+    METADATA,
+    _tenant(),
+    Column("box", _NAME, primary_key=True),
+    Column("reason", _CODE, primary_key=True),
+    Column("sha256", _SHA256, primary_key=True),
+    Column("epoch", _OPAQUE),
+    Column("sequence", BigInteger),
+    Column("kind", _CODE),
+    Column("size", BigInteger, nullable=False),
+    Column("first_ms", BigInteger, nullable=False),
+    Column("last_ms", BigInteger, nullable=False),
+    Column("times", BigInteger, nullable=False),
+)
+
+commands = Table(
+    "commands",
+    METADATA,
+    _tenant(),
+    Column("command_id", _OPAQUE, primary_key=True),
+    Column("order_id", _OPAQUE, nullable=False),
+    Column("site", _NAME, nullable=False),
+    Column("box", _NAME, nullable=False),
+    Column("kind", String(12), nullable=False),
+    Column("who", _TOKEN, nullable=False),
+    Column("scope", String(20)),
+    Column("ground", _CODE, nullable=False),
+    Column("issued_by", _NAME, nullable=False),
+    Column("issued_ms", BigInteger, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("due_ms", BigInteger, nullable=False),
+    Column("sent_ms", BigInteger),
+    Column("sends", Integer, nullable=False),
+    Column("answered_ms", BigInteger),
+    Column("outcome", String(16)),
+    Column("code", _CODE),
+    ForeignKeyConstraint(["tenant", "box"], ["boxes.tenant", "boxes.box"]),
+    Index("ix_commands_due", "state", "due_ms"),
+)
+
+users = Table(
+    "users",
+    METADATA,
+    _tenant(),
+    Column("username", _NAME, primary_key=True),
+    Column("role", String(10), nullable=False),
+    Column("password_hash", String(200)),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("disabled", Boolean, nullable=False),
+)
+
+links = Table(
+    "links",
+    METADATA,
+    _tenant(),
+    Column("link_hash", _SHA256, primary_key=True),
+    Column("username", _NAME, nullable=False),
+    Column("expires_ms", BigInteger, nullable=False),
+    ForeignKeyConstraint(["tenant", "username"], ["users.tenant", "users.username"]),
+)
+
+sessions = Table(
+    "sessions",
+    METADATA,
+    _tenant(),
+    Column("session_hash", _SHA256, primary_key=True),
+    Column("username", _NAME, nullable=False),
+    Column("expires_ms", BigInteger, nullable=False),
+    ForeignKeyConstraint(["tenant", "username"], ["users.tenant", "users.username"]),
+)
+
+throttle = Table(
+    "throttle",
+    METADATA,
+    _tenant(),
+    Column("subject_hash", _SHA256, primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("last_ms", BigInteger, nullable=False),
+)
+
+access_log = Table(
+    "access_log",
+    METADATA,
+    _tenant(),
+    Column("minute_ms", BigInteger, primary_key=True, autoincrement=False),
+    Column("username", _NAME, primary_key=True),
+    Column("action", _CODE, primary_key=True),
+    Column("subject", _CODE, primary_key=True),
+    Column("times", Integer, nullable=False),
+)
+
+FACTS: Mapping[str, Table] = MappingProxyType(
+    {
+        "visit": visits,
+        "footfall": footfall,
+        "consent": consents,
+        "withdrawal": withdrawals,
+        "call": calls,
+        "health": health,
+        "blind": blind,
+        "verdict": verdicts,
+        "erasure_receipt": erasures,
+        "answer": answers,
+    }
+)
+"""The table of each kind of record; `voided` has none, it takes another's place."""
+
+PERSONAL: tuple[Table, ...] = (visits, consents, withdrawals, calls, verdicts)
+"""What an erasure empties. Receipts of erasure stay: they are the proof, and hold a keyed hash only."""
