@@ -1,0 +1,1 @@
+"""Tests of Gatehouse; see README.md here."""

@@ -1,0 +1,1 @@
+"""Unit tests of device drivers; no real device is needed."""

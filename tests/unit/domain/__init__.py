@@ -1,0 +1,1 @@
+"""Unit tests of the pure rules; nothing here does I/O."""
