@@ -180,10 +180,13 @@ class Registered(Message):
     visits_before: int = 0
 
 
+FaceOutcome = Literal["enrolled", "confirmed", "not_confirmed", "no_face", "several_faces", "unavailable"]
+
+
 class Recognised(Message):
     """How a lease ended. `enrolled`: first template kept; `confirmed`: 1:1 match with the claim."""
 
-    outcome: Literal["enrolled", "confirmed", "not_confirmed", "no_face", "several_faces", "unavailable"]
+    outcome: FaceOutcome
 
 
 class CardSeen(Message):

@@ -147,12 +147,17 @@ class VerdictIssued(Frozen):
 
 
 class ErasureReceipt(Frozen):
-    """What was destroyed on the box for one order; `rows` counts per class of data."""
+    """What was destroyed on the box for one order; `rows` counts per class of data.
+
+    `also` are the same person's tokens of other purposes: headquarters erases theirs too, and of a
+    verdict keeps only finding, hash and date.
+    """
 
     kind: Literal["erasure_receipt"] = "erasure_receipt"
     v: Literal[1] = 1
     command_id: OpaqueId
     who: Token
+    also: tuple[Token, ...] = ()
     outcome: Literal["erased", "nothing_held"]
     keys_destroyed: NonNegativeInt
     rows: dict[Code, NonNegativeInt]
@@ -201,8 +206,8 @@ def parse_record(value: object) -> Record:
 
 
 _LOGGABLE = frozenset(
-    "kind device camera line state code cause scope act verdict outcome count revision version recorded "
-    "answered visit_id call_id command_id".split()
+    {"kind", "device", "camera", "line", "state", "code", "cause", "scope", "act", "verdict", "outcome"}
+    | {"count", "revision", "version", "recorded", "answered", "visit_id", "call_id", "command_id"}
 )
 
 

@@ -1,0 +1,239 @@
+"""The box's configuration as strict models; an unknown or wrong key stops the start, never a default.
+
+Secrets are not in it: it names credential files. Reading it imports the configured kinds of device,
+but no native parser.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from edge import devices
+from edge.domain.errors import ConfigError
+from edge.ipc.driver import DeviceConfig
+from edge.wire.base import Name
+
+Hex32 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Section(BaseModel):
+    """One table of the file: closed and immutable."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Site(Section):
+    """Who this box is; `country` is where its data stays (ISO 3166)."""
+
+    tenant: Name
+    site: Name
+    box: Name
+    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] = "CN"
+
+
+class Paths(Section):
+    """Where state, sockets and credentials lie."""
+
+    state: Path
+    run: Path
+    credentials: Path
+
+
+class Mqtt(Section):
+    """The broker of headquarters, by mutual TLS."""
+
+    host: str
+    port: Annotated[int, Field(ge=1, le=65535)] = 8883
+    ca: Path
+    certificate: Path
+    key: Path
+    headquarters_keys: Annotated[tuple[Hex32, ...], Field(min_length=1)]
+    """Ed25519 public keys, in hex, of which one signs each receipt and command."""
+
+
+class Destination(Section):
+    """One host that data may go to, and who runs it where (P5, P16, P34)."""
+
+    host: str
+    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+    processor: str
+
+
+class Desk(Section):
+    """The reception desk: which devices a visitor's act may use."""
+
+    camera: Name | None = None
+    terminal: Name | None = None
+
+
+class Kiosk(Section):
+    """Where the page is served, and who may speak for it."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 8443
+    certificate: Path | None = None
+    key: Path | None = None
+    user: str | None = None
+    """The account of the kiosk process; None: the account of the core."""
+
+
+class Footfall(Section):
+    """Head counts of the entrance cameras."""
+
+    interval_s: Annotated[int, Field(ge=1, le=3600)] = 900
+
+
+class Models(Section):
+    """ONNX files of the default detector and embedder, and the score that confirms a face 1:1."""
+
+    detector: Path
+    embedder: Path
+    confirm_at: Annotated[float, Field(ge=0.3, le=1.0)] = 0.45
+
+
+class Rules(Section):
+    """The rule set that judges reports; nothing has a hidden default."""
+
+    name: Name
+    version: Annotated[int, Field(ge=1)]
+    late_report: bool
+    report_keeps_days: Annotated[int, Field(ge=1, le=3650)]
+
+
+class Clock(Section):
+    """How this machine's wall clock is kept."""
+
+    kept_by: Literal["ntp", "hypervisor"] = "ntp"
+    """`ntp`: the kernel says whether it is synchronised. `hypervisor`: a virtual machine's host keeps
+    it and the kernel can't know; the installer answers for that."""
+
+
+class Config(Section):
+    """The whole file."""
+
+    site: Site
+    paths: Paths
+    mqtt: Mqtt
+    destinations: Annotated[tuple[Destination, ...], Field(min_length=1)]
+    notice: Path
+    desk: Desk = Desk()
+    kiosk: Kiosk = Kiosk()
+    footfall: Footfall = Footfall()
+    models: Models | None = None
+    rules: Rules
+    clock: Clock = Clock()
+    operators: tuple[str, ...] = ()
+    """Accounts that may use the CLI besides root and the core's own."""
+    devices: tuple[DeviceConfig, ...] = ()
+
+    @model_validator(mode="after")
+    def _destinations_stay_in_the_country(self) -> Self:
+        known = {d.host: d for d in self.destinations}
+        if self.mqtt.host not in known:
+            raise ValueError(f"mqtt.host {self.mqtt.host} is not in the register of destinations")
+        abroad = [d.host for d in self.destinations if d.country != self.site.country]
+        if abroad:
+            raise ValueError(f"destinations outside {self.site.country}: {', '.join(abroad)}")
+        return self
+
+    @model_validator(mode="after")
+    def _devices_fit(self) -> Self:
+        ids = [d.id for d in self.devices]
+        if len(set(ids)) != len(ids):
+            raise ValueError("two devices have the same id")
+        for use, name in (("desk.camera", self.desk.camera), ("desk.terminal", self.desk.terminal)):
+            if name is not None and name not in ids:
+                raise ValueError(f"{use} names {name}, which is no configured device")
+        if self.models is None and any(d.worker == "vision" for d in self.devices):
+            raise ValueError("cameras need [models]: paths of detector and embedder")
+        return self
+
+
+def load(path: Path) -> Config:
+    """Read, validate and return the configuration at `path`; ConfigError names file, key and remedy."""
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"read {path}", error.strerror or "unreadable", "does the file exist?") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"read {path}", f"not TOML: {error}") from error
+    found = _devices(path, raw.pop("devices", []))
+    try:
+        return _absolute(Config.model_validate(raw | {"devices": found}), path.resolve().parent)
+    except ValidationError as error:
+        raise _explain(path, error, ()) from None
+
+
+def _devices(path: Path, entries: object) -> tuple[DeviceConfig, ...]:
+    if not isinstance(entries, list):
+        raise ConfigError(f"read {path}", "devices: expected a list of tables", "write [[devices]]")
+    return tuple(_device(path, index, entry) for index, entry in enumerate(entries))
+
+
+def _device(path: Path, index: int, entry: object) -> DeviceConfig:
+    where = ("devices", index)
+    if not isinstance(entry, dict) or not isinstance(entry.get("kind"), str):
+        raise ConfigError(f"read {path}", f"devices[{index}].kind: expected one of {_kinds()}")
+    try:
+        kind = devices.load(entry["kind"])
+    except ConfigError:
+        raise ConfigError(f"read {path}", f"devices[{index}].kind: expected one of {_kinds()}") from None
+    fields = dict(entry)
+    if "password_file" in fields:
+        fields["password"] = _password(path, index, fields.pop("password_file"))
+    elif "password" in fields:
+        raise ConfigError(f"read {path}", f"devices[{index}].password: not here", "use password_file")
+    try:
+        return kind.Config.model_validate(fields)
+    except ValidationError as error:
+        raise _explain(path, error, where) from None
+
+
+def _kinds() -> str:
+    return ", ".join(devices.kinds())
+
+
+def _password(path: Path, index: int, name: object) -> str:
+    file = path.parent / str(name)
+    try:
+        return file.read_text(encoding="utf-8").rstrip("\n")
+    except OSError as error:
+        cause = f"devices[{index}].password_file: {file}: {error.strerror}"
+        raise ConfigError(
+            f"read {path}", cause, "write the device's password into that file, mode 0600"
+        ) from error
+
+
+def _explain(path: Path, error: ValidationError, prefix: tuple[str | int, ...]) -> ConfigError:
+    lines = [f"{_dotted(prefix + tuple(e['loc'])) or 'the file'}: {_expected(e)}" for e in error.errors()]
+    return ConfigError(f"read {path}", "; ".join(lines), "see `gatehouse check-config --example`")
+
+
+def _expected(error: ErrorDetails) -> str:
+    if error["type"] == "extra_forbidden":
+        return "unknown key; it is not part of the configuration"
+    return str(error["msg"]).removeprefix("Value error, ")
+
+
+def _dotted(location: tuple[str | int, ...]) -> str:
+    text = ""
+    for part in location:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return text.removeprefix(".")
+
+
+S = TypeVar("S", bound=Section)
+
+
+def _absolute(section: S, base: Path) -> S:
+    """Resolve relative paths against the file's own directory, tables within tables too."""
+    changed: dict[str, Path | Section] = {}
+    for name, value in section:
+        if isinstance(value, Path):
+            changed[name] = base / value
+        elif isinstance(value, Section):
+            changed[name] = _absolute(value, base)
+    return section.model_copy(update=changed)

@@ -1,0 +1,1 @@
+"""The core: composition, supervision and the services behind kiosk, phone and headquarters' orders."""

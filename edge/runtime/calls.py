@@ -1,0 +1,148 @@
+"""Calls to the office: counted always, recorded only after the caller's own key; in the store's thread.
+
+A number that pressed nothing is kept 72 h under `inquiry`, sealed, joined with nothing.
+"""
+
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.domain import facts
+from edge.domain.errors import InvalidInput, Refused
+from edge.domain.facts import PersonId
+from edge.domain.phone import normalise
+from edge.ipc.messages import CallEnded, CallStarted
+from edge.runtime.office import Office, new_id
+from edge.wire import CallRecorded, Purpose, Scope
+
+CONSENT_KEY = "1"
+
+
+@dataclass(slots=True)
+class Call:
+    """One call that is going on, in memory only."""
+
+    call: str
+    line: str
+    started_ms: int
+    number: str | None
+    """E.164, or None if the caller withheld it."""
+    person: PersonId | None = None
+    spool: str | None = None
+    key: bytes = b""
+
+
+class Calls:
+    """What a call changes."""
+
+    def __init__(self, office: Office, spool: Path) -> None:
+        self._office = office
+        self._spool = spool
+
+    def started(self, message: CallStarted, line: str) -> Call:
+        """Remember a ringing call."""
+        return Call(message.call, line, message.at_ms, _number(message.number))
+
+    def agreed(self, call: Call) -> Path | None:
+        """Keep the consent of a caller who pressed the key, and return where to record.
+
+        None if the caller's number is withheld (nobody could ever withdraw that recording) or the
+        call is being recorded already.
+        """
+        if call.number is None or call.person is not None:
+            return None
+        who = self._office.tokens.token("recording", call.number)
+        with self._office.store.transaction():
+            call.person = self._caller(call.number, who)
+        call.spool, call.key = new_id(), secrets.token_bytes(32)
+        return self._spool / call.spool
+
+    def _caller(self, number: str, who: str) -> PersonId:
+        office = self._office
+        lookup = office.gate.permit_lookup(Purpose.CALL_HANDLING)
+        person = office.store.person_by_token(lookup, who) or PersonId(new_id())
+        if office.store.consent(person, Scope.RECORDING).state == "ACTIVE":
+            return person
+        office.agree(person, Scope.RECORDING, "key", who)
+        stamp, scope = office.stamp(), Scope.RECORDING
+        indexed = facts.PersonIndexed(**stamp, person=person, scope=scope, tokens=(who,))
+        contact = facts.ContactKept(**stamp, person=person, scope=scope, phone=number)
+        office.store.apply(office.gate.clear(person, indexed), office.gate.clear(person, contact))
+        return person
+
+    def ended(self, call: Call, message: CallEnded) -> None:
+        """Keep the call; with its recording if one was made under a consent that still holds."""
+        recorded = call.person is not None and message.recorded_ms > 0
+        if recorded:
+            try:
+                self._keep_recorded(call, message)
+                return
+            except Refused:
+                self._drop_spool(call)  # withdrawn during the call
+        elif call.spool is not None:
+            self._drop_spool(call)
+        self._keep_counted(call, message)
+
+    def _keep_recorded(self, call: Call, message: CallEnded) -> None:
+        office, stamp = self._office, self._office.stamp()
+        assert call.person is not None and call.number is not None and call.spool is not None
+        record = _record(call, message, self._office.tokens.token("recording", call.number))
+        noted = facts.CallNoted(
+            **stamp,
+            call=call.call,
+            line=call.line,
+            duration_ms=message.duration_ms,
+            answered=message.answered,
+            recorded=True,
+            records=(record,),
+        )
+        kept = facts.RecordingKept(
+            **stamp,
+            call=call.call,
+            person=call.person,
+            spool=call.spool,
+            duration_ms=message.recorded_ms,
+            key=call.key,
+        )
+        cleared = office.gate.recorded_call(call.person, noted), office.gate.clear(call.person, kept)
+        office.store.apply(*cleared)
+
+    def _keep_counted(self, call: Call, message: CallEnded) -> None:
+        noted = facts.CallNoted(
+            **self._office.stamp(),
+            call=call.call,
+            line=call.line,
+            duration_ms=message.duration_ms,
+            answered=message.answered,
+            recorded=False,
+            number=call.number,
+            records=(_record(call, message, None),),
+        )
+        self._office.store.apply(self._office.gate.inquiry(noted))
+
+    def _drop_spool(self, call: Call) -> None:
+        assert call.spool is not None
+        (self._spool / call.spool).unlink(missing_ok=True)
+
+
+def _number(given: str) -> str | None:
+    try:
+        return normalise(given)
+    except InvalidInput:
+        return None
+
+
+def _record(call: Call, message: CallEnded, who: str | None) -> CallRecorded:
+    return CallRecorded(
+        call_id=call.call,
+        line=call.line,
+        started_ms=call.started_ms,
+        duration_ms=message.duration_ms,
+        answered=message.answered,
+        notice_played=message.notice_played,
+        recorded=who is not None,
+        recorded_ms=message.recorded_ms if who is not None else 0,
+        who=who,
+        loss_permille=message.loss_permille,
+        mos_x100=message.mos_x100,
+    )

@@ -1,0 +1,315 @@
+"""The reception desk's service: what a visitor's act at the kiosk changes; runs in the store's thread.
+
+It keeps nothing that the gate didn't clear, and reads nothing without a permit.
+"""
+
+from typing import Literal
+
+from edge.consent.policy import Event, State, may_ask
+from edge.domain import facts
+from edge.domain.errors import InvalidInput
+from edge.domain.facts import PersonId
+from edge.domain.phone import normalise
+from edge.ipc.control import Register, Registered, Source
+from edge.ipc.messages import CardRead
+from edge.runtime.office import TOKEN_PURPOSE, Office, new_id
+from edge.runtime.risk import Risk
+from edge.wire import (
+    Basis,
+    BasisKind,
+    ConsentWithdrawn,
+    Evidence,
+    Purpose,
+    Scope,
+    VisitRecorded,
+)
+
+By = Literal["visitor", "headquarters"]
+
+
+class Visitor:
+    """Who stands at the desk in this session, known in memory only."""
+
+    def __init__(self, person: PersonId, visit: str, number: str) -> None:
+        self.person = person
+        self.visit = visit
+        self._number = number
+
+    def number(self) -> str:
+        """Return the number that this visitor typed in this session (E.164)."""
+        return self._number
+
+
+class Desk:
+    """Registration, evidence, departure, withdrawal."""
+
+    def __init__(self, office: Office, risk: Risk) -> None:
+        self._office = office
+        self._risk = risk
+
+    # -- registration ----------------------------------------------------------------------
+
+    def register(self, request: Register) -> tuple[Registered, Visitor | None]:
+        """Apply the visitor's choices; without `registration` among them nothing is kept at all."""
+        if Scope.REGISTRATION not in request.scopes:
+            return Registered(outcome="declined"), None
+        self._check(request)
+        assert request.phone is not None
+        number = normalise(request.phone)
+        with self._office.store.transaction():
+            return self._registered(request, number)
+
+    def _registered(self, request: Register, number: str) -> tuple[Registered, Visitor]:
+        """All in one transaction: a crash leaves either the whole registration or none of it."""
+        person, returning = self._person(number)
+        self._choose(person, number, request.scopes, request.declined)
+        visits_before = self._visits(person)
+        visit = self._open_visit(person, number, request.party_size, returning and visits_before > 0)
+        if request.source is not None and Scope.CHANNEL_RISK in request.scopes:
+            self._tell_source(person, visit, request.source)
+        if self._active(person, Scope.CHANNEL_RISK):
+            self._risk.judge_person(number)
+        answer = Registered(
+            outcome="registered",
+            returning=returning and visits_before > 0,
+            visit=visit,
+            active=tuple(s for s in Scope if self._active(person, s)),
+            not_asked_again=self._not_asked(person),
+            visits_before=visits_before,
+        )
+        return answer, Visitor(person, visit, number)
+
+    def _check(self, request: Register) -> None:
+        if request.phone is None:
+            raise InvalidInput("register", "phone_missing", "a number is needed to register")
+        if request.notice_hash != self._office.notice.hash:
+            raise InvalidInput("register", "notice_changed", "show the notice in force and ask again")
+        offered = {o.scope for o in self._office.notice.scopes}
+        if not request.scopes <= offered:
+            raise InvalidInput("register", "scope_not_offered", "the notice doesn't name this scope")
+
+    def _person(self, number: str) -> tuple[PersonId, bool]:
+        lookup = self._office.gate.permit_lookup(Purpose.RECEPTION)
+        known = self._office.store.person_by_token(lookup, self._office.tokens.token("registration", number))
+        return (known, True) if known is not None else (PersonId(new_id()), False)
+
+    def _choose(
+        self, person: PersonId, number: str, chosen: frozenset[Scope], declined: frozenset[Scope]
+    ) -> None:
+        """Registration first: the other scopes' proofs name the registration's token."""
+        who = self._office.tokens.token("registration", number)
+        for scope in sorted(chosen, key=lambda s: s is not Scope.REGISTRATION):
+            if not self._active(person, scope):
+                self._office.agree(person, scope, "tap", who)
+                self._index(person, scope, number)
+        for scope in sorted(declined - chosen):
+            self._decline(person, scope)
+
+    def _index(self, person: PersonId, scope: Scope, number: str) -> None:
+        gate, stamp = self._office.gate, self._office.stamp()
+        if scope in TOKEN_PURPOSE:
+            tokens = (self._office.tokens.token(TOKEN_PURPOSE[scope], number),)
+            fact = facts.PersonIndexed(**stamp, person=person, scope=scope, tokens=tokens)
+            self._office.store.apply(gate.clear(person, fact))
+        if scope is Scope.REGISTRATION:
+            contact = facts.ContactKept(**stamp, person=person, scope=scope, phone=number)
+            self._office.store.apply(gate.clear(person, contact))
+
+    def _decline(self, person: PersonId, scope: Scope) -> None:
+        if self._active(person, scope):
+            self._end_scope(person, scope, "visitor")
+            return
+        row = self._office.store.consent(person, scope)
+        if State(row.state) is State.DECLINED:
+            return
+        self._change(person, scope, Event.DECLINE, State.DECLINED)
+
+    def _open_visit(self, person: PersonId, number: str, party: int, returning: bool) -> str:
+        stamp, visit = self._office.stamp(), new_id()
+        basis = Basis(kind=BasisKind.CONSENT, scope=Scope.REGISTRATION)
+        evidence = (Evidence(kind="registration", at_ms=stamp["at_ms"], basis=basis),)
+        record = VisitRecorded(
+            visit_id=visit,
+            revision=1,
+            who=self._office.tokens.token("registration", number),
+            returning=returning,
+            party_size=party,
+            arrived_ms=stamp["at_ms"],
+            evidence=evidence,
+        )
+        opened = facts.VisitOpened(
+            **stamp,
+            visit=visit,
+            person=person,
+            party_size=party,
+            returning=returning,
+            evidence=evidence,
+            records=(record,),
+        )
+        self._office.store.apply(self._office.gate.clear(person, opened))
+        return visit
+
+    def _tell_source(self, person: PersonId, visit: str, source: Source) -> None:
+        fact = facts.SourceTold(**self._office.stamp(), visit=visit, person=person, source=source)
+        self._office.store.apply(self._office.gate.clear(person, fact))
+
+    # -- evidence --------------------------------------------------------------------------
+
+    def templates(self, visitor: Visitor) -> list[tuple[str, bytes]]:
+        """Return this person's own templates for a 1:1 comparison; Refused without `face_match`."""
+        permit = self._office.gate.permit(Purpose.FACE_CONFIRMATION, visitor.person)
+        return self._office.store.templates(permit)
+
+    def enrol(self, visitor: Visitor, model: str, vector: bytes) -> None:
+        """Keep the first template of a consenting visitor."""
+        stamp = self._office.stamp()
+        fact = facts.TemplateEnrolled(**stamp, person=visitor.person, model=model, vector=vector)
+        self._office.store.apply(self._office.gate.clear(visitor.person, fact))
+
+    def face_confirmed(self, visitor: Visitor) -> None:
+        """Note that the face confirmed the identity claimed in this visit."""
+        self._add_evidence(visitor, "face_confirmed", Scope.FACE_MATCH)
+
+    def card_read(self, visitor: Visitor, card: CardRead) -> None:
+        """Keep what `id_card` allows of the card, and note the evidence. The photo was never here."""
+        fact = facts.CardKept(
+            **self._office.stamp(),
+            person=visitor.person,
+            name=card.name,
+            number=card.number,
+            valid_until=card.valid_until,
+        )
+        self._office.store.apply(self._office.gate.clear(visitor.person, fact))
+        self._add_evidence(visitor, "id_card", Scope.ID_CARD)
+
+    def may_lease(self, visitor: Visitor, purpose: Purpose) -> None:
+        """Raise Refused unless this visitor's consent allows a lease for `purpose`."""
+        self._office.gate.permit(purpose, visitor.person)
+
+    def _add_evidence(
+        self, visitor: Visitor, kind: Literal["face_confirmed", "id_card"], scope: Scope
+    ) -> None:
+        stamp = self._office.stamp()
+        basis = Basis(kind=BasisKind.CONSENT, scope=scope)
+        evidence = Evidence(kind=kind, at_ms=stamp["at_ms"], basis=basis)
+        row = self._office.store.visit(visitor.visit)
+        if row is None or row.departed_ms is not None:
+            raise InvalidInput("add evidence", "visit_is_over")
+        who = self._office.tokens.token("registration", visitor.number())
+        record = VisitRecorded(
+            visit_id=row.visit,
+            revision=row.revision + 1,
+            who=who,
+            returning=row.returning,
+            party_size=row.party_size,
+            arrived_ms=row.arrived_ms,
+            evidence=(*row.evidence, evidence),
+        )
+        fact = facts.EvidenceAdded(
+            **stamp, visit=row.visit, person=visitor.person, evidence=evidence, records=(record,)
+        )
+        self._office.store.apply(self._office.gate.clear(visitor.person, fact))
+
+    # -- departure and withdrawal ----------------------------------------------------------
+
+    def depart(self, phone: str) -> bool:
+        """Close the newest open visit of this number; False if there is none."""
+        number = normalise(phone)
+        person, known = self._person(number)
+        if not known or not self._active(person, Scope.REGISTRATION):
+            return False
+        permit = self._office.gate.permit(Purpose.RECEPTION, person)
+        still_open = [v for v in self._office.store.visits(permit) if v.departed_ms is None]
+        if not still_open:
+            return False
+        row, stamp = still_open[0], self._office.stamp()
+        departed = max(stamp["at_ms"], row.arrived_ms)
+        record = VisitRecorded(
+            visit_id=row.visit,
+            revision=row.revision + 1,
+            who=self._office.tokens.token("registration", number),
+            returning=row.returning,
+            party_size=row.party_size,
+            arrived_ms=row.arrived_ms,
+            departed_ms=departed,
+            evidence=row.evidence,
+        )
+        fact = facts.VisitClosed(
+            **stamp, visit=row.visit, person=person, departed_ms=departed, records=(record,)
+        )
+        self._office.store.apply(self._office.gate.clear(person, fact))
+        return True
+
+    def withdraw(self, phone: str, scopes: frozenset[Scope]) -> tuple[tuple[Scope, ...], PersonId | None]:
+        """End the active ones of `scopes` for this number; return which they were, and whose."""
+        person, known = self._person(normalise(phone))
+        if not known:
+            return (), None
+        with self._office.store.transaction():
+            return self.withdraw_person(person, scopes, "visitor"), person
+
+    def found_minor(self, visitor: Visitor) -> None:
+        """A card says under 14 (P38): nothing of the card is kept, and every scope ends."""
+        with self._office.store.transaction():
+            self.withdraw_person(visitor.person, frozenset(Scope), "visitor")
+
+    def withdraw_person(self, person: PersonId, scopes: frozenset[Scope], by: By) -> tuple[Scope, ...]:
+        """End the active ones of `scopes` of a known person."""
+        ended = tuple(s for s in sorted(scopes) if self._active(person, s))
+        for scope in ended:
+            self._end_scope(person, scope, by)
+        return ended
+
+    def _end_scope(self, person: PersonId, scope: Scope, by: By) -> None:
+        number = self._number_of(person)
+        stamp = self._office.stamp()
+        purpose = TOKEN_PURPOSE[Scope.RECORDING if scope is Scope.RECORDING else Scope.REGISTRATION]
+        who = self._office.tokens.token(purpose, number)
+        record = ConsentWithdrawn(who=who, scope=scope, at_ms=stamp["at_ms"], by=by)
+        self._change(person, scope, Event.WITHDRAW, State.WITHDRAWN, record)
+        if scope is Scope.CHANNEL_RISK:
+            self._risk.judge_person(number)
+
+    def _number_of(self, person: PersonId) -> str:
+        """The contact is read under `duty`: a withdrawal must reach headquarters whatever was ended."""
+        rights = self._office.gate.permit_rights(person)
+        for scope in (Scope.REGISTRATION, Scope.RECORDING):
+            number = self._office.store.contact(rights, scope)
+            if number is not None:
+                return number
+        raise InvalidInput("find a person's token", "nothing_held")
+
+    # -- shared ----------------------------------------------------------------------------
+
+    def _change(
+        self,
+        person: PersonId,
+        scope: Scope,
+        event: Event,
+        state: State,
+        record: ConsentWithdrawn | None = None,
+    ) -> None:
+        fact = facts.ConsentChanged(
+            **self._office.stamp(),
+            person=person,
+            scope=scope,
+            version=self._office.store.consent(person, scope).version + 1,
+            state=state,
+            records=(record,) if record else (),
+            urgent=record is not None,
+        )
+        self._office.store.apply(self._office.gate.changed(fact, event))
+
+    def _active(self, person: PersonId, scope: Scope) -> bool:
+        return State(self._office.store.consent(person, scope).state) is State.ACTIVE
+
+    def _visits(self, person: PersonId) -> int:
+        permit = self._office.gate.permit(Purpose.RECEPTION, person)
+        return len(self._office.store.visits(permit))
+
+    def _not_asked(self, person: PersonId) -> tuple[Scope, ...]:
+        now = self._office.clock.now_ms()
+        rows = self._office.store.consents(person).items()
+        return tuple(
+            s for s, r in rows if r.state == State.DECLINED and not may_ask(State.DECLINED, r.at_ms, now)
+        )

@@ -1,0 +1,233 @@
+"""What the kiosk may ask of the core: sessions in memory, and the visitor's acts; never a second way in."""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import date
+from typing import ParamSpec, TypeVar
+
+from edge.config import Config
+from edge.consent.policy import FACE_SUSPENDED_AFTER_MS
+from edge.domain.errors import InvalidInput, LinkDown, NotLeased
+from edge.domain.faces import Vector, confirmation, enrolment, pack, unpack
+from edge.ipc import control
+from edge.ipc.messages import CardFailed, CardRead, Message
+from edge.runtime.desk import Desk, Visitor
+from edge.runtime.leases import Leases, Seen
+from edge.runtime.office import new_id
+from edge.runtime.workers import Worker
+from edge.wire import Purpose
+
+log = logging.getLogger(__name__)
+
+SESSION_S = 600.0
+MOST_SESSIONS = 64
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(slots=True)
+class _Session:
+    touched: float = field(default_factory=time.monotonic)
+    visitor: Visitor | None = None
+
+
+class Reception:
+    """Answers the kiosk."""
+
+    def __init__(
+        self,
+        config: Config,
+        notice: control.Notice,
+        desk: Desk,
+        leases: Leases,
+        workers: dict[str, Worker],
+        run: Callable[..., Awaitable[object]],
+        offline_ms: Callable[[], int],
+    ) -> None:
+        self._config = config
+        self._notice = notice
+        self._desk = desk
+        self._leases = leases
+        self._workers = workers
+        self._run = run
+        self._offline_ms = offline_ms
+        self._sessions: dict[str, _Session] = {}
+
+    async def answer(self, request: control.KioskRequest) -> Message:
+        """Return the answer to one request; raises domain errors."""
+        match request:
+            case control.GetNotice():
+                return self._notice
+            case control.Begin():
+                return control.Begun(session=self._begin())
+            case control.Register():
+                return await self._register(request)
+            case control.Recognise():
+                return await self._recognise(self._visitor(request.session))
+            case control.ReadCard():
+                return await self._read_card(self._visitor(request.session))
+            case control.Depart():
+                closed = await self._call(self._desk.depart, request.phone)
+                return control.Departed(closed=closed)
+            case control.Withdraw():
+                return await self._withdraw(request)
+            case control.End():
+                self._sessions.pop(request.session, None)
+                return control.Departed(closed=True)
+
+    async def _call(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        return await self._run(function, *args, **kwargs)  # type: ignore[return-value] # the executor keeps R
+
+    # -- sessions --------------------------------------------------------------------------
+
+    def _begin(self) -> str:
+        self._forget_old()
+        if len(self._sessions) >= MOST_SESSIONS:
+            raise InvalidInput("begin", "too_many_sessions", "wait for a screen to clear")
+        session = new_id()
+        self._sessions[session] = _Session()
+        return session
+
+    def _forget_old(self) -> None:
+        now = time.monotonic()
+        for name in [n for n, s in self._sessions.items() if now - s.touched > SESSION_S]:
+            del self._sessions[name]
+
+    def _session(self, name: str) -> _Session:
+        self._forget_old()
+        session = self._sessions.get(name)
+        if session is None:
+            raise InvalidInput("use a session", "session_over", "begin again")
+        session.touched = time.monotonic()
+        return session
+
+    def _visitor(self, name: str) -> Visitor:
+        visitor = self._session(name).visitor
+        if visitor is None:
+            raise InvalidInput("use a session", "not_registered", "register first")
+        return visitor
+
+    async def _register(self, request: control.Register) -> control.Registered:
+        session = self._session(request.session)
+        if session.visitor is not None:
+            raise InvalidInput("register", "already_registered", "end this session first")
+        answer, visitor = await self._call(self._desk.register, request)
+        session.visitor = visitor
+        return answer
+
+    async def _withdraw(self, request: control.Withdraw) -> control.Withdrawn:
+        ended, person = await self._call(self._desk.withdraw, request.phone, request.scopes)
+        if person is not None and ended:
+            self._leases.cancel(person)
+        return control.Withdrawn(scopes=ended)
+
+    # -- face ------------------------------------------------------------------------------
+
+    async def _recognise(self, visitor: Visitor) -> control.Recognised:
+        await self._call(self._desk.may_lease, visitor, Purpose.FACE_CONFIRMATION)
+        camera, vision = self._config.desk.camera, self._workers.get("vision")
+        if camera is None or vision is None or self._offline_ms() > FACE_SUSPENDED_AFTER_MS:
+            return control.Recognised(outcome="unavailable")
+        try:
+            return control.Recognised(outcome=await self._look(visitor, camera, vision))
+        except (LinkDown, NotLeased) as error:
+            log.warning("recognition unavailable cause=%s", error.cause)
+            return control.Recognised(outcome="unavailable")
+
+    async def _look(self, visitor: Visitor, camera: str, vision: Worker) -> control.FaceOutcome:
+        templates = [unpack(v) for _model, v in await self._call(self._desk.templates, visitor)]
+        looking = _Look(templates, self._threshold())
+        async with self._leases.recognition(visitor.person, camera, vision) as seen:
+            async for one in seen:
+                outcome = looking.add(one)
+                if outcome is not None:
+                    break
+        if looking.template is not None:
+            await self._call(self._desk.enrol, visitor, looking.model, pack(looking.template))
+        elif looking.outcome() == "confirmed":
+            await self._call(self._desk.face_confirmed, visitor)
+        return looking.outcome()
+
+    def _threshold(self) -> float:
+        assert self._config.models is not None  # the configuration refuses cameras without models
+        return self._config.models.confirm_at
+
+    # -- card ------------------------------------------------------------------------------
+
+    async def _read_card(self, visitor: Visitor) -> control.CardSeen:
+        await self._call(self._desk.may_lease, visitor, Purpose.IDENTITY_CHECK)
+        terminal, worker = self._config.desk.terminal, self._workers.get("card")
+        if terminal is None or worker is None:
+            return control.CardSeen(outcome="failed")
+        try:
+            card = await self._leases.read_card(visitor.person, terminal, worker)
+        except (LinkDown, NotLeased) as error:
+            log.warning("card unavailable cause=%s", error.cause)
+            return control.CardSeen(outcome="failed")
+        if isinstance(card, CardFailed):
+            return control.CardSeen(outcome="no_card" if card.code == "no_card" else "failed")
+        return await self._take_card(visitor, card)
+
+    async def _take_card(self, visitor: Visitor, card: CardRead) -> control.CardSeen:
+        today = date.today().strftime("%Y%m%d")  # noqa: DTZ011 — validity ends on the site's own calendar day
+        if _under_14(card.birth, today):
+            await self._call(self._desk.found_minor, visitor)
+            return control.CardSeen(outcome="minor")
+        if card.valid_until != "长期" and card.valid_until < today:
+            return control.CardSeen(outcome="expired")
+        masked = {
+            "masked_name": card.name[0] + "*" * (len(card.name) - 1),
+            "masked_number": _mask(card.number),
+        }
+        if not card.confirmed_twice:
+            return control.CardSeen(outcome="confirm_fields", **masked)
+        await self._call(self._desk.card_read, visitor, card)
+        return control.CardSeen(outcome="read", **masked)
+
+
+class _Look:
+    """One visitor before the camera: collects templates until the outcome is clear."""
+
+    def __init__(self, known: list[Vector], threshold: float) -> None:
+        self._known = known
+        self._threshold = threshold
+        self._seen: list[Vector] = []
+        self._several = 0
+        self._confirmed: bool | None = None
+        self.template: Vector | None = None
+        self.model = ""
+
+    def add(self, one: Seen) -> control.FaceOutcome | None:
+        """Take one frame's result; return the outcome once it is clear."""
+        if one.faces != 1:
+            self._several += one.faces > 1
+            return None
+        self.model = one.model
+        self._seen.append(one.vector)
+        if self._known:
+            self._confirmed = confirmation(self._seen, self._known, self._threshold)
+        else:
+            self.template = enrolment(self._seen, self._threshold)
+        clear = self._confirmed is not None or self.template is not None
+        return self.outcome() if clear else None
+
+    def outcome(self) -> control.FaceOutcome:
+        """Return the outcome as it stands when the lease is over."""
+        if self.template is not None:
+            return "enrolled"
+        if self._confirmed:
+            return "confirmed"
+        if self._seen:
+            return "not_confirmed"
+        return "several_faces" if self._several else "no_face"
+
+
+def _mask(number: str) -> str:
+    return number[:3] + "*" * 11 + number[-4:]
+
+
+def _under_14(birth: str, today: str) -> bool:
+    return int(today) - int(birth) < 14_0000

@@ -1,0 +1,97 @@
+"""Channel risk, thin: agents' reports in, findings out; runs in the store's thread, never guesses.
+
+Reports become tokens here and their numbers are forgotten. A finding is issued again, as a new
+version, whenever its inputs changed.
+"""
+
+from edge.config import Rules
+from edge.domain import facts
+from edge.domain.phone import normalise
+from edge.domain.verdict import Inputs, Presence, judge
+from edge.ipc.control import ReportRow
+from edge.runtime.office import Office, new_id
+from edge.store.rows import ReportEntry
+from edge.wire import Purpose, VerdictIssued
+
+DAY_MS = 24 * 3600 * 1000
+
+
+class Risk:
+    """Lodges reports and judges them."""
+
+    def __init__(self, office: Office, rules: Rules) -> None:
+        self._office = office
+        self._rules = rules
+
+    def lodge(self, row: ReportRow) -> None:
+        """Keep one report as a token and judge it at once."""
+        stamp = self._office.stamp()
+        token = self._office.tokens.token("channel_risk", normalise(row.phone))
+        start = row.reported_ms if row.reported_ms is not None else stamp["at_ms"]
+        fact = facts.ReportLodged(
+            **stamp,
+            report_ref=row.ref,
+            token=token,
+            channel=row.channel,
+            agent=row.agent,
+            reported_ms=row.reported_ms,
+            lapses_ms=start + self._rules.report_keeps_days * DAY_MS,
+        )
+        self._office.store.apply(self._office.gate.on_other_basis(fact))
+        self._judge_token(token)
+
+    def judge_person(self, number: str) -> None:
+        """Judge every report on this number again."""
+        self._judge_token(self._office.tokens.token("channel_risk", number))
+
+    def _judge_token(self, token: str) -> None:
+        if not self._rules.late_report:
+            return
+        lookup = self._office.gate.permit_lookup(Purpose.CHANNEL_RISK)
+        for report in self._office.store.reports_by_token(lookup, token):
+            self._judge(report, token)
+
+    def _judge(self, report: ReportEntry, token: str) -> None:
+        store, lookup = self._office.store, self._office.gate.permit_lookup(Purpose.CHANNEL_RISK)
+        inputs = Inputs(
+            report_ref=report.report_ref,
+            reported_ms=report.reported_ms,
+            presences=tuple(Presence(p.at_ms, p.quality) for p in store.presences(lookup, token)),
+            sources_told=tuple(store.sources_told(lookup, token)),
+            withdrawn=store.withdrew_channel_risk(lookup, token),
+            rule_set=self._rules.name,
+            rule_version=self._rules.version,
+        )
+        last = store.last_verdict(report.report_ref)
+        if last is None or last.inputs_hash != inputs.hash():
+            self._issue(inputs, token, 1 if last is None else last.version + 1)
+
+    def _issue(self, inputs: Inputs, token: str, version: int) -> None:
+        stamp, result, first = self._office.stamp(), judge(inputs), inputs.first_presence
+        record = VerdictIssued(
+            verdict_id=new_id(),
+            report_ref=inputs.report_ref,
+            version=version,
+            who=token,
+            verdict=result.verdict,
+            reasons=result.reasons,
+            review_reasons=result.review_reasons,
+            rule_set=inputs.rule_set,
+            rule_version=inputs.rule_version,
+            inputs_hash=inputs.hash(),
+            reported_ms=inputs.reported_ms,
+            presence_ms=first.at_ms if first else None,
+            presence_quality=first.quality if first else None,
+            decided_ms=stamp["at_ms"],
+        )
+        fact = facts.VerdictReached(
+            **stamp,
+            report_ref=inputs.report_ref,
+            version=version,
+            verdict=result.verdict,
+            reasons=result.reasons,
+            inputs=inputs.canonical().decode(),
+            inputs_hash=inputs.hash(),
+            records=(record,),
+        )
+        self._office.store.apply(self._office.gate.on_other_basis(fact))

@@ -1,0 +1,67 @@
+"""The one place of the core that retries: keeps sessions going, each on its own; knows no device.
+
+A session returns (asked to) or raises. Failures back off exponentially with jitter and never spread;
+only a StoreError ends the process, because recovery from the disk happens at start.
+"""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+from tenacity import AsyncRetrying, RetryCallState
+from tenacity.wait import wait_exponential_jitter
+
+from edge.domain.errors import GatehouseError, StoreError
+
+log = logging.getLogger(__name__)
+
+Session = Callable[[], Awaitable[None]]
+
+FIRST_WAIT_S = 0.5
+LAST_WAIT_S = 60.0
+HEALTHY_AFTER_S = 20.0
+_BACKOFF = wait_exponential_jitter(initial=FIRST_WAIT_S, max=LAST_WAIT_S, jitter=0.5)
+
+
+class _SessionEnded(Exception):
+    """A session failed; `healthy` says whether it had run long enough to start a new cycle."""
+
+    def __init__(self, healthy: bool) -> None:
+        super().__init__()
+        self.healthy = healthy
+
+
+async def keep(name: str, session: Session) -> None:
+    """Run `session` again and again until it returns; raises only StoreError (and cancellation)."""
+    while True:
+        try:
+            await AsyncRetrying(wait=_BACKOFF, retry=_same_cycle)(_guarded, name, session)
+        except _SessionEnded:
+            continue
+        return
+
+
+def _same_cycle(state: RetryCallState) -> bool:
+    error = state.outcome.exception() if state.outcome else None
+    return isinstance(error, _SessionEnded) and not error.healthy
+
+
+async def _guarded(name: str, session: Session) -> None:
+    began = time.monotonic()
+    try:
+        await session()
+    except StoreError:
+        raise
+    except GatehouseError as error:
+        log.warning("session ended name=%s operation=%r cause=%r", name, error.operation, error.cause)
+    except Exception as error:  # anything unforeseen costs this session alone
+        log.error("session failed name=%s type=%s", name, type(error).__name__, exc_info=_frames_only(error))
+    else:
+        return
+    raise _SessionEnded(time.monotonic() - began > HEALTHY_AFTER_S)
+
+
+def _frames_only(error: BaseException) -> tuple[type[BaseException], BaseException, object]:
+    """Return exc_info without the error's own text, which could carry what a stranger sent."""
+    bare = RuntimeError(type(error).__name__).with_traceback(error.__traceback__)
+    return RuntimeError, bare, error.__traceback__
