@@ -19,7 +19,9 @@ from cloud.errors import StoreUnavailable
 
 T = TypeVar("T")
 _LOG = logging.getLogger(__name__)
-_SERIALIZATION_FAILURES = ("40001", "40P01")
+_SERIALIZATION_FAILURES = ("40001", "40P01", "23505")
+"""A duplicate key is one too: two transactions may insert at once what neither saw."""
+
 _SQLITE_UNAVAILABLE = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_IOERR", "SQLITE_FULL", "SQLITE_CANTOPEN")
 _MIGRATION_LOCK = 7215423186
 """Any fixed number: two processes that start together upgrade one after the other."""

@@ -112,7 +112,7 @@ def _who(name: str, *, nullable: bool = False) -> tuple[Column[Any], Index]:
 visits = _fact(
     "visits",
     Column("visit_id", _OPAQUE, nullable=False),
-    Column("revision", Integer, nullable=False),
+    Column("revision", BigInteger, nullable=False),
     *_who("visits"),
     Column("returning", Boolean, nullable=False, quote=True),
     Column("party_size", Integer, nullable=False),
@@ -128,7 +128,7 @@ footfall = _fact(
     Column("camera", _NAME, nullable=False),
     Column("from_ms", BigInteger, nullable=False),
     Column("to_ms", BigInteger, nullable=False),
-    Column("count", Integer, nullable=False),
+    Column("count", BigInteger, nullable=False),
     Index("ix_footfall_from", "tenant", "from_ms"),
 )
 

@@ -300,7 +300,7 @@ def upgrade() -> None:
         sa.Column("camera", sa.String(length=40), nullable=False),
         sa.Column("from_ms", sa.BigInteger(), nullable=False),
         sa.Column("to_ms", sa.BigInteger(), nullable=False),
-        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("count", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
             ["tenant", "box", "epoch", "sequence"],
             ["entries.tenant", "entries.box", "entries.epoch", "entries.sequence"],
@@ -381,7 +381,7 @@ def upgrade() -> None:
         sa.Column("basis_scope", sa.String(length=20), nullable=True),
         sa.Column("purpose", sa.String(length=48), nullable=False),
         sa.Column("visit_id", sa.String(length=32), nullable=False),
-        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
         sa.Column("who", sa.String(length=96), nullable=False),
         sa.Column("returning", sa.Boolean(), nullable=False, quote=True),
         sa.Column("party_size", sa.Integer(), nullable=False),

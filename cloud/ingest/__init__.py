@@ -1,0 +1,1 @@
+"""Takes batches from the broker, judges them and writes them; never shows them."""

@@ -1,0 +1,280 @@
+"""Writes one judged batch in one transaction, idempotently by (box, epoch, sequence); never commits.
+
+The rules, each independent of the order and the number of times batches arrive:
+- an entry that is known by the same bytes changes nothing and gets the same answer again;
+- a known sequence with other bytes is quarantined, except `Voided`, which takes the other's place;
+- what was made about a person up to the time of an erasure is deleted, or dropped as `erased`;
+- a withdrawal is a row like any other: which consents it ends is asked by time (reports/consent.py).
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, Connection, Table, and_, case, delete, insert, select, tuple_, update
+
+from cloud.fleet.commands import apply_answers
+from cloud.ingest.judge import Delivery, Judged
+from cloud.store.schema import FACTS, PERSONAL, boxes, entries, epochs, quarantine, suppression
+from cloud.store.upsert import upsert
+from edge.wire import CommandAnswered, Entry, EntryResult, ErasureReceipt, Receipt, Voided
+
+_LASTING = frozenset({"erasure_receipt", "answer"})
+"""Kinds that no `Voided` may replace: they are proofs, and hold no data of a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What became of a batch. `receipt` is None when not one entry could be named."""
+
+    receipt: Receipt | None
+    erased: bool
+    new: int
+
+
+@dataclass(slots=True)
+class _Plan:
+    """What one transaction is going to do."""
+
+    ledger: dict[int, dict[str, Any]] = field(default_factory=dict)
+    facts: dict[Table, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+    voided: list[tuple[Judged, str]] = field(default_factory=list)
+    aside: list[tuple[Judged, str]] = field(default_factory=list)
+    erasures: list[ErasureReceipt] = field(default_factory=list)
+    answers: list[ErasureReceipt | CommandAnswered] = field(default_factory=list)
+    results: dict[int, EntryResult] = field(default_factory=dict)
+
+
+class _Writer:
+    def __init__(self, connection: Connection, delivery: Delivery, now_ms: int) -> None:
+        self.connection, self.delivery, self.now_ms = connection, delivery, now_ms
+        self.box, self.frame = delivery.box, delivery.frame
+        self.plan = _Plan()
+        self.known = self._read_known()
+        self.erased = self._read_erased()
+
+    # -- deciding --------------------------------------------------------------------------
+
+    def decide(self) -> None:
+        for judged in self.delivery.entries:
+            if judged.sequence is None:
+                self.plan.aside.append((judged, judged.reason))
+            elif judged.sequence in self.known:
+                self._decide_known(judged, judged.sequence)
+            else:
+                self._decide_new(judged, judged.sequence)
+
+    def _decide_known(self, judged: Judged, sequence: int) -> None:
+        known = self.known[sequence]
+        if known["sha256"] == judged.sha256:
+            self._answer(sequence, known["outcome"], known["code"])
+        elif known["kind"] == "voided" and judged.entry:
+            self._answer(sequence, "committed", "voided")
+        elif judged.entry and isinstance(judged.entry.record, Voided) and known["kind"] not in _LASTING:
+            self.plan.voided.append((judged, known["kind"]))
+            self.known[sequence] = self._ledger_row(judged, sequence, "committed", "ok")
+            self._answer(sequence, "committed", "ok")
+        else:
+            self.plan.aside.append((judged, "conflict"))
+            self._answer(sequence, "quarantined", "conflict")
+
+    def _decide_new(self, judged: Judged, sequence: int) -> None:
+        outcome: Literal["committed", "quarantined"] = "committed"
+        code = judged.reason
+        if judged.entry is None:
+            outcome = "quarantined"
+            self.plan.aside.append((judged, code))
+        elif self._is_erased(judged.entry):
+            code = "erased"
+        else:
+            self._keep(judged.entry)
+        row = self._ledger_row(judged, sequence, outcome, code)
+        self.plan.ledger[sequence] = self.known[sequence] = row
+        self._answer(sequence, outcome, code)
+
+    def _is_erased(self, entry: Entry) -> bool:
+        who = getattr(entry.record, "who", None)
+        if who is None or isinstance(entry.record, ErasureReceipt):
+            return False
+        return entry.wall_ms <= self.erased.get(who, -1)
+
+    def _keep(self, entry: Entry) -> None:
+        record = entry.record
+        table = FACTS.get(record.kind)
+        if table is not None:
+            self.plan.facts[table].append(self._fact_row(entry))
+        if isinstance(record, ErasureReceipt):
+            self.plan.erasures.append(record)
+        if isinstance(record, ErasureReceipt | CommandAnswered):
+            self.plan.answers.append(record)
+
+    def _answer(self, sequence: int, outcome: Literal["committed", "quarantined"], code: str) -> None:
+        self.plan.results.setdefault(sequence, EntryResult(sequence=sequence, outcome=outcome, code=code))
+
+    # -- rows ------------------------------------------------------------------------------
+
+    def _key(self, sequence: int) -> dict[str, Any]:
+        return {
+            "tenant": self.box.tenant,
+            "box": self.box.box,
+            "epoch": self.frame.epoch,
+            "sequence": sequence,
+        }
+
+    def _ledger_row(self, judged: Judged, sequence: int, outcome: str, code: str) -> dict[str, Any]:
+        return self._key(sequence) | {
+            "sha256": judged.sha256,
+            "kind": judged.kind,
+            "received_ms": self.now_ms,
+            "outcome": outcome,
+            "code": code,
+        }
+
+    def _fact_row(self, entry: Entry) -> dict[str, Any]:
+        fields = entry.record.model_dump(mode="json", exclude={"kind", "v"})
+        return (
+            self._key(entry.sequence)
+            | fields
+            | {
+                "site": self.box.site,
+                "wall_ms": entry.wall_ms,
+                "time_quality": entry.time_quality.value,
+                "basis": str(entry.basis),
+                "basis_scope": entry.basis.scope,
+                "purpose": entry.purpose.value,
+            }
+        )
+
+    # -- reading ---------------------------------------------------------------------------
+
+    def _read_known(self) -> dict[int, dict[str, Any]]:
+        sequences = {j.sequence for j in self.delivery.entries if j.sequence is not None}
+        asked = select(entries).where(
+            entries.c.tenant == self.box.tenant,
+            entries.c.box == self.box.box,
+            entries.c.epoch == self.frame.epoch,
+            entries.c.sequence.in_(sequences),
+        )
+        return {row["sequence"]: dict(row) for row in self.connection.execute(asked).mappings()}
+
+    def _read_erased(self) -> dict[str, int]:
+        people = {getattr(j.entry.record, "who", None) for j in self.delivery.entries if j.entry} - {None}
+        asked = select(suppression.c.who, suppression.c.erased_ms).where(
+            suppression.c.tenant == self.box.tenant, suppression.c.who.in_(people)
+        )
+        return {row.who: row.erased_ms for row in self.connection.execute(asked)} if people else {}
+
+    # -- writing ---------------------------------------------------------------------------
+
+    def write(self) -> None:
+        if self.plan.ledger:
+            self.connection.execute(insert(entries), list(self.plan.ledger.values()))
+        for table, rows in self.plan.facts.items():
+            self.connection.execute(insert(table), rows)
+        for judged, former in self.plan.voided:
+            self._void(judged, former)
+        for erasure in self.plan.erasures:
+            purge(self.connection, self.box.tenant, erasure.who, erasure.at_ms)
+        apply_answers(self.connection, self.box.tenant, self.box.box, self.plan.answers)
+        for judged, reason in self.plan.aside:
+            set_aside(
+                self.connection, self.now_ms, tenant=self.box.tenant, box=self.box.box, reason=reason,
+                sha256=judged.sha256, size=judged.size, epoch=self.frame.epoch,
+                sequence=judged.sequence, kind=judged.kind,
+            )  # fmt: skip
+        self._note_epoch()
+
+    def _void(self, judged: Judged, former: str) -> None:
+        assert judged.sequence is not None
+        key = self._key(judged.sequence)
+        if former in FACTS:
+            self.connection.execute(delete(FACTS[former]).where(_is(FACTS[former], key)))
+        changed = {"kind": "voided", "sha256": judged.sha256, "outcome": "committed", "code": "ok"}
+        self.connection.execute(update(entries).where(_is(entries, key)).values(**changed))
+
+    def _note_epoch(self) -> None:
+        mine = and_(boxes.c.tenant == self.box.tenant, boxes.c.box == self.box.box)
+        self.connection.execute(update(boxes).where(mine).values(last_seen_ms=self.now_ms))
+        row = {
+            "tenant": self.box.tenant,
+            "box": self.box.box,
+            "epoch": self.frame.epoch,
+            "previous_epoch": self.frame.previous_epoch,
+            "first_seen_ms": self.now_ms,
+            "highest": max(self.plan.ledger, default=0),
+            "received": len(self.plan.ledger),
+        }
+        upsert(
+            self.connection,
+            epochs,
+            row,
+            lambda new: {
+                "highest": case((new.highest > epochs.c.highest, new.highest), else_=epochs.c.highest),
+                "received": epochs.c.received + new.received,
+            },
+        )
+
+
+def apply(connection: Connection, delivery: Delivery, now_ms: int) -> Applied:
+    """Write `delivery` and return what the receipt says of each entry."""
+    writer = _Writer(connection, delivery, now_ms)
+    writer.decide()
+    writer.write()
+    frame, results = delivery.frame, tuple(writer.plan.results.values())
+    receipt = (
+        Receipt(batch_id=frame.batch_id, box=frame.box, epoch=frame.epoch, results=results)
+        if results
+        else None
+    )
+    return Applied(receipt, bool(writer.plan.erasures), len(writer.plan.ledger))
+
+
+def purge(connection: Connection, tenant: str, who: str, erased_ms: int) -> None:
+    """Delete what is held of `who` and was made up to `erased_ms`; remember the time for late arrivals."""
+    upsert(
+        connection,
+        suppression,
+        {"tenant": tenant, "who": who, "erased_ms": erased_ms},
+        lambda new: {
+            "erased_ms": case(
+                (new.erased_ms > suppression.c.erased_ms, new.erased_ms), else_=suppression.c.erased_ms
+            )
+        },
+    )
+    for table in PERSONAL:
+        doomed = and_(table.c.tenant == tenant, table.c.who == who, table.c.wall_ms <= erased_ms)
+        keys = select(table.c.box, table.c.epoch, table.c.sequence).where(doomed)
+        in_ledger = tuple_(entries.c.box, entries.c.epoch, entries.c.sequence).in_(keys)
+        connection.execute(update(entries).where(entries.c.tenant == tenant, in_ledger).values(code="erased"))
+        connection.execute(delete(table).where(doomed))
+
+
+def set_aside(
+    connection: Connection,
+    now_ms: int,
+    *,
+    tenant: str,
+    box: str,
+    reason: str,
+    sha256: str,
+    size: int,
+    epoch: str | None = None,
+    sequence: int | None = None,
+    kind: str | None = None,
+) -> None:
+    """Note in the quarantine that something was refused: its fingerprint and size, never its content."""
+    row = {
+        "tenant": tenant, "box": box, "reason": reason, "sha256": sha256, "epoch": epoch,
+        "sequence": sequence, "kind": kind, "size": size,
+        "first_ms": now_ms, "last_ms": now_ms, "times": 1,
+    }  # fmt: skip
+    upsert(
+        connection,
+        quarantine,
+        row,
+        lambda new: {"last_ms": new.last_ms, "times": quarantine.c.times + 1},
+    )
+
+
+def _is(table: Table, key: dict[str, Any]) -> ColumnElement[bool]:
+    return and_(*(table.c[name] == value for name, value in key.items()))

@@ -1,0 +1,1 @@
+"""Questions over the tables, for pages and machines; never writes."""

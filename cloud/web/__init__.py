@@ -1,0 +1,1 @@
+"""The pages of headquarters; never talks to a box."""

@@ -1,0 +1,89 @@
+"""One valid record of every kind, with what a test wants to change; for the tests of cloud only."""
+
+from typing import Any
+
+from edge import wire
+from tests.unit.cloud.signer import NOON, WHO, hexid
+
+
+def visit(**changes: Any) -> wire.VisitRecorded:
+    evidence = wire.Evidence(
+        kind="registration",
+        at_ms=NOON,
+        basis=wire.Basis(kind=wire.BasisKind.CONSENT, scope=wire.Scope.REGISTRATION),
+    )
+    values = {"visit_id": hexid(1), "revision": 1, "who": WHO, "returning": False, "party_size": 2}
+    return wire.VisitRecorded(**{**values, "arrived_ms": NOON, "evidence": (evidence,), **changes})
+
+
+def consent(**changes: Any) -> wire.ConsentRecorded:
+    values = {"who": WHO, "scope": "registration", "consent_version": 1, "notice_version": "n1"}
+    return wire.ConsentRecorded(**{**values, "notice_hash": "0" * 64, "act": "tap", "at_ms": NOON, **changes})
+
+
+def withdrawal(**changes: Any) -> wire.ConsentWithdrawn:
+    return wire.ConsentWithdrawn(
+        **{"who": WHO, "scope": "registration", "at_ms": NOON + 10, "by": "visitor", **changes}
+    )
+
+
+def call(**changes: Any) -> wire.CallRecorded:
+    values = {"call_id": hexid(2), "line": "desk", "started_ms": NOON, "duration_ms": 61_000}
+    return wire.CallRecorded(
+        **{**values, "answered": True, "notice_played": True, "recorded": False, **changes}
+    )
+
+
+def verdict(**changes: Any) -> wire.VerdictIssued:
+    values = {
+        "verdict_id": hexid(3),
+        "report_ref": "R-1",
+        "version": 1,
+        "who": WHO,
+        "verdict": "RISK",
+        "reasons": ("late_report",),
+        "rule_set": "demo",
+        "rule_version": 1,
+        "inputs_hash": "1" * 64,
+        "reported_ms": NOON + 5,
+        "presence_ms": NOON,
+        "presence_quality": "synchronised",
+        "decided_ms": NOON + 20,
+    }
+    return wire.VerdictIssued(**{**values, **changes})
+
+
+def footfall(**changes: Any) -> wire.FootfallCounted:
+    return wire.FootfallCounted(
+        **{"camera": "entrance", "from_ms": NOON, "to_ms": NOON + 900_000, "count": 17, **changes}
+    )
+
+
+def health(**changes: Any) -> wire.DeviceHealth:
+    return wire.DeviceHealth(
+        **{"device": "entrance", "state": "up", "code": "ok", "since_ms": NOON, **changes}
+    )
+
+
+def blind(**changes: Any) -> wire.BlindTime:
+    return wire.BlindTime(
+        **{"device": "entrance", "from_ms": NOON, "to_ms": NOON + 60_000, "cause": "link_down", **changes}
+    )
+
+
+def erasure(**changes: Any) -> wire.ErasureReceipt:
+    values = {"command_id": hexid(9), "who": WHO, "outcome": "erased", "keys_destroyed": 3}
+    return wire.ErasureReceipt(
+        **{**values, "rows": {"visits": 1, "consents": 2}, "at_ms": NOON + 100, **changes}
+    )
+
+
+def answer(**changes: Any) -> wire.CommandAnswered:
+    return wire.CommandAnswered(
+        **{"command_id": hexid(8), "outcome": "done", "code": "ok", "at_ms": NOON + 100, **changes}
+    )
+
+
+ONE_OF_EACH = (
+    visit, consent, withdrawal, call, verdict, footfall, health, blind, erasure, answer, wire.Voided
+)  # fmt: skip
