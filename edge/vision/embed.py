@@ -12,9 +12,6 @@ from edge.vision.session import open_model
 if TYPE_CHECKING:
     from pathlib import Path
 
-MODEL = "sface_2021dec"
-"""Names the space that vectors of the default model live in; vectors of two models never compare."""
-
 
 class Embedder:
     """SFace: normalisation is in the graph, so it takes RGB 0..255."""
