@@ -1,0 +1,52 @@
+"""Every row of the ledger with its record, for machines: the demo, audits, tests; never for a page.
+
+Tokens are whole here. Whoever may run the command may read the database anyway.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Connection, and_, or_, select
+
+from cloud.store.schema import FACTS, entries
+
+_KEY = ("tenant", "box", "epoch", "sequence")
+_ABOUT = ("site", "wall_ms", "time_quality", "basis", "basis_scope", "purpose")
+
+
+def rows(connection: Connection, tenant: str, kind: str | None = None) -> Iterator[dict[str, Any]]:
+    """Yield ledger rows by kind, box, epoch and sequence; `record` is None for what holds none any more.
+
+    `kind` is one of the wire's kinds; without it every kind comes.
+    """
+    for name in FACTS:
+        if kind in (None, name):
+            yield from _facts(connection, tenant, name)
+    yield from _without_record(connection, tenant, kind)
+
+
+def _facts(connection: Connection, tenant: str, kind: str) -> Iterator[dict[str, Any]]:
+    table = FACTS[kind]
+    same = and_(*(entries.c[name] == table.c[name] for name in _KEY))
+    asked = (
+        select(entries.c.received_ms, entries.c.outcome, entries.c.code.label("entry_code"), table)
+        .join(table, same)
+        .where(entries.c.tenant == tenant)
+        .order_by(table.c.box, table.c.epoch, table.c.sequence)
+    )
+    own = [c.name for c in table.columns if c.name not in (*_KEY, *_ABOUT)]
+    for row in connection.execute(asked).mappings():
+        record = {"kind": kind} | {name: row[table.c[name]] for name in own}
+        known = {name: row[table.c[name]] for name in (*_KEY, *_ABOUT) if name != "basis_scope"}
+        ledger = {"received_ms": row["received_ms"], "outcome": row["outcome"], "code": row["entry_code"]}
+        yield {"kind": kind, **known, **ledger, "record": record}
+
+
+def _without_record(connection: Connection, tenant: str, kind: str | None) -> Iterator[dict[str, Any]]:
+    empty = or_(entries.c.kind == "voided", entries.c.outcome == "quarantined", entries.c.code == "erased")
+    asked = select(entries).where(entries.c.tenant == tenant, empty)
+    if kind is not None:
+        asked = asked.where(entries.c.kind == kind)
+    for row in connection.execute(asked.order_by(*(entries.c[n] for n in _KEY))).mappings():
+        names = (*_KEY, "received_ms", "outcome", "code")
+        yield {"kind": row["kind"], **{n: row[n] for n in names}, "record": None}

@@ -1,0 +1,155 @@
+"""Ingest against a real mosquitto with mutual TLS: receipts, kill -9, broker cuts, commands, refusals."""
+
+import json
+import queue
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cloud.keys import verified
+from edge.wire import CommandAnswered, ErasureReceipt, Receipt, parse_command
+from scripts.site.broker import Mosquitto
+from tests.e2e.headquarters import BoxPeer, cli, ledger, make_headquarters, running, until
+from tests.unit.cloud import records
+from tests.unit.cloud.signer import NOON, WHO, Signer, entry, hexid
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    with Mosquitto(tmp_path / "broker") as running_broker:
+        yield running_broker
+
+
+@pytest.fixture
+def config(tmp_path: Path, broker: Mosquitto) -> Path:
+    return make_headquarters(tmp_path / "hq", broker)
+
+
+@pytest.fixture
+def box(broker: Mosquitto, config: Path) -> Iterator[BoxPeer]:
+    signer = Signer()
+    cli(
+        "box", "add", "--config", str(config), "--site", "harbour", "--box", "box-1",
+        "--public-key", signer.public.hex(),
+    )  # fmt: skip
+    peer = BoxPeer(broker, signer)
+    yield peer
+    peer.close()
+
+
+def public_key(config: Path) -> bytes:
+    return bytes.fromhex(json.loads(cli("status", "--json", "--config", str(config)))["public_key"])
+
+
+def one_call(number: int) -> dict[str, object]:
+    return entry(number, records.call(call_id=hexid(1000 + number)))
+
+
+def receipted(box: BoxPeer, count: int, timeout: float = 60) -> set[int]:
+    """Collect receipts until `count` sequences are covered."""
+    covered: set[int] = set()
+    while len(covered) < count:
+        receipt = Receipt.model_validate(box.receipts.get(timeout=timeout).body)
+        covered |= {r.sequence for r in receipt.results}
+    return covered
+
+
+def test_batches_are_receipted_and_refused_ones_do_not_stop_the_loop(config: Path, box: BoxPeer) -> None:
+    with running("ingest", "--config", str(config)) as ingest:
+        ingest.wait_for("subscribed")
+        box.publish(b"\xff not a batch")
+        box.publish(Signer(topics=box.signer.topics).batch([one_call(1)]))
+        box.publish(box.signer.batch([one_call(1), one_call(2)]))
+        signed = box.receipts.get(timeout=30)
+        assert verified(public_key(config), "receipt", signed)
+        assert [r["sequence"] for r in ledger(config, "call")] == [1, 2]
+        status = json.loads(cli("status", "--json", "--config", str(config)))
+        assert status["quarantined"] == 2
+        assert status["boxes"][0]["received"] == 2 and status["boxes"][0]["missing"] == 0
+        assert "Traceback" not in "".join(ingest.lines)
+
+
+def test_what_was_published_before_a_kill_9_is_written_once_after_it(config: Path, box: BoxPeer) -> None:
+    with running("ingest", "--config", str(config)) as first:
+        first.wait_for("subscribed")
+        for number in range(1, 41):
+            box.publish(box.signer.batch([one_call(number)]))
+        receipted(box, 1)
+        first.kill9()
+    with running("ingest", "--config", str(config)) as second:
+        second.wait_for("subscribed")
+        # The broker keeps the session: what the killed process had not acknowledged comes again.
+        until(lambda: len(ledger(config, "call")) == 40)
+    assert sorted(r["sequence"] for r in ledger(config, "call")) == list(range(1, 41))
+
+
+def test_a_broker_cut_is_survived(config: Path, broker: Mosquitto, box: BoxPeer) -> None:
+    with running("ingest", "--config", str(config)) as ingest:
+        ingest.wait_for("subscribed")
+        box.publish(box.signer.batch([one_call(1)]))
+        receipted(box, 1)
+        broker.kill9()
+        ingest.wait_for("interrupted")
+        broker.start()
+        ingest.wait_for("subscribed", count=2)
+        box.publish(box.signer.batch([one_call(2)]))
+        assert 2 in receipted(box, 1)
+
+
+def test_an_erasure_order_is_signed_repeated_and_ends_with_the_receipt_P46(
+    config: Path, box: BoxPeer
+) -> None:
+    with running("ingest", "--config", str(config)) as ingest:
+        ingest.wait_for("subscribed")
+        box.publish(box.signer.batch([entry(1, records.visit()), entry(2, records.consent())]))
+        receipted(box, 2)
+        order = json.loads(
+            cli("erase", "--config", str(config), "--who", "-", "--reason", "visitor_request", stdin=WHO)
+        )
+        first, again = box.commands.get(timeout=30), box.commands.get(timeout=30)
+        assert first == again and verified(public_key(config), "command", first)
+        command = parse_command(first.body)
+        assert (command.kind, command.who, command.box) == ("erase", WHO, "box-1")
+        assert [command.command_id] == order["command_ids"]
+        receipt = ErasureReceipt(
+            command_id=command.command_id,
+            who=WHO,
+            outcome="erased",
+            keys_destroyed=2,
+            rows={"visits": 1},
+            at_ms=NOON + 1,
+        )
+        box.publish(box.signer.batch([entry(3, receipt)]))
+        assert 3 in receipted(box, 1)
+        assert ledger(config, "visit")[0]["record"] is None
+        assert json.loads(cli("status", "--json", "--config", str(config)))["open_commands"] == 0
+        while True:  # copies that were under way; then silence for longer than the repetition
+            try:
+                box.commands.get(timeout=3)
+            except queue.Empty:
+                break
+
+
+def test_a_withdrawal_order_is_answered(config: Path, box: BoxPeer) -> None:
+    with running("ingest", "--config", str(config)) as ingest:
+        ingest.wait_for("subscribed")
+        box.publish(box.signer.batch([entry(1, records.visit())]))
+        receipted(box, 1)
+        arguments = ("--config", str(config), "--who", WHO, "--reason", "visitor_request")
+        cli("withdraw", *arguments, "--scope", "registration")
+        command = parse_command(box.commands.get(timeout=30).body)
+        assert command.kind == "withdraw"
+        answer = CommandAnswered(command_id=command.command_id, outcome="done", code="ok", at_ms=NOON)
+        box.publish(box.signer.batch([entry(2, answer)]))
+        receipted(box, 1)
+        assert json.loads(cli("status", "--json", "--config", str(config)))["open_commands"] == 0
+
+
+def test_a_missing_client_key_stops_the_start(config: Path, box: BoxPeer, broker: Mosquitto) -> None:
+    text = config.read_text().replace(str(broker.credentials("headquarters").key), "none.key")
+    config.write_text(text)
+    with pytest.raises(RuntimeError, match=r"no such file: .*none\.key"):
+        cli("ingest", "--config", str(config))
