@@ -1,0 +1,1 @@
+"""The box's one way to headquarters: MQTT session, trust in what comes back, pump; never a second host."""
