@@ -207,3 +207,37 @@ class Withdrawn(Message):
     """The scopes that were active and are no more."""
 
     scopes: tuple[Scope, ...]
+
+
+class StateLine(Message):
+    """One device or check: `state` up/ok, connecting/warn, or what is wrong; what to do in `hint`."""
+
+    name: str
+    state: str
+    what: str = ""
+    hint: str = ""
+
+
+class Status(Message):
+    """The box's health."""
+
+    healthy: bool
+    devices: tuple[StateLine, ...]
+    checks: tuple[StateLine, ...]
+
+
+class OutboxState(Message):
+    """What waits to be sent, by kind of record."""
+
+    depth: int
+    in_flight: int
+    kinds: dict[str, int]
+    oldest_s: int | None
+
+
+class Imported(Message):
+    """What became of an import of reports."""
+
+    new: int
+    known: int
+    verdicts: int

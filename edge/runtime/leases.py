@@ -48,7 +48,7 @@ class Seen:
 @dataclass(slots=True)
 class _Running:
     person: PersonId
-    task: "asyncio.Task[object]"
+    bound: asyncio.Timeout
 
 
 class Leases:
@@ -62,22 +62,23 @@ class Leases:
 
     def cancel(self, person: PersonId) -> None:
         """End every lease of `person` now."""
+        now = asyncio.get_running_loop().time()
         for running in self._running.values():
             if running.person == person:
-                running.task.cancel()
+                running.bound.reschedule(now)
 
     @contextlib.asynccontextmanager
     async def _lease(self, person: PersonId, device: str) -> AsyncIterator[str]:
-        """One lease on one device: refused while another person's runs on it; bounded in time."""
+        """One lease on one device: refused while another runs on it; TimeoutError when its time is over."""
         if device in self._busy:
             raise NotLeased("grant a lease", "device_in_use", "wait for the other visitor's turn to end")
-        lease, task = new_id(), asyncio.current_task()
-        assert task is not None
+        lease = new_id()
         self._busy.add(device)
-        self._running[lease] = _Running(person, task)
         log.info("lease granted lease=%s device=%s", lease, device)
         try:
-            yield lease
+            async with asyncio.timeout(LEASE_S) as bound:
+                self._running[lease] = _Running(person, bound)
+                yield lease
         finally:
             del self._running[lease]
             self._busy.discard(device)
@@ -108,15 +109,13 @@ class Leases:
     # -- card ------------------------------------------------------------------------------
 
     async def read_card(self, person: PersonId, terminal: str, worker: Worker) -> CardRead | CardFailed:
-        """Grant a card lease on `terminal` and return how the reading ended."""
+        """Grant a card lease on `terminal` and return how the reading ended; TimeoutError if it didn't."""
         async with self._lease(person, terminal) as lease:
             answer: asyncio.Future[CardRead | CardFailed] = asyncio.get_running_loop().create_future()
             self._cards[lease] = answer
             try:
                 await worker.send(CardLease(lease=lease, device=terminal, seconds=LEASE_S))
-                return await asyncio.wait_for(answer, LEASE_S + 1)
-            except TimeoutError:
-                return CardFailed(device=terminal, lease=lease, code="no_card")
+                return await answer
             finally:
                 del self._cards[lease]
                 with contextlib.suppress(LinkDown):
@@ -147,16 +146,14 @@ class _Recogniser:
 
     async def seen(self, lease: str, models: dict[str, str]) -> AsyncIterator[Seen]:
         """Yield embeddings of this lease until it is over."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LEASE_S):
-                if not isinstance(await self._channel.receive(), Hello):
-                    raise ProtocolError("greet the recogniser", "no_hello")
-                await self._channel.send(Recognise(lease=lease, models=models, seconds=LEASE_S))
-                while isinstance(message := await self._channel.receive(), Embedding):
-                    if message.lease != lease:
-                        raise NotLeased("take an embedding", "embedding_outside_lease")
-                    vector = unpack(base64.b64decode(message.vector, validate=True))
-                    yield Seen(message.faces, vector, message.model)
+        if not isinstance(await self._channel.receive(), Hello):
+            raise ProtocolError("greet the recogniser", "no_hello")
+        await self._channel.send(Recognise(lease=lease, models=models, seconds=LEASE_S))
+        while isinstance(message := await self._channel.receive(), Embedding):
+            if message.lease != lease:
+                raise NotLeased("take an embedding", "embedding_outside_lease")
+            vector = unpack(base64.b64decode(message.vector, validate=True))
+            yield Seen(message.faces, vector, message.model)
 
     async def stop(self) -> None:
         """Close the sockets, which ends the process; kill it if it doesn't see that."""

@@ -1,11 +1,11 @@
 """What the kiosk may ask of the core: sessions in memory, and the visitor's acts; never a second way in."""
 
+import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
-from typing import ParamSpec, TypeVar
 
 from edge.config import Config
 from edge.consent.policy import FACE_SUSPENDED_AFTER_MS
@@ -16,6 +16,7 @@ from edge.ipc.messages import CardFailed, CardRead, Message
 from edge.runtime.desk import Desk, Visitor
 from edge.runtime.leases import Leases, Seen
 from edge.runtime.office import new_id
+from edge.runtime.storethread import StoreThread
 from edge.runtime.workers import Worker
 from edge.wire import Purpose
 
@@ -23,9 +24,6 @@ log = logging.getLogger(__name__)
 
 SESSION_S = 600.0
 MOST_SESSIONS = 64
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
 @dataclass(slots=True)
@@ -44,7 +42,7 @@ class Reception:
         desk: Desk,
         leases: Leases,
         workers: dict[str, Worker],
-        run: Callable[..., Awaitable[object]],
+        thread: StoreThread,
         offline_ms: Callable[[], int],
     ) -> None:
         self._config = config
@@ -52,11 +50,11 @@ class Reception:
         self._desk = desk
         self._leases = leases
         self._workers = workers
-        self._run = run
+        self._call = thread.run
         self._offline_ms = offline_ms
         self._sessions: dict[str, _Session] = {}
 
-    async def answer(self, request: control.KioskRequest) -> Message:
+    async def answer(self, request: control.KioskRequest) -> Message:  # noqa: PLR0911 — one per request
         """Return the answer to one request; raises domain errors."""
         match request:
             case control.GetNotice():
@@ -77,9 +75,6 @@ class Reception:
             case control.End():
                 self._sessions.pop(request.session, None)
                 return control.Departed(closed=True)
-
-    async def _call(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        return await self._run(function, *args, **kwargs)  # type: ignore[return-value] # the executor keeps R
 
     # -- sessions --------------------------------------------------------------------------
 
@@ -140,11 +135,11 @@ class Reception:
     async def _look(self, visitor: Visitor, camera: str, vision: Worker) -> control.FaceOutcome:
         templates = [unpack(v) for _model, v in await self._call(self._desk.templates, visitor)]
         looking = _Look(templates, self._threshold())
-        async with self._leases.recognition(visitor.person, camera, vision) as seen:
-            async for one in seen:
-                outcome = looking.add(one)
-                if outcome is not None:
-                    break
+        with contextlib.suppress(TimeoutError):  # the lease is over: what was seen until then counts
+            async with self._leases.recognition(visitor.person, camera, vision) as seen:
+                async for one in seen:
+                    if looking.add(one) is not None:
+                        break
         if looking.template is not None:
             await self._call(self._desk.enrol, visitor, looking.model, pack(looking.template))
         elif looking.outcome() == "confirmed":
@@ -164,6 +159,8 @@ class Reception:
             return control.CardSeen(outcome="failed")
         try:
             card = await self._leases.read_card(visitor.person, terminal, worker)
+        except TimeoutError:
+            return control.CardSeen(outcome="no_card")
         except (LinkDown, NotLeased) as error:
             log.warning("card unavailable cause=%s", error.cause)
             return control.CardSeen(outcome="failed")

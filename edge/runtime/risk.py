@@ -8,7 +8,7 @@ from edge.config import Rules
 from edge.domain import facts
 from edge.domain.phone import normalise
 from edge.domain.verdict import Inputs, Presence, judge
-from edge.ipc.control import ReportRow
+from edge.ipc.control import Imported, ReportRow
 from edge.runtime.office import Office, new_id
 from edge.store.rows import ReportEntry
 from edge.wire import Purpose, VerdictIssued
@@ -22,9 +22,18 @@ class Risk:
     def __init__(self, office: Office, rules: Rules) -> None:
         self._office = office
         self._rules = rules
+        self._issued = 0
 
-    def lodge(self, row: ReportRow) -> None:
-        """Keep one report as a token and judge it at once."""
+    def import_rows(self, rows: tuple[ReportRow, ...]) -> Imported:
+        """Keep all rows, or none if one can't be kept, and judge them; a known ref is left as it was."""
+        lookup, issued = self._office.gate.permit_lookup(Purpose.CHANNEL_RISK), self._issued
+        with self._office.store.transaction():
+            new = [row for row in rows if self._office.store.report(lookup, row.ref) is None]
+            for row in new:
+                self._lodge(row)
+        return Imported(new=len(new), known=len(rows) - len(new), verdicts=self._issued - issued)
+
+    def _lodge(self, row: ReportRow) -> None:
         stamp = self._office.stamp()
         token = self._office.tokens.token("channel_risk", normalise(row.phone))
         start = row.reported_ms if row.reported_ms is not None else stamp["at_ms"]
@@ -95,3 +104,4 @@ class Risk:
             records=(record,),
         )
         self._office.store.apply(self._office.gate.on_other_basis(fact))
+        self._issued += 1

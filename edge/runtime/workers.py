@@ -55,6 +55,7 @@ class Worker:
         self._handler = handler
         self._lost = lost
         self._channel: Channel | None = None
+        self._stopping = False
         self.pid: int | None = None
 
     @property
@@ -71,8 +72,14 @@ class Worker:
         except OSError as error:
             raise LinkDown(f"speak with worker {self.kind}", "worker_down") from error
 
+    async def stop(self) -> None:
+        """Ask the worker to end its sessions; what it still has to say is taken until it closes."""
+        self._stopping = True
+        with contextlib.suppress(LinkDown):
+            await self.send(Stop())
+
     async def session(self) -> None:
-        """Start the process and pass its messages on until it ends; always raises unless cancelled."""
+        """Start the process and pass its messages on; return if it was asked to stop, else raise LinkDown."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         channel = Channel(ours)
         try:
@@ -87,7 +94,8 @@ class Worker:
             self.pid = None
             channel.close()
             await self._lost(self.kind)
-        raise LinkDown(f"worker {self.kind}", "worker_ended", f"exit code {process.returncode}")
+        if not self._stopping:
+            raise LinkDown(f"worker {self.kind}", "worker_ended", f"exit code {process.returncode}")
 
     async def _converse(self, channel: Channel) -> None:
         hello = await asyncio.wait_for(channel.receive(), HELLO_WITHIN_S)

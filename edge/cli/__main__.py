@@ -1,0 +1,5 @@
+"""`python -m edge.cli` is the same as `gatehouse`."""
+
+from edge.cli import main
+
+main()

@@ -1,0 +1,43 @@
+"""`gatehouse status`: the box's health for a technician; no personal data."""
+
+import json
+
+import typer
+
+from edge.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
+
+_COLOURS = {"up": "green", "ok": "green", "connecting": "yellow", "warn": "yellow"}
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+    app.command("status")(status)
+
+
+def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
+    """Show devices, link, outbox and checks. Exit code 1 if something needs a person."""
+    from edge.cli.operator import ask
+    from edge.ipc.control import GetStatus, Status
+
+    found = ask(config, GetStatus(), Status)
+    if as_json:
+        typer.echo(json.dumps(found.model_dump(mode="json"), ensure_ascii=False))
+    else:
+        _show(found.model_dump(mode="json"))
+    raise typer.Exit(0 if found.healthy else 1)
+
+
+def _show(found: dict[str, list[dict[str, str]]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    for title in ("devices", "checks"):
+        table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+        for column in ("name", "state", "what", "hint"):
+            table.add_column(column)
+        for row in found[title]:
+            colour = _COLOURS.get(row["state"], "red")
+            table.add_row(row["name"], f"[{colour}]{row['state']}[/]", row["what"], row["hint"])
+        console.print(table)
+        console.print()

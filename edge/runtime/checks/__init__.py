@@ -1,0 +1,32 @@
+"""Health checks, one per file, found by file name; each says what is wrong and what to do.
+
+A check is a module with `check(facts: Facts) -> StateLine`; it never changes anything.
+"""
+
+import importlib
+import pkgutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.ipc.control import StateLine
+from edge.wire import TimeQuality
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the checks look at; nothing of it is about a person."""
+
+    state_directory: Path
+    clock_quality: TimeQuality
+    outbox_depth: int
+    outbox_oldest_ms: int | None
+    """Age of the oldest row without a receipt."""
+    link: str
+    link_code: str
+    offline_ms: int
+
+
+def run_all(facts: Facts) -> tuple[StateLine, ...]:
+    """Run every check of this package."""
+    names = sorted(m.name for m in pkgutil.iter_modules(__path__))
+    return tuple(importlib.import_module(f"{__name__}.{name}").check(facts) for name in names)

@@ -1,0 +1,19 @@
+"""Is there room on the disk of the store?"""
+
+import shutil
+
+from edge.ipc.control import StateLine
+from edge.runtime.checks import Facts
+
+LEAST_FREE = 2 << 30
+"""Bytes: about 30 days without network for a busy office, with recordings."""
+
+
+def check(facts: Facts) -> StateLine:
+    """Return a fault when less than LEAST_FREE is left."""
+    free = shutil.disk_usage(facts.state_directory).free
+    what = f"{free / (1 << 30):.1f} GiB free"
+    if free >= LEAST_FREE:
+        return StateLine(name="disk", state="ok", what=what)
+    hint = f"free some space under {facts.state_directory}"
+    return StateLine(name="disk", state="full", what=what, hint=hint)

@@ -1,0 +1,104 @@
+"""The control sockets: one for the kiosk, one for operators; who may connect is the peer's credentials."""
+
+import asyncio
+import logging
+import os
+import pwd
+import socket
+import struct
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from edge.domain.errors import GatehouseError, InvalidInput, Refused
+from edge.ipc.control import Answer
+from edge.ipc.framing import MAX_LINE
+from edge.ipc.messages import Message
+
+log = logging.getLogger(__name__)
+
+_UCRED = struct.Struct("3i")
+MOST_CLIENTS = 32
+
+
+def uid_of(user: str) -> int:
+    """Return an account's number; InvalidInput if it doesn't exist."""
+    try:
+        return pwd.getpwnam(user).pw_uid
+    except KeyError:
+        raise InvalidInput("look up an account", "no_such_account", f"create the account {user}") from None
+
+
+class ControlSocket:
+    """Serves one role: requests of one closed kind, answered in order, each connection on its own."""
+
+    def __init__(
+        self,
+        path: Path,
+        requests: "TypeAdapter[Message]",
+        answer: Callable[[Message], Awaitable[Message]],
+        allowed: frozenset[int],
+    ) -> None:
+        self._path = path
+        self._requests = requests
+        self._answer = answer
+        self._allowed = allowed | {0, os.getuid()}
+        self._server: asyncio.Server | None = None
+        self._clients: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Listen; a socket file that a killed core left behind is replaced."""
+        self._path.unlink(missing_ok=True)
+        self._server = await asyncio.start_unix_server(self._serve, self._path, limit=MAX_LINE)
+        self._path.chmod(0o666)  # the peer's credentials decide, not the file's mode
+
+    async def stop(self) -> None:
+        """Close the socket and every connection."""
+        if self._server is not None:
+            self._server.close()
+        for client in list(self._clients):
+            client.cancel()
+        await asyncio.gather(*self._clients, return_exceptions=True)
+        self._path.unlink(missing_ok=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._clients.add(task)
+        try:
+            if self._may(writer) and len(self._clients) <= MOST_CLIENTS:
+                await self._converse(reader, writer)
+        except (ConnectionError, asyncio.LimitOverrunError, ValueError, asyncio.CancelledError):
+            pass  # the peer went away, broke the framing, or the core stops: this connection is over
+        finally:
+            self._clients.discard(task)
+            writer.close()
+
+    def _may(self, writer: asyncio.StreamWriter) -> bool:
+        raw = writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
+        _pid, uid, _gid = _UCRED.unpack(raw)
+        if uid not in self._allowed:
+            log.warning("connection refused socket=%s uid=%d", self._path.name, uid)
+        return uid in self._allowed
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while line := await reader.readline():
+            answer = await self._one(line)
+            writer.write(answer.model_dump_json().encode() + b"\n")
+            await writer.drain()
+
+    async def _one(self, line: bytes) -> Answer:
+        try:
+            request = self._requests.validate_json(line)
+        except ValidationError as error:
+            fields = ", ".join(".".join(str(p) for p in e["loc"]) for e in error.errors())
+            return Answer(ok=False, code="invalid_request", hint=f"wrong: {fields}")
+        try:
+            result = await self._answer(request)
+        except (Refused, InvalidInput) as error:
+            return Answer(ok=False, code=error.code, hint=error.hint)
+        except GatehouseError as error:
+            log.warning("request failed operation=%r cause=%r", error.operation, error.cause)
+            return Answer(ok=False, code="unavailable", hint=error.hint or error.cause)
+        return Answer(ok=True, result=result.model_dump(mode="json"))

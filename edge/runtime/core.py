@@ -1,0 +1,310 @@
+"""The core's one composition root: builds store, gate, services, workers, sockets and pump, and runs them.
+
+It never imports a native parser of what strangers send (av, cv2, onnxruntime, pjsua2).
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from edge.config import Config, load
+from edge.consent.gate import Gate
+from edge.domain.errors import NotLeased
+from edge.ipc import control as protocol
+from edge.ipc import messages
+from edge.ipc.messages import Assign, Message
+from edge.runtime import notice as notices
+from edge.runtime.calls import Calls
+from edge.runtime.checks import Facts, run_all
+from edge.runtime.clock import Clock
+from edge.runtime.control import ControlSocket, uid_of
+from edge.runtime.desk import Desk
+from edge.runtime.leases import Leases
+from edge.runtime.lifecycle import Lifecycle, stage
+from edge.runtime.office import Office
+from edge.runtime.operation import Operation
+from edge.runtime.orders import Orders
+from edge.runtime.phone import Phone
+from edge.runtime.reception import Reception
+from edge.runtime.risk import Risk
+from edge.runtime.storethread import StoreThread
+from edge.runtime.supervise import keep
+from edge.runtime.workers import Worker
+from edge.store.credentials import Credentials
+from edge.store.identity import BoxIdentity
+from edge.store.store import SqlStore
+from edge.sync.pump import Pump
+from edge.sync.session import UplinkConfig
+from edge.sync.trust import Headquarters
+from edge.sync.uplink import Uplink
+from edge.wire import Command, Topics
+
+log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+HOUSEKEEPING_S = 60.0
+ALIVE_S = 5.0
+DRAIN_S = 3.0
+
+
+def run_core(config_path: Path, with_workers: bool) -> int:
+    """Run the core until it is told to stop; return the exit code. GatehouseError if it can't start."""
+    config = load(config_path)
+    notice = notices.load(config.notice)
+    credentials = Credentials.load(config.paths.credentials)
+    config.paths.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    config.paths.run.mkdir(mode=0o755, parents=True, exist_ok=True)
+    asyncio.run(Core(config, notice, credentials, with_workers).run())
+    return 0
+
+
+class Core:
+    """Everything of the box that holds keys."""
+
+    def __init__(
+        self, config: Config, notice: protocol.Notice, credentials: Credentials, with_workers: bool
+    ) -> None:
+        self._config = config
+        self._notice = notice
+        self._credentials = credentials
+        self._with_workers = with_workers
+        self._thread = StoreThread()
+        self._workers: dict[str, Worker] = {}
+        self._progress = 0
+        self._last_up = time.monotonic()
+
+    async def run(self) -> None:
+        """Run until stopped; raises what ends the process (a StoreError), after the staged stop."""
+        life = Lifecycle()
+        life.listen_for_signals()
+        self._store = await self._thread.run(self._open_store)
+        try:
+            self._compose()
+            await self._serve(life)
+        finally:
+            await self._thread.run(self._store.close)
+            self._thread.close()
+
+    # -- composition -----------------------------------------------------------------------
+
+    def _open_store(self) -> SqlStore:
+        site = self._config.site
+        identity = BoxIdentity(tenant=site.tenant, site=site.site, box=site.box)
+        return SqlStore.open(self._config.paths.state, self._credentials, identity)
+
+    def _compose(self) -> None:
+        config, clock = self._config, Clock(self._config.clock.kept_by)
+        self._clock = clock
+        office = Office(
+            self._store,
+            Gate(self._store),
+            self._credentials.tokens,
+            clock,
+            self._notice,
+            self._credentials.sign,
+        )
+        self._risk = Risk(office, config.rules)
+        desk = Desk(office, self._risk)
+        self._orders = Orders(office, desk)
+        self._operation = Operation(office)
+        lines = {d.id: str(getattr(d, "line", d.id)) for d in config.devices}
+        self._phone = Phone(Calls(office, self._store.spool), self._thread, lines)
+        self._leases = Leases(self._models())
+        self._workers = self._make_workers()
+        self._reception = Reception(
+            config, self._notice, desk, self._leases, self._workers, self._thread, self._offline_ms
+        )
+        self._pump = self._make_pump()
+
+    def _models(self) -> dict[str, str]:
+        models = self._config.models
+        return {"detector": str(models.detector), "embedder": str(models.embedder)} if models else {}
+
+    def _make_workers(self) -> dict[str, Worker]:
+        made = {}
+        for kind in sorted({d.worker for d in self._config.devices}):
+            mine = tuple(d.model_dump(mode="json") for d in self._config.devices if d.worker == kind)
+            models = {k: v for k, v in self._models().items() if kind == "vision" and k == "detector"}
+            assign = Assign(devices=mine, models=models, headcount_s=self._config.footfall.interval_s)
+            made[kind] = Worker(kind, assign, self._from_worker, self._worker_lost)
+        return made
+
+    def _make_pump(self) -> Pump:
+        site, mqtt = self._config.site, self._config.mqtt
+        where = UplinkConfig(host=mqtt.host, port=mqtt.port, ca=mqtt.ca, cert=mqtt.certificate, key=mqtt.key)
+        keys = (bytes.fromhex(key) for key in mqtt.headquarters_keys)
+        return Pump(
+            self._store,
+            self._thread.run,
+            Uplink(where, Topics(site.tenant, site.site, site.box)),
+            self._credentials.sign,
+            self._credentials.key_id,
+            headquarters=Headquarters(keys, site.box),
+            on_command=self._on_command,
+        )
+
+    # -- running ---------------------------------------------------------------------------
+
+    async def _serve(self, life: Lifecycle) -> None:
+        sockets = self._sockets()
+        async with asyncio.TaskGroup() as tasks:
+            for one in sockets:
+                await one.start()
+            pump = tasks.create_task(keep("pump", self._pump.run))
+            background = [tasks.create_task(self._stay_alive(life)), tasks.create_task(self._keep_house())]
+            workers = self._start_workers(tasks)
+            life.ready()
+            await life.stopping.wait()
+            life.stops()
+            await stage("sockets", asyncio.gather(*(one.stop() for one in sockets)), 2.0)
+            await stage("workers", self._stop_workers(workers), 8.0)
+            await stage("outbox", self._drain(), DRAIN_S)
+            for task in (pump, *background, *workers):
+                task.cancel()
+
+    def _start_workers(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
+        if not self._with_workers:
+            return []
+        return [tasks.create_task(keep(f"worker {k}", w.session)) for k, w in self._workers.items()]
+
+    async def _stop_workers(self, running: list[asyncio.Task[None]]) -> None:
+        for worker in self._workers.values():
+            await worker.stop()
+        await asyncio.gather(*running)
+
+    async def _drain(self) -> None:
+        while self._pump.state.link.name == "up" and await self._thread.run(self._store.depth):
+            await asyncio.sleep(0.05)
+
+    async def _stay_alive(self, life: Lifecycle) -> None:
+        """The heartbeat: the loop turns, the store answers, and configured devices make progress."""
+        while True:
+            await self._thread.run(self._store.depth)
+            if self._pump.state.link.name == "up":
+                self._last_up = time.monotonic()
+            life.alive()
+            await asyncio.sleep(ALIVE_S)
+
+    async def _keep_house(self) -> None:
+        while True:
+            purged = await self._thread.run(self._store.purge_due, self._clock.now_ms())
+            if any(purged.values()):
+                log.info("purged what was due counts=%s", purged)
+            await asyncio.sleep(HOUSEKEEPING_S)
+
+    def _offline_ms(self) -> int:
+        return int((time.monotonic() - self._last_up) * 1000)
+
+    async def _call(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call into the store's thread, then tell the pump that rows may wait."""
+        result = await self._thread.run(function, *args, **kwargs)
+        self._pump.notify()
+        return result
+
+    # -- from headquarters and from the workers ---------------------------------------------
+
+    async def _on_command(self, command: Command) -> None:
+        await self._call(self._orders.carry_out, command)
+        self._pump.notify(changed=True)
+
+    async def _from_worker(self, message: messages.FromWorker) -> None:
+        match message:
+            case messages.DeviceState():
+                await self._call(self._operation.device_state, message)
+            case messages.Headcount():
+                await self._call(self._operation.headcount, message)
+            case messages.CardRead() | messages.CardFailed():
+                await self._card_answer(message)
+            case messages.CallStarted():
+                await self._phone.started(message)
+            case messages.CallKey():
+                await self._phone.key(message, self._workers["phone"])
+            case messages.CallEnded():
+                await self._phone.ended(message)
+            case messages.Embedding() | messages.RecogniserDone():
+                await self._audit("embedding_outside_lease")
+        self._pump.notify()
+
+    async def _card_answer(self, message: messages.CardRead | messages.CardFailed) -> None:
+        try:
+            self._leases.card_answer(message)
+        except NotLeased:
+            if isinstance(message, messages.CardRead):
+                await self._audit("card_outside_lease")
+
+    async def _audit(self, code: str) -> None:
+        log.warning("refused code=%s", code)
+        await self._thread.run(self._store.audit, code, None, self._clock.now_ms())
+
+    async def _worker_lost(self, kind: str) -> None:
+        for device in self._workers[kind].devices:
+            now = self._clock.now_ms()
+            lost = messages.DeviceState(device=device, state="down", code="worker_lost", at_ms=now)
+            await self._call(self._operation.device_state, lost)
+            if kind == "phone":
+                await self._phone.worker_lost(device)
+
+    # -- control sockets -------------------------------------------------------------------
+
+    def _sockets(self) -> tuple[ControlSocket, ControlSocket]:
+        run, kiosk_user = self._config.paths.run, self._config.kiosk.user
+        kiosk = frozenset({uid_of(kiosk_user)} if kiosk_user else ())
+        operators = frozenset(uid_of(user) for user in self._config.operators)
+        return (
+            ControlSocket(run / "kiosk.sock", protocol.KIOSK_REQUEST, self._kiosk, kiosk),
+            ControlSocket(run / "control.sock", protocol.OPERATOR_REQUEST, self._operator, operators),
+        )
+
+    async def _kiosk(self, request: protocol.KioskRequest) -> Message:
+        answer = await self._reception.answer(request)
+        self._pump.notify()
+        return answer
+
+    async def _operator(self, request: protocol.OperatorRequest) -> Message:
+        match request:
+            case protocol.GetStatus():
+                return await self._status()
+            case protocol.GetOutbox():
+                return await self._outbox()
+            case protocol.ImportReports():
+                return await self._call(self._risk.import_rows, request.rows)
+
+    async def _status(self) -> protocol.Status:
+        devices = tuple(self._device_line(d.id) for d in self._config.devices)
+        checks = run_all(await self._facts())
+        good = {"up", "ok", "warn", "connecting"}
+        healthy = all(line.state in good for line in (*devices, *checks))
+        return protocol.Status(healthy=healthy, devices=devices, checks=checks)
+
+    def _device_line(self, device: str) -> protocol.StateLine:
+        state = self._operation.states.get(device)
+        if state is None:
+            return protocol.StateLine(name=device, state="connecting", what="not heard of yet")
+        return protocol.StateLine(name=device, state=state.state, what=state.code)
+
+    async def _facts(self) -> Facts:
+        oldest = await self._thread.run(self._store.oldest_ms)
+        link = self._pump.state.link
+        return Facts(
+            state_directory=self._config.paths.state,
+            clock_quality=self._clock.quality(),
+            outbox_depth=await self._thread.run(self._store.depth),
+            outbox_oldest_ms=self._clock.now_ms() - oldest if oldest is not None else None,
+            link=link.name,
+            link_code=link.code,
+            offline_ms=self._offline_ms(),
+        )
+
+    async def _outbox(self) -> protocol.OutboxState:
+        oldest = await self._thread.run(self._store.oldest_ms)
+        return protocol.OutboxState(
+            depth=await self._thread.run(self._store.depth),
+            in_flight=self._pump.state.in_flight,
+            kinds=await self._thread.run(self._store.waiting),
+            oldest_s=(self._clock.now_ms() - oldest) // 1000 if oldest is not None else None,
+        )
