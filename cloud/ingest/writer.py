@@ -15,9 +15,19 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, case, delete, ins
 
 from cloud.fleet.commands import apply_answers
 from cloud.ingest.judge import Delivery, Judged
-from cloud.store.schema import FACTS, PERSONAL, boxes, entries, epochs, quarantine, suppression
+from cloud.store.schema import (
+    ERASED_VERDICT,
+    FACTS,
+    PERSONAL,
+    boxes,
+    entries,
+    epochs,
+    quarantine,
+    suppression,
+    verdicts,
+)
 from cloud.store.upsert import upsert
-from edge.wire import CommandAnswered, Entry, EntryResult, ErasureReceipt, Receipt, Voided
+from edge.wire import CommandAnswered, Entry, EntryResult, ErasureReceipt, Receipt, VerdictIssued, Voided
 
 _LASTING = frozenset({"erasure_receipt", "answer"})
 """Kinds that no `Voided` may replace: they are proofs, and hold no data of a person."""
@@ -86,6 +96,8 @@ class _Writer:
             self.plan.aside.append((judged, code))
         elif self._is_erased(judged.entry):
             code = "erased"
+            if isinstance(judged.entry.record, VerdictIssued):
+                self.plan.facts[verdicts].append(self._fact_row(judged.entry) | ERASED_VERDICT)
         else:
             self._keep(judged.entry)
         row = self._ledger_row(judged, sequence, outcome, code)
@@ -174,7 +186,8 @@ class _Writer:
         for judged, former in self.plan.voided:
             self._void(judged, former)
         for erasure in self.plan.erasures:
-            purge(self.connection, self.box.tenant, erasure.who, erasure.at_ms)
+            for who in dict.fromkeys((erasure.who, *erasure.also)):
+                purge(self.connection, self.box.tenant, who, erasure.at_ms)
         apply_answers(self.connection, self.box.tenant, self.box.box, self.plan.answers)
         for judged, reason in self.plan.aside:
             set_aside(
@@ -230,7 +243,10 @@ def apply(connection: Connection, delivery: Delivery, now_ms: int) -> Applied:
 
 
 def purge(connection: Connection, tenant: str, who: str, erased_ms: int) -> None:
-    """Delete what is held of `who` and was made up to `erased_ms`; remember the time for late arrivals."""
+    """Delete what is held of `who` and was made up to `erased_ms`; remember the time for late arrivals.
+
+    A verdict keeps its finding, hash and date, about nobody.
+    """
     upsert(
         connection,
         suppression,
@@ -246,7 +262,10 @@ def purge(connection: Connection, tenant: str, who: str, erased_ms: int) -> None
         keys = select(table.c.box, table.c.epoch, table.c.sequence).where(doomed)
         in_ledger = tuple_(entries.c.box, entries.c.epoch, entries.c.sequence).in_(keys)
         connection.execute(update(entries).where(entries.c.tenant == tenant, in_ledger).values(code="erased"))
-        connection.execute(delete(table).where(doomed))
+        if table is verdicts:
+            connection.execute(update(table).where(doomed).values(**ERASED_VERDICT))
+        else:
+            connection.execute(delete(table).where(doomed))
 
 
 def set_aside(

@@ -188,9 +188,9 @@ blind = _fact(
 verdicts = _fact(
     "verdicts",
     Column("verdict_id", _OPAQUE, nullable=False),
-    Column("report_ref", _NAME, nullable=False),
+    Column("report_ref", _NAME),
     Column("version", BigInteger, nullable=False),
-    *_who("verdicts"),
+    *_who("verdicts", nullable=True),
     Column("verdict", String(8), nullable=False),
     Column("reasons", JSON, nullable=False),
     Column("review_reasons", JSON, nullable=False),
@@ -208,6 +208,7 @@ erasures = _fact(
     "erasures",
     Column("command_id", _OPAQUE, nullable=False),
     *_who("erasures"),
+    Column("also", JSON, nullable=False),
     Column("outcome", String(16), nullable=False),
     Column("keys_destroyed", BigInteger, nullable=False),
     Column("rows", JSON, nullable=False),
@@ -340,3 +341,16 @@ FACTS: Mapping[str, Table] = MappingProxyType(
 
 PERSONAL: tuple[Table, ...] = (visits, consents, withdrawals, calls, verdicts)
 """What an erasure empties. Receipts of erasure stay: they are the proof, and hold a keyed hash only."""
+
+ERASED_VERDICT: Mapping[str, Any] = MappingProxyType(
+    {
+        "report_ref": None,
+        "who": None,
+        "reasons": [],
+        "review_reasons": [],
+        "reported_ms": None,
+        "presence_ms": None,
+        "presence_quality": None,
+    }
+)
+"""What an erasure takes out of a verdict: its finding, hash and date remain, about nobody."""

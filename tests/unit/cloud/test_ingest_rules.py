@@ -107,7 +107,7 @@ def test_erasure_empties_every_personal_table_and_late_arrivals_stay_out(
     intake.accept(signer.topics.batch, signer.batch(raw))
     intake.accept(signer.topics.batch, signer.batch([entry(30, records.erasure())]))
     assert {t.name: count(database, t) for t in schema.PERSONAL} == {
-        "visits": 1, "consents": 0, "withdrawals": 0, "calls": 0, "verdicts": 0
+        "visits": 1, "consents": 0, "withdrawals": 0, "calls": 0, "verdicts": 1
     }  # fmt: skip
     late = entry(31, records.visit(revision=2), wall_ms=NOON + 100)
     again = entry(32, records.visit(visit_id=hexid(51), arrived_ms=NOON + 101), wall_ms=NOON + 101)
@@ -115,6 +115,24 @@ def test_erasure_empties_every_personal_table_and_late_arrivals_stay_out(
     assert outcomes(answer) == [(31, "committed", "erased"), (32, "committed", "ok")]
     codes = {r["sequence"]: r["code"] for r in rows(database, schema.entries)}
     assert codes == dict.fromkeys((1, 2, 3, 4, 5, 31), "erased") | dict.fromkeys((20, 30, 32), "ok")
+
+
+def test_an_erasure_covers_the_same_persons_tokens_of_other_purposes(
+    database: Database, intake: Intake, signer: Signer
+) -> None:
+    risk = "channel_risk:" + "12" * 32
+    intake.accept(signer.topics.batch, signer.batch([entry(1, records.verdict(who=risk))]))
+    receipt = records.erasure(also=(risk,))
+    late = entry(3, records.verdict(who=risk, version=2))
+    intake.accept(signer.topics.batch, signer.batch([entry(2, receipt), late]))
+    intake.accept(signer.topics.batch, signer.batch([late]))
+    kept = rows(database, schema.verdicts)
+    assert [(r["verdict"], r["inputs_hash"], r["decided_ms"]) for r in kept] == [
+        ("RISK", "1" * 64, NOON + 20)
+    ] * 2
+    for row in kept:
+        assert {name: row[name] for name in schema.ERASED_VERDICT} == schema.ERASED_VERDICT
+    assert {r["who"] for r in rows(database, schema.suppression)} == {WHO, risk}
 
 
 def test_erased_rows_are_gone_from_the_file_and_its_log(tmp_path: object, signer: Signer) -> None:
