@@ -39,10 +39,10 @@ class Channel:
 
     async def _writable(self) -> None:
         loop = asyncio.get_running_loop()
-        ready = loop.create_future()
-        loop.add_writer(self._sock, lambda: ready.done() or ready.set_result(None))
+        ready = asyncio.Event()
+        loop.add_writer(self._sock, ready.set)
         try:
-            await ready
+            await ready.wait()
         finally:
             loop.remove_writer(self._sock)
 

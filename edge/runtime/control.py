@@ -8,6 +8,7 @@ import socket
 import struct
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -30,14 +31,17 @@ def uid_of(user: str) -> int:
         raise InvalidInput("look up an account", "no_such_account", f"create the account {user}") from None
 
 
-class ControlSocket:
+Q = TypeVar("Q", bound=Message)
+
+
+class ControlSocket(Generic[Q]):
     """Serves one role: requests of one closed kind, answered in order, each connection on its own."""
 
     def __init__(
         self,
         path: Path,
-        requests: "TypeAdapter[Message]",
-        answer: Callable[[Message], Awaitable[Message]],
+        requests: TypeAdapter[Q],
+        answer: Callable[[Q], Awaitable[Message]],
         allowed: frozenset[int],
     ) -> None:
         self._path = path

@@ -126,7 +126,7 @@ class Core:
         return {"detector": str(models.detector), "embedder": str(models.embedder)} if models else {}
 
     def _make_workers(self) -> dict[str, Worker]:
-        made = {}
+        made: dict[str, Worker] = {}
         for kind in sorted({d.worker for d in self._config.devices}):
             mine = tuple(d.model_dump(mode="json") for d in self._config.devices if d.worker == kind)
             models = {k: v for k, v in self._models().items() if kind == "vision" and k == "detector"}
@@ -251,7 +251,9 @@ class Core:
 
     # -- control sockets -------------------------------------------------------------------
 
-    def _sockets(self) -> tuple[ControlSocket, ControlSocket]:
+    def _sockets(
+        self,
+    ) -> tuple[ControlSocket[protocol.KioskRequest], ControlSocket[protocol.OperatorRequest]]:
         run, kiosk_user = self._config.paths.run, self._config.kiosk.user
         kiosk = frozenset({uid_of(kiosk_user)} if kiosk_user else ())
         operators = frozenset(uid_of(user) for user in self._config.operators)

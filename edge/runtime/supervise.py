@@ -55,13 +55,12 @@ async def _guarded(name: str, session: Session) -> None:
     except GatehouseError as error:
         log.warning("session ended name=%s operation=%r cause=%r", name, error.operation, error.cause)
     except Exception as error:  # anything unforeseen costs this session alone
-        log.error("session failed name=%s type=%s", name, type(error).__name__, exc_info=_frames_only(error))
+        log.error("session failed name=%s type=%s", name, type(error).__name__, exc_info=_bare(error))
     else:
         return
     raise _SessionEnded(time.monotonic() - began > HEALTHY_AFTER_S)
 
 
-def _frames_only(error: BaseException) -> tuple[type[BaseException], BaseException, object]:
-    """Return exc_info without the error's own text, which could carry what a stranger sent."""
-    bare = RuntimeError(type(error).__name__).with_traceback(error.__traceback__)
-    return RuntimeError, bare, error.__traceback__
+def _bare(error: BaseException) -> BaseException:
+    """Return where it happened without the error's own text, which could carry what a stranger sent."""
+    return RuntimeError(type(error).__name__).with_traceback(error.__traceback__)
