@@ -1,0 +1,188 @@
+"""One session with a card terminal: notices a card, and reads it once per lease; never by itself.
+
+Outside a lease only "find" is sent, whose answer holds nothing of the card.
+"""
+
+import logging
+import threading
+import time
+
+from edge.devices._card.lease import Lease, Slot
+from edge.devices._card.line import Cancelled, Line, NotHeard
+from edge.devices._card.reader import NotRead, Read, Reader
+from edge.devices.card_serial import Config
+from edge.domain.idcard import ResidentCard
+from edge.ipc.driver import Sink
+from edge.ipc.messages import CardFailed, CardPresent, CardRead, DeviceState, Progress
+
+log = logging.getLogger(__name__)
+
+SILENT_POLLS = 3
+"""Looks in a row without any answer that end a session."""
+GARBLED_POLLS = 20
+"""Looks in a row with nothing but damaged answers that end a session."""
+_PROGRESS_S = 1.0
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class Presence:
+    """Whether a card lies there, debounced: one look that misses it isn't a card lifted."""
+
+    def __init__(self) -> None:
+        self.there = False
+        self._misses = 0
+        self._misses_allowed = 1
+
+    def found(self) -> bool:
+        """Take note of a card found; return whether it was just placed."""
+        new, self.there = not self.there, True
+        self._misses, self._misses_allowed = 0, 1
+        return new
+
+    def missed(self) -> None:
+        """Take note of a look that found none."""
+        self._misses += 1
+        self.there = self.there and self._misses <= self._misses_allowed
+
+    def was_read(self) -> None:
+        """Take note that from now on only a newly placed card is found."""
+        self._misses_allowed = 0
+
+
+class Session:
+    """The state that lives as long as the port is open."""
+
+    def __init__(
+        self,
+        config: Config,
+        line: Line,
+        sink: Sink,
+        slot: Slot,
+        wake: threading.Event,
+        closed: threading.Event,
+    ) -> None:
+        self._config = config
+        self._line = line
+        self._sink = sink
+        self._slot = slot
+        self._wake = wake
+        self._closed = closed
+        self._presence = Presence()
+        self._silent = self._garbled = self._answered = 0
+        self._progress_at = time.monotonic()
+
+    def run(self) -> None:
+        """Watch and serve until closed; raise NotHeard, Cancelled or a DeviceError."""
+        watcher = Reader(self._line, self._closed.is_set)
+        log.info("device=%s terminal ready sam=%s", self._config.id, watcher.hello())
+        self._sink.observe(DeviceState(device=self._config.id, state="up", code="ready", at_ms=_now_ms()))
+        while not self._closed.is_set():
+            lease = self._slot.current()
+            if lease is None:
+                self._look(watcher)
+            else:
+                self._serve(lease)
+            self._pause()
+
+    def _pause(self) -> None:
+        if self._slot.current() is None:
+            self._wake.wait(self._config.poll_ms / 1000)
+        self._wake.clear()
+
+    def _look(self, reader: Reader) -> None:
+        """Look once whether a card lies there, and say so once per placement."""
+        try:
+            found = reader.find()
+        except NotHeard:
+            self._silent += 1
+            if self._silent >= SILENT_POLLS:
+                raise
+            return
+        self._silent = 0
+        self._garbled = self._garbled + 1 if found is None else 0
+        if self._garbled >= GARBLED_POLLS:
+            raise NotHeard(damaged=True)
+        if found:
+            if self._presence.found():
+                self._sink.observe(CardPresent(device=self._config.id, at_ms=_now_ms()))
+        elif found is False:
+            self._presence.missed()
+        self._count(found is not None)
+
+    def _count(self, answered: bool) -> None:
+        """Report the looks that were answered, at most once a second."""
+        self._answered += answered
+        if self._answered and time.monotonic() - self._progress_at >= _PROGRESS_S:
+            self._sink.observe(Progress(device=self._config.id, units=self._answered))
+            self._answered, self._progress_at = 0, time.monotonic()
+
+    def _serve(self, lease: Lease) -> None:
+        """Read a card under `lease`, or say why there is none; then the slot is free again."""
+        began = time.monotonic()
+        outcome = self._read_until_over(lease)
+        if lease.cancelled.is_set():
+            outcome = "lease_over"
+        self._slot.take()
+        if isinstance(outcome, Read) and isinstance(outcome.card, ResidentCard):
+            self._sink.observe(self._card_read(lease, outcome.card, outcome.confirmed_twice))
+            code = "read"
+        else:
+            code = outcome if isinstance(outcome, str) else "unsupported_layout"
+            self._sink.observe(CardFailed(device=self._config.id, lease=lease.id, code=code))
+        log.info("device=%s lease ended code=%s took_ms=%d", self._config.id, code, _since_ms(began))
+
+    def _read_until_over(self, lease: Lease) -> Read | str:
+        """Return a valid card, or the code of what was in the way."""
+        if lease.over():
+            return "device_down"  # it waited for this session, and its time passed before
+        reader = Reader(self._line, lambda: lease.over() or self._closed.is_set())
+        code = ""
+        try:
+            while True:
+                self._look(reader)
+                try:
+                    read = reader.read(self._config.confirm_twice)
+                except NotRead as failure:
+                    # That a card once lay there says more than that none does now.
+                    code = code if failure.code == "no_card" and code else failure.code
+                    if failure.final:
+                        return code
+                except NotHeard as error:
+                    code = "garbled" if error.damaged else "no_answer"
+                else:
+                    self._presence.was_read()
+                    return read
+                self._wait(lease)
+        except Cancelled:
+            if self._closed.is_set():
+                return "stopping"
+            return code or ("out_of_time" if self._presence.there else "no_card")
+
+    def _wait(self, lease: Lease) -> None:
+        """Pause between two tries, at most until the lease's end."""
+        self._wake.wait(max(0.0, min(self._config.poll_ms / 1000, lease.until - time.monotonic())))
+        self._wake.clear()
+
+    def _card_read(self, lease: Lease, card: ResidentCard, confirmed_twice: bool) -> CardRead:
+        return CardRead(
+            device=self._config.id,
+            lease=lease.id,
+            at_ms=_now_ms(),
+            name=card.name,
+            sex=card.sex,
+            nation=card.nation,
+            birth=card.birth,
+            address=card.address,
+            number=card.number,
+            issuer=card.issuer,
+            valid_from=card.valid_from,
+            valid_until=card.valid_until,
+            confirmed_twice=confirmed_twice,
+        )
+
+
+def _since_ms(began: float) -> int:
+    return round((time.monotonic() - began) * 1000)
