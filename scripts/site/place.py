@@ -47,10 +47,10 @@ class Options:
 class Place:
     """Everything, started in order and ended in the reverse order."""
 
-    def __init__(self, root: Path, options: Options | None = None, say: Say = lambda _line: None) -> None:
+    def __init__(self, root: Path, options: Options | None = None, say: Say | None = None) -> None:
         self.root = root
         self.options = options or Options()
-        self._say = say
+        self._say = say or (lambda line: None)
         self._stack = contextlib.ExitStack()
         self.logs = root / "logs"
         self.box_directory = root / "box"
@@ -145,6 +145,11 @@ key = "signing.key"
         """Return what headquarters has received, as its own command prints it."""
         more = ["--kind", kind] if kind else []
         return [json.loads(line) for line in self.cloud("ledger", "--json", *more).splitlines()]
+
+    def first_login_link(self) -> str:
+        """Return the one-time link that the page's first start printed."""
+        links = [w for w in self.web.tail(200).split() if w.startswith(self.headquarters_url + "/")]
+        return links[0] if links else self.headquarters_url
 
     # -- peers -----------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
-"""Starts and ends the demo's and the tests' processes, each with its log in a file; never part of the product."""
+"""Starts and ends the processes of demo and tests, each with its log in a file; never part of the product."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -49,10 +50,8 @@ class Program:
             return None
         if self._process.poll() is None:
             self._process.terminate()
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(GRACE_S)
-            except subprocess.TimeoutExpired:
-                pass
         self._kill_session()
         return self._process.wait()
 
@@ -77,7 +76,7 @@ class Program:
 
 
 def run(*command: str, stdin: str | None = None) -> str:
-    """Run one command of the product to its end and return its output; RuntimeError with its words if it fails."""
+    """Run one command of the product to its end; return its output, or RuntimeError with its words."""
     done = subprocess.run(
         command, cwd=ROOT, input=stdin, capture_output=True, text=True, timeout=60, check=False
     )

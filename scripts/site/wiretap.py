@@ -1,4 +1,4 @@
-"""Keeps every payload that crosses the broker, as the auditor's certificate may read them; changes nothing."""
+"""Keeps every payload that crosses the broker, with the auditor's certificate; changes nothing."""
 
 import ssl
 import threading
@@ -52,7 +52,7 @@ class Wiretap:
         self._listening.set()
 
     def _message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
-        self.heard.append(Heard(time.time_ns() // 1_000_000, message.topic, message.payload))
+        self.heard.append(Heard(time.time_ns() // 1_000_000, message.topic, bytes(message.payload)))
 
     def __enter__(self) -> Self:
         self._client.loop_start()

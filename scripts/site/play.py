@@ -1,0 +1,387 @@
+"""The visit script: some minutes in a sales office, played by real peers, each keeping its own ledger.
+
+What headquarters must show for a step is computed from what the PEER knows (numbers, times, durations,
+counts), never from what the box says of itself.
+"""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from scripts.site.sip_peers import Caller, CallerWord
+from scripts.site.visitor import Visitor
+
+from scripts.site.cameras import cache_root
+from scripts.site.place import LINE, Place, now_ms
+from scripts.site.processes import until
+from scripts.site.steps import Row, Step, near, records, within
+
+ANNA, BEN, CARL, DORA, EMIL = (f"+861380013800{n}" for n in range(1, 6))
+FAYE, GWEN, HUGO, IRIS, NINA = (f"+861390013900{n}" for n in range(1, 6))
+"""The people of the script; their numbers are the peers' knowledge."""
+
+CARD = {
+    "name": "李四",
+    "sex": "1",
+    "nation": "01",
+    "birth": "19491231",
+    "address": "安徽省合肥市蜀山区示范路1号",
+    "number": "11010519491231002X",
+    "issuer": "合肥市公安局",
+    "valid_from": "20200101",
+    "valid_until": "长期",
+}
+"""An example number of GB 11643 itself."""
+
+DURATION_TOLERANCE_MS = 1500
+"""Signalling lies between what the caller measures (answer to BYE) and what the box does."""
+
+OnStep = Callable[[Step], None]
+
+
+class Play:
+    """Plays the script against one place and hands every step on as it was done."""
+
+    def __init__(
+        self, place: Place, visitor: Visitor, on_step: OnStep, on_act: Callable[[str], None]
+    ) -> None:
+        self._place = place
+        self._visitor = visitor
+        self._on_step = on_step
+        self._act = on_act
+        self._pool = ThreadPoolExecutor(2, thread_name_prefix="caller")
+        self._registered: list[str] = []
+
+    def run(self) -> None:
+        """Play every step; calls and head counts run beside what happens at the desk."""
+        passing = self._start_passing()
+        recorded, silent = self._start_calls()
+        self._registration()
+        self._decline()
+        self._verdicts()
+        self._face()
+        self._card()
+        self._finish_calls(recorded, silent)
+        self._camera_cut()
+        self._head_count(passing)
+        self._broker_cut()
+        self._withdrawal()
+        self._erasure()
+        self._pool.shutdown()
+
+    def _done(
+        self, name: str, peer: Row, look: Callable[[list[Row]], Row | None], settle_ms: int = 0
+    ) -> None:
+        self._on_step(Step(name, peer, look, settle_ms))
+
+    # -- the entrance ----------------------------------------------------------------------
+
+    def _start_passing(self) -> int:
+        self._act("entrance: people come in")
+        return self._place.show("entrance", "entrance")
+
+    def _head_count(self, since_ms: int) -> None:
+        """The film's own truth: how many people it shows coming in, each time it ran to its end."""
+        assert self._place.cameras is not None
+        film = json.loads((cache_root() / "site" / "entrance.json").read_text())
+        until("the film's end", lambda: now_ms() - since_ms > film["seconds"] * 1000, film["seconds"] + 10)
+        ended_ms = self._place.show("entrance", "entrance-empty")
+        came_in = _came_in(film, since_ms, self._place.cameras.loops("entrance"), ended_ms)
+        peer = {"came_in": came_in, "from_ms": since_ms, "to_ms": ended_ms}
+        interval_ms = self._place.options.interval_s * 1000
+
+        def look(rows: list[Row]) -> Row | None:
+            counts = [r for r in records(rows, "footfall") if r["to_ms"] > since_ms]
+            total = sum(r["count"] for r in counts)
+            covered = bool(counts) and max(r["to_ms"] for r in counts) >= ended_ms - interval_ms
+            matched = covered and total >= 5 and abs(total - came_in) <= max(1, came_in // 10)
+            return {"counted": total, "records": len(counts)} if matched else None
+
+        self._done("head_count", peer, look)
+
+    def _camera_cut(self) -> None:
+        self._act("entrance camera: cable cut")
+        cameras = self._place.cameras
+        assert cameras is not None
+        cut_ms = cameras.order("cut", "desk")
+        until("8 s without the camera", lambda: now_ms() - cut_ms > 8000, 20)
+        back_ms = cameras.order("restore", "desk")
+
+        def look(rows: list[Row]) -> Row | None:
+            for blind in records(rows, "blind"):
+                overlaps = blind["from_ms"] < back_ms and blind["to_ms"] > cut_ms
+                if blind["device"] == "desk" and overlaps and blind["from_ms"] >= cut_ms:
+                    return {k: blind[k] for k in ("from_ms", "to_ms", "cause")}
+            return None
+
+        self._done("camera_cut", {"device": "desk", "cut_ms": cut_ms, "back_ms": back_ms}, look)
+
+    # -- the desk --------------------------------------------------------------------------
+
+    @contextmanager
+    def _visit(self, number: str, scopes: list[str], source: str | None = None) -> Iterator[Row]:
+        """One visitor at the kiosk; the screen clears at the end."""
+        seen = self._visitor.register(number, scopes, source=source)
+        self._registered.append(number)
+        try:
+            yield seen
+        finally:
+            self._visitor.finish()
+
+    def _find_visit(self, rows: list[Row], number: str, span: tuple[int, int]) -> Row | None:
+        who = self._place.token("registration", number)
+        mine = [v for v in records(rows, "visit") if v["who"] == who and within(v["arrived_ms"], span)]
+        return max(mine, key=lambda v: int(v["revision"])) if mine else None
+
+    def _registration(self) -> None:
+        self._act("kiosk: a visitor registers")
+        with self._visit(ANNA, ["registration", "channel_risk"], "walk_in") as seen:
+            span = seen["before_ms"], seen["after_ms"]
+        left = self._visitor.depart(ANNA)
+
+        def look(rows: list[Row]) -> Row | None:
+            visit = self._find_visit(rows, ANNA, span)
+            gone = visit and within(visit["departed_ms"], (left["before_ms"], left["after_ms"]))
+            return _shown(visit) if visit and gone and not visit["returning"] else None
+
+        peer = {"who": self._place.token("registration", ANNA), "arrived_ms": span}
+        self._done("registration", peer | {"departed_ms": (left["before_ms"], left["after_ms"])}, look)
+
+    def _decline(self) -> None:
+        """Somebody says no. Afterwards headquarters has exactly the people who said yes, and no one else."""
+        self._act("kiosk: a visitor declines")
+        seen = self._visitor.decline()
+        span = seen["before_ms"], seen["after_ms"] + 2000
+
+        def look(rows: list[Row]) -> Row | None:
+            arrived = [v for v in records(rows, "visit") if within(v["arrived_ms"], span)]
+            agreed = {self._place.token("registration", number) for number in self._registered}
+            strangers = [v for v in records(rows, "visit") if v["who"] not in agreed]
+            return {"visits_then": 0, "strangers": 0} if not arrived and not strangers else None
+
+        self._done("decline", {"declined_ms": span, "page": seen["outcome"]}, look, settle_ms=4000)
+
+    def _face(self) -> None:
+        self._act("kiosk: face enrolled under consent")
+        self._place.show("desk", "desk-a-1")
+        with self._visit(BEN, ["registration", "face_match"]) as seen:
+            enrolled = self._visitor.recognise()
+        who = self._place.token("registration", BEN)
+
+        def agreed(rows: list[Row]) -> Row | None:
+            for c in records(rows, "consent"):
+                at_desk = within(c["at_ms"], (seen["before_ms"], seen["after_ms"]))
+                if c["who"] == who and c["scope"] == "face_match" and at_desk:
+                    return {"consent": c["scope"], "act": c["act"], "at_ms": c["at_ms"]}
+            return None
+
+        ok = enrolled["outcome"] == "enrolled"
+        self._done("face_enrolled", {"who": who, "page": enrolled["outcome"]}, agreed if ok else _never)
+        self._visitor.depart(BEN)
+        self._face_again(who)
+
+    def _face_again(self, who: str) -> None:
+        self._act("kiosk: the same person returns and is confirmed 1:1")
+        self._place.show("desk", "desk-a-2")
+        with self._visit(BEN, ["registration", "face_match"]) as seen:
+            found = self._visitor.recognise()
+        self._place.show("desk", "desk-empty")
+        during = found["before_ms"], found["after_ms"]
+
+        def look(rows: list[Row]) -> Row | None:
+            visit = self._find_visit(rows, BEN, (seen["before_ms"], seen["after_ms"]))
+            signs = [e for e in (visit or {}).get("evidence", []) if e["kind"] == "face_confirmed"]
+            ok = visit and visit["returning"] and signs and within(signs[0]["at_ms"], during)
+            return _shown(visit) if visit and ok else None
+
+        ok = found["outcome"] == "confirmed"
+        self._done(
+            "face_confirmed",
+            {"who": who, "page": found["outcome"], "during_ms": during},
+            look if ok else _never,
+        )
+
+    def _card(self) -> None:
+        self._act("kiosk: an ID card is read under a lease")
+        terminal = self._place.terminal
+        assert terminal is not None
+        with self._visit(CARL, ["registration", "id_card"]) as seen:
+            terminal.place(CARD)
+            read = self._visitor.read_card()
+            terminal.lift()
+        during = read["before_ms"], read["after_ms"]
+        reads = [h.wall_ms for h in list(terminal.heard) if h.command == "read_base"]
+        leased_only = bool(reads) and all(within(at, during) for at in reads)
+
+        def look(rows: list[Row]) -> Row | None:
+            visit = self._find_visit(rows, CARL, (seen["before_ms"], seen["after_ms"]))
+            signs = [e for e in (visit or {}).get("evidence", []) if e["kind"] == "id_card"]
+            ok = visit and leased_only and signs and within(signs[0]["at_ms"], during)
+            return _shown(visit) if visit and ok else None
+
+        peer = {"who": self._place.token("registration", CARL), "terminal_read_ms": reads}
+        self._done("card_read", peer | {"page": read["outcome"]}, look)
+
+    # -- the telephone ---------------------------------------------------------------------
+
+    def _start_calls(self) -> "tuple[Future[CallerWord], Future[CallerWord]]":
+        self._act("telephone: two callers")
+        registrar = self._place.registrar
+        assert registrar is not None
+        caller = Caller(self._place.root / "callers", registrar.port)
+        recorded = self._pool.submit(caller.presses_key, DORA, "1", talk_s=6)
+        silent = self._pool.submit(caller.presses_nothing, EMIL, listen_s=8)
+        return recorded, silent
+
+    def _finish_calls(self, recorded: "Future[CallerWord]", silent: "Future[CallerWord]") -> None:
+        self._call("call_recorded", recorded.result(120), self._place.token("recording", DORA))
+        self._call("call_not_recorded", silent.result(120), None)
+
+    def _call(self, name: str, word: CallerWord, who: str | None) -> None:
+        def look(rows: list[Row]) -> Row | None:
+            for call in records(rows, "call"):
+                same = call["who"] == who and call["recorded"] == (who is not None) and call["answered"]
+                same = same and call["notice_played"] and call["line"] == LINE
+                length = near(call["duration_ms"], word.duration_ms, DURATION_TOLERANCE_MS)
+                if same and length and near(call["started_ms"], word.started_ms, DURATION_TOLERANCE_MS):
+                    return {
+                        k: call[k] for k in ("who", "recorded", "started_ms", "duration_ms", "recorded_ms")
+                    }
+            return None
+
+        peer = {"who": who, "started_ms": word.started_ms, "duration_ms": word.duration_ms, "key": word.key}
+        self._done(name, peer, look)
+
+    # -- channel risk ----------------------------------------------------------------------
+
+    def _verdicts(self) -> None:
+        """One report before the visit, one after it, and one on somebody who refuses the scope."""
+        self._act("reports: imported; three customers come")
+        with self._visit(HUGO, ["registration", "channel_risk"], "walk_in") as hugo:
+            pass
+        reported = {"R-normal": hugo["before_ms"] - 3_600_000, "R-risk": hugo["after_ms"] + 1000}
+        reported["R-unknown"] = reported["R-normal"]
+        numbers = {"R-normal": GWEN, "R-risk": HUGO, "R-unknown": IRIS}
+        self._import_reports(reported, numbers)
+        with self._visit(GWEN, ["registration", "channel_risk"], "agent") as gwen:
+            pass
+        with self._visit(IRIS, ["registration"]):
+            pass
+        self._verdict("R-normal", "NORMAL", GWEN, reported["R-normal"], gwen)
+        self._verdict("R-risk", "RISK", HUGO, reported["R-risk"], hugo)
+        self._verdict("R-unknown", "UNKNOWN", IRIS, reported["R-unknown"], None)
+
+    def _import_reports(self, reported: dict[str, int], numbers: dict[str, str]) -> None:
+        lines = ["报备编号,客户电话,渠道,经纪人,报备时间"]
+        for ref, at_ms in reported.items():
+            lines.append(f"{ref},{numbers[ref][3:]},示例渠道,王经纪,{_iso(at_ms)}")
+        file = self._place.root / "reports.csv"
+        file.write_bytes("\n".join(lines).encode("gbk"))
+        self._place.gatehouse("reports", "import", str(file))
+
+    def _verdict(self, ref: str, finding: str, number: str, reported_ms: int, seen: Row | None) -> None:
+        who = self._place.token("channel_risk", number)
+
+        def look(rows: list[Row]) -> Row | None:
+            mine = [v for v in records(rows, "verdict") if v["report_ref"] == ref and v["who"] == who]
+            if not mine:
+                return None
+            last = max(mine, key=lambda v: int(v["version"]))
+            there = within(last["presence_ms"], (seen["before_ms"], seen["after_ms"])) if seen else True
+            absent = seen is not None or last["presence_ms"] is None
+            same_time = last["reported_ms"] == reported_ms // 1000 * 1000
+            ok = last["verdict"] == finding and there and absent and same_time
+            return {k: last[k] for k in ("verdict", "reasons", "version", "presence_ms")} if ok else None
+
+        peer = {"report": ref, "who": who, "reported_ms": reported_ms // 1000 * 1000}
+        if seen:
+            peer["present_ms"] = (seen["before_ms"], seen["after_ms"])
+        self._done(f"verdict_{finding.lower()}", peer, look)
+
+    # -- trouble and rights ----------------------------------------------------------------
+
+    def _broker_cut(self) -> None:
+        self._act("broker: killed while a visitor registers")
+        self._place.broker.kill9()
+        with self._visit(FAYE, ["registration"]) as seen:
+            span = seen["before_ms"], seen["after_ms"]
+        threading.Event().wait(3)
+        self._place.broker.start()
+
+        def look(rows: list[Row]) -> Row | None:
+            visit = self._find_visit(rows, FAYE, span)
+            missing = json.loads(self._place.cloud("status", "--json"))["boxes"][0]["missing"] if visit else 1
+            return _shown(visit) | {"missing": missing} if visit and missing == 0 else None
+
+        peer = {"who": self._place.token("registration", FAYE), "arrived_ms": span, "missing": 0}
+        self._done("broker_cut", peer, look)
+
+    def _withdrawal(self) -> None:
+        self._act("kiosk: consent to the face withdrawn")
+        seen = self._visitor.withdraw(BEN, ["face_match"])
+        who, span = self._place.token("registration", BEN), (seen["before_ms"], seen["after_ms"])
+
+        def look(rows: list[Row]) -> Row | None:
+            for w in records(rows, "withdrawal"):
+                if w["who"] == who and w["scope"] == "face_match" and within(w["at_ms"], span):
+                    return {k: w[k] for k in ("scope", "by", "at_ms")}
+            return None
+
+        self._done("withdrawal", {"who": who, "scope": "face_match", "at_ms": span}, look)
+
+    def _erasure(self) -> None:
+        self._act("headquarters: an erasure is ordered")
+        with self._visit(NINA, ["registration", "channel_risk"], "walk_in"):
+            pass
+        who = self._place.token("registration", NINA)
+        self._wait_for_visit(who)
+        ordered_ms = now_ms()
+        self._place.cloud("erase", "--who", "-", "--reason", "visitor_request", stdin=who)
+
+        def look(rows: list[Row]) -> Row | None:
+            receipts = [r for r in records(rows, "erasure_receipt") if r["who"] == who]
+            left = [
+                r for r in rows if r["kind"] != "erasure_receipt" and who in json.dumps(r["record"] or {})
+            ]
+            done = receipts and receipts[0]["outcome"] == "erased" and receipts[0]["at_ms"] >= ordered_ms
+            return {k: receipts[0][k] for k in ("outcome", "rows", "at_ms")} if done and not left else None
+
+        self._done("erasure", {"who": who, "ordered_ms": ordered_ms}, look)
+
+    def _wait_for_visit(self, who: str) -> None:
+        def arrived() -> bool:
+            return any(v["who"] == who for v in records(self._place.ledger("visit"), "visit"))
+
+        until("the visit at headquarters", arrived, 30)
+
+
+def _shown(visit: Row) -> Row:
+    signs = [e["kind"] for e in visit["evidence"]]
+    names = ("who", "arrived_ms", "departed_ms", "returning", "revision")
+    return {k: visit[k] for k in names} | {"evidence": signs}
+
+
+def _never(_rows: list[Row]) -> Row | None:
+    return None
+
+
+def _iso(ms: int) -> str:
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(ms // 1000, UTC).astimezone().isoformat()
+
+
+def _came_in(film: dict[str, Any], since_ms: int, loops: list[int], ended_ms: int) -> int:
+    """Return how many people the film showed to their end between two instants."""
+    starts = sorted({since_ms, *(at for at in loops if since_ms < at < ended_ms)})
+    passes = [person["to_s"] * 1000 for person in film["people"]]
+    return sum(start + end <= ended_ms for start in starts for end in passes)
+
+
+def notice_sound() -> Path:
+    """Return the spoken notice that the phone plays."""
+    return cache_root() / "site" / "notice.wav"
