@@ -9,6 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from stat import S_ISSOCK
 from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -77,6 +78,8 @@ class Camera:
         from edge.vision.demux import Stream
 
         config = self._config
+        if self._closing.is_set():
+            return
         with Stream(config.url, config.username, config.password, config.transport) as stream:
             decoder = Decoder(stream.video.codec_context, full=config.role == "entrance")
             session = _Session(self, config, sink, decoder)
@@ -91,7 +94,7 @@ class Camera:
 
         if isinstance(message, FrameLease):
             fd = take_fd()
-            if self._config.role != "desk" or self._closing.is_set():
+            if self._config.role != "desk" or self._closing.is_set() or not S_ISSOCK(os.fstat(fd).st_mode):
                 os.close(fd)
                 log.warning("device=%s frame lease refused role=%s", self._config.id, self._config.role)
                 return

@@ -99,8 +99,8 @@ def _meaning(error: Exception) -> DeviceError:
         return AuthFailed(operation, "auth_refused", "check user name and password of this camera")
     if isinstance(error, av.error.HTTPNotFoundError):
         return DeviceMisconfigured(operation, "no_such_stream", "check the path in the camera's address")
-    if isinstance(error, av.error.ProtocolNotFoundError | av.error.OptionNotFoundError | ValueError):
-        return DeviceMisconfigured(operation, "bad_address", "expected rtsp://host:port/path")
     if isinstance(error, av.error.ExitError | TimeoutError):
         return LinkDown(operation, "open_timeout", "is the camera on this network?")
+    if isinstance(error, av.error.ProtocolNotFoundError) or not isinstance(error, FFmpegError | OSError):
+        return DeviceMisconfigured(operation, "bad_address", "expected rtsp://host:port/path")
     return LinkDown(operation, "unreachable", "is the camera powered and on this network?")

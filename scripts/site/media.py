@@ -31,7 +31,7 @@ from edge.vision.detect import Detector
 
 Picture = NDArray[np.uint8]
 WIDTH, HEIGHT, FPS = 960, 540, 25
-RECIPE = "3"
+RECIPE = "4"
 """Raise it when a film changes: caches then make their films again."""
 
 PEOPLE = {
@@ -200,8 +200,8 @@ def film(path: Path, pictures: Iterator[Picture]) -> None:
 def hang(path: Path, source: Path) -> None:
     """Repeat the first key frame of `source`: a sensor that hangs behind a healthy encoder."""
     data = source.read_bytes()
-    second = data.find(b"\x00\x00\x00\x01\x09", 5)
-    path.write_bytes(data[:second] * FPS)
+    second = data.index(b"\x00\x00\x01\x09", 8)
+    path.write_bytes(data[:second].rstrip(b"\x00") * FPS)
 
 
 def truth(passes: tuple[Pass, ...], seconds: float) -> str:
@@ -227,7 +227,7 @@ def build(root: Path) -> Path:
     """Make the films that are missing under root/site, and return that directory."""
     site, mark = root / "site", root / "site" / f".recipe-{RECIPE}"
     if mark.exists():
-        print("media: films are there", flush=True)
+        print("media: films: there", flush=True)
         return site
     site.mkdir(parents=True, exist_ok=True)
     detector = Detector(root / "models" / "yunet.onnx")

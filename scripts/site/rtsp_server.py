@@ -22,12 +22,12 @@ import sys
 import time
 from pathlib import Path
 
-import gi
+import gi  # type: ignore[import-not-found]  # the system's Python has it, the virtual environment hasn't
 
 gi.require_version("Gst", "1.0")
 gi.require_version("GstRtsp", "1.0")
 gi.require_version("GstRtspServer", "1.0")
-from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402 — after require_version
+from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # type: ignore[import-not-found]  # noqa: E402 — as above
 
 ROLE = "viewer"
 
@@ -67,7 +67,7 @@ class Film:
         self.keys = keys
 
 
-class Camera(GstRtspServer.RTSPMediaFactory):
+class Camera(GstRtspServer.RTSPMediaFactory):  # type: ignore[misc]  # untyped GObject
     """One mount: a film, its position, and whether it is frozen or cut."""
 
     def __init__(self, name: str, film: Film, fps: float) -> None:
@@ -86,7 +86,9 @@ class Camera(GstRtspServer.RTSPMediaFactory):
         return Gst.parse_launch(
             f"( appsrc name=src is-live=true format=time stream-type=stream max-bytes=4000000 "
             f"caps=video/x-{codec},stream-format=byte-stream,alignment=au ! {codec}parse ! "
-            f"rtp{codec}pay name=pay0 pt=96 config-interval=-1 )"
+            f"video/x-{codec},stream-format=byte-stream,alignment=au ! "
+            # 0: the films repeat their parameter sets; GStreamer would put them before every slice.
+            f"rtp{codec}pay name=pay0 pt=96 config-interval=0 )"
         )
 
     def _on_media(self, _factory: object, media: GstRtspServer.RTSPMedia) -> None:
@@ -133,7 +135,7 @@ class Site:
             self.cameras[mount] = Camera(mount, Film(Path(path)), options.fps)
             self.cameras[mount].add_role_from_structure(_may_watch())
             self.server.get_mount_points().add_factory(f"/{mount}", self.cameras[mount])
-        self.watching = {}
+        self.watching: dict[GstRtspServer.RTSPClient, str] = {}
         self.server.connect("client-connected", self._on_client)
         if not self.server.attach(None):
             raise SystemExit(f"cannot listen on 127.0.0.1:{options.port}")
