@@ -140,7 +140,7 @@ def newest_address(response: Response) -> str | None:
     """Return the address in an answer to READ_ADDRESS, None if the card has no newer one."""
     if status_of(response) is Status.NO_SUCH_ITEM:
         return None
-    if not READ_ADDRESS.accepts(response):
+    if status_of(response) is not Status.DONE or not READ_ADDRESS.accepts(response):
         raise ProtocolError("read a terminal's answer", "no_address")
     try:
         return response.data.decode("utf-16-le").rstrip(" ")

@@ -1,0 +1,351 @@
+"""The driver against the terminal double on a pseudo-terminal line: nothing is read without a lease."""
+
+import os
+import pty
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from edge.devices import card_serial
+from edge.domain.errors import DeviceMisconfigured, LinkDown
+from edge.domain.idcard import check_letter
+from edge.ipc.messages import CardFailed, CardLease, CardPresent, CardRead, LeaseOver
+from scripts.site.card_terminal import READS, Terminal
+from tests.conformance.driver_suite import Rig, Session, Witness
+
+PERSON = {
+    "name": "张小满",
+    "sex": "2",
+    "nation": "01",
+    "birth": "19491231",
+    "address": "北京市朝阳区某路1号",
+    "number": "11010519491231002X",
+    "issuer": "北京市公安局朝阳分局",
+    "valid_from": "20150301",
+    "valid_until": "长期",
+}
+PERMIT_DIGITS = "81000019491231002"
+PERMIT = PERSON | {
+    "nation": "",
+    "number": PERMIT_DIGITS + check_letter(PERMIT_DIGITS),
+    "pass_number": "H12345678",
+    "type": "J",
+}
+ID = "terminal-1"
+SECONDS = 15.0
+
+
+def no_fd() -> int:
+    raise AssertionError("a card terminal takes no descriptor")
+
+
+class Desk:
+    """A terminal, its driver in a session, and what was observed."""
+
+    def __init__(self, terminal: Terminal, **config: object) -> None:
+        self.terminal = terminal
+        fields = {"id": ID, "port": str(terminal.link), "poll_ms": 300} | config
+        self.driver = card_serial.open(card_serial.Config.model_validate(fields))
+        self.session = Session(self.driver)
+        self.sink: Witness = self.session.sink
+        self._leases = 0
+
+    def lease(self, seconds: int = 10) -> str:
+        self._leases += 1
+        lease = f"{self._leases:032x}"
+        self.driver.handle(CardLease(lease=lease, device=ID, seconds=seconds), no_fd)
+        return lease
+
+    def outcome(self, lease: str) -> CardRead | CardFailed:
+        def mine() -> list[CardRead | CardFailed]:
+            return [
+                m for m in self.sink.messages if isinstance(m, CardRead | CardFailed) and m.lease == lease
+            ]
+
+        assert self.sink.wait(lambda: bool(mine()), SECONDS), "the lease ended with nothing"
+        return mine()[0]
+
+    def failure(self, lease: str) -> str:
+        outcome = self.outcome(lease)
+        assert isinstance(outcome, CardFailed)
+        return outcome.code
+
+    def present(self, times: int) -> bool:
+        return self.sink.wait(lambda: len(self.sink.of(CardPresent)) >= times, SECONDS)
+
+    def looked(self, more: int = 4) -> None:
+        """Wait until the terminal was asked for a card `more` times again."""
+        goal, until = self.terminal.count("find") + more, time.monotonic() + SECONDS
+        while self.terminal.count("find") < goal:
+            assert time.monotonic() < until, "the driver stopped looking"
+            time.sleep(0.02)
+
+
+Open = Callable[..., Desk]
+
+
+@pytest.fixture
+def desk_of(tmp_path: Path) -> Iterator[Open]:
+    desks: list[Desk] = []
+
+    def make(*, config: dict[str, object] | None = None, **terminal: object) -> Desk:
+        double = Terminal(tmp_path / "line", **terminal)  # type: ignore[arg-type] — a test's shorthand
+        double.start()
+        desks.append(Desk(double, **(config or {})))
+        rig = Rig(ID, lambda: desks[-1].driver, lambda: desks[-1].driver)
+        desks[-1].session.live(rig)
+        return desks[-1]
+
+    yield make
+    for desk in desks:
+        desk.session.close()
+        desk.terminal.stop()
+
+
+def test_without_a_lease_a_card_is_noticed_once_and_never_read(desk_of: Open) -> None:
+    """P26: the terminal's own word is that it was only asked whether a card lies there."""
+    desk = desk_of()
+    desk.terminal.place(PERSON)
+    assert desk.present(1)
+    desk.looked()
+    assert len(desk.sink.of(CardPresent)) == 1
+    assert desk.terminal.count(*READS, "select") == 0
+    assert {h.command for h in desk.terminal.heard} == {"status", "sam_id", "find"}
+
+
+def test_each_placement_is_noticed(desk_of: Open) -> None:
+    desk = desk_of()
+    for placement in (1, 2):
+        desk.terminal.place(PERSON)
+        assert desk.present(placement)
+        desk.terminal.lift()
+        desk.looked()
+    assert len(desk.sink.of(CardPresent)) == 2
+
+
+def test_a_lease_reads_twice_and_gives_the_fields(desk_of: Open) -> None:
+    desk = desk_of()
+    desk.terminal.place(PERSON)
+    assert desk.present(1)
+    card = desk.outcome(desk.lease())
+    assert isinstance(card, CardRead)
+    assert card.confirmed_twice
+    assert {name: getattr(card, name) for name in PERSON} == PERSON
+    assert desk.terminal.count("read_base") == 2
+    assert desk.terminal.count("read_fingerprint", "read_address") == 0
+    desk.looked()
+    assert desk.terminal.count("read_base") == 2, "it was read again after the lease"
+
+
+def test_a_card_placed_during_the_lease_is_read(desk_of: Open) -> None:
+    desk = desk_of()
+    lease = desk.lease()
+    desk.looked(2)
+    desk.terminal.place(PERSON)
+    assert isinstance(desk.outcome(lease), CardRead)
+    assert len(desk.sink.of(CardPresent)) == 1
+
+
+def test_a_terminal_that_grants_one_read_gives_an_unconfirmed_card(desk_of: Open) -> None:
+    desk = desk_of(grants_second_read=False)
+    desk.terminal.place(PERSON)
+    card = desk.outcome(desk.lease())
+    assert isinstance(card, CardRead)
+    assert not card.confirmed_twice
+
+
+def test_a_site_can_do_without_the_second_read(desk_of: Open) -> None:
+    desk = desk_of(config={"confirm_twice": False})
+    desk.terminal.place(PERSON)
+    card = desk.outcome(desk.lease())
+    assert isinstance(card, CardRead)
+    assert not card.confirmed_twice
+    assert desk.terminal.count("read_base") == 1
+
+
+def test_a_second_lease_reads_the_card_that_still_lies_there(desk_of: Open) -> None:
+    """Find fails until the card is lifted; select and read don't."""
+    desk = desk_of()
+    desk.terminal.place(PERSON)
+    assert isinstance(desk.outcome(desk.lease()), CardRead)
+    assert isinstance(desk.outcome(desk.lease()), CardRead)
+    desk.terminal.lift()
+    desk.looked(2)
+    desk.terminal.place(PERSON)
+    assert desk.present(2)
+    assert len(desk.sink.of(CardPresent)) == 2
+
+
+def test_a_lease_without_a_card_fails_at_its_end(desk_of: Open) -> None:
+    desk = desk_of()
+    began = time.monotonic()
+    assert desk.failure(desk.lease(seconds=1)) == "no_card"
+    assert time.monotonic() - began >= 1.0
+    assert desk.terminal.count(*READS) == 0
+
+
+def test_the_end_of_a_lease_cancels_a_read_that_is_going_on(desk_of: Open) -> None:
+    desk = desk_of(think_s=2.5)
+    desk.terminal.place(PERSON)
+    assert desk.present(1)
+    lease = desk.lease()
+    until = time.monotonic() + SECONDS
+    while not desk.terminal.count("read_base"):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    began = time.monotonic()
+    desk.driver.handle(LeaseOver(lease=lease, device=ID), no_fd)
+    assert desk.failure(lease) == "lease_over"
+    assert time.monotonic() - began < 1.5, "it waited for the answer"
+    desk.looked(2)
+    assert not desk.sink.of(CardRead)
+    assert desk.terminal.count("read_base") == 1
+
+
+def test_the_end_of_another_lease_changes_nothing(desk_of: Open) -> None:
+    desk = desk_of()
+    lease = desk.lease()
+    desk.driver.handle(LeaseOver(lease="f" * 32, device=ID), no_fd)
+    desk.driver.handle(LeaseOver(lease=lease, device="another"), no_fd)
+    desk.terminal.place(PERSON)
+    assert isinstance(desk.outcome(lease), CardRead)
+
+
+def test_one_lease_at_a_time(desk_of: Open) -> None:
+    desk = desk_of()
+    first, second = desk.lease(), desk.lease()
+    assert desk.failure(second) == "busy"
+    desk.terminal.place(PERSON)
+    assert isinstance(desk.outcome(first), CardRead)
+
+
+def test_other_cards_than_residents_are_named_as_such(desk_of: Open) -> None:
+    desk = desk_of()
+    foreign = {"english_name": "DOE, JANE", "sex": "2", "number": "USA110099123101", "type": "I"}
+    for fields in (PERMIT, foreign):
+        desk.terminal.place(fields)
+        assert desk.failure(desk.lease()) == "unsupported_layout"
+        desk.terminal.lift()
+
+
+def test_a_card_that_is_wrong_twice_is_refused_without_its_values(desk_of: Open) -> None:
+    desk = desk_of()
+    desk.terminal.place(PERSON | {"number": "110105194912310021"})
+    assert desk.failure(desk.lease()) == "invalid_number"
+    assert desk.terminal.count("read_base") == 2
+
+
+def test_noise_and_damage_are_skipped_and_no_false_card_is_confirmed(desk_of: Open) -> None:
+    """One frame in four is damaged, and as often there is noise before, after and between frames."""
+    desk = desk_of(noise=0.25, seed=7)
+    for _ in range(6):
+        desk.terminal.place(PERSON)
+        lease = desk.lease(seconds=20)
+        card = desk.outcome(lease)
+        assert isinstance(card, CardRead), card
+        assert {name: getattr(card, name) for name in PERSON} == PERSON
+        desk.terminal.lift()
+    assert sum(desk.terminal.injected.values()) > 10
+
+
+def test_a_terminal_that_falls_silent_ends_the_session(desk_of: Open) -> None:
+    desk = desk_of()
+    lease = desk.lease(seconds=20)
+    desk.terminal.mute()
+    assert desk.session.ended(SECONDS + 5)
+    assert isinstance(desk.session.error, LinkDown)
+    assert desk.session.error.code == "no_answer"
+    assert desk.failure(lease) == "device_down"
+    assert desk.failure(desk.lease()) == "device_down", "between sessions it is said at once"
+    desk.session = Session(desk.driver)
+    desk.terminal.mute(False)
+    desk.session.error = None
+
+
+def test_a_pulled_cable_ends_the_session_and_its_lease(desk_of: Open) -> None:
+    desk = desk_of()
+    lease = desk.lease()
+    desk.terminal.stop()
+    assert desk.session.ended(SECONDS)
+    assert isinstance(desk.session.error, LinkDown)
+    assert desk.session.error.code == "device_vanished"
+    assert desk.failure(lease) == "device_down"
+    desk.session = Session(desk.driver)
+    assert desk.session.ended(SECONDS)
+    desk.session.error = None
+
+
+def test_a_lease_given_before_the_first_session_is_served_by_it(tmp_path: Path) -> None:
+    with Terminal(tmp_path / "line") as terminal:
+        terminal.place(PERSON)
+        driver = card_serial.open(card_serial.Config(id=ID, port=str(tmp_path / "line")))
+        driver.handle(CardLease(lease="a" * 32, device=ID, seconds=10), no_fd)
+        session = Session(driver)
+        assert session.sink.wait(lambda: bool(session.sink.of(CardRead)), SECONDS)
+        session.close()
+
+
+# ---- ports that are none -------------------------------------------------------------------
+
+
+def error_of(port: str, baud: int = 115200) -> tuple[type[BaseException], str]:
+    session = Session(
+        card_serial.open(card_serial.Config.model_validate({"id": ID, "port": port, "baud": baud}))
+    )
+    assert session.ended(SECONDS)
+    assert isinstance(session.error, LinkDown | DeviceMisconfigured), repr(session.error)
+    return type(session.error), session.error.code
+
+
+def test_a_port_that_is_not_there(tmp_path: Path) -> None:
+    assert error_of(str(tmp_path / "none")) == (LinkDown, "no_port")
+
+
+@pytest.mark.parametrize("port", ["/dev/null", "/tmp"])
+def test_a_path_that_is_no_serial_port(port: str) -> None:
+    assert error_of(port) == (DeviceMisconfigured, "not_a_serial_port")
+
+
+def test_a_port_in_use(desk_of: Open) -> None:
+    assert error_of(str(desk_of().terminal.link)) == (LinkDown, "port_in_use")
+
+
+def test_a_port_without_permission(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("changing the account needs root")
+    master, slave = pty.openpty()
+    name = os.ttyname(slave)
+    Path(name).chmod(0o600)
+    card_serial.open(card_serial.Config(id=ID, port=name))  # the child may not read our files any more
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.setgid(65534)
+            os.setuid(65534)
+            code = 0 if error_of(name) == (DeviceMisconfigured, "no_permission") else 1
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    os.close(master)
+    os.close(slave)
+
+
+def test_a_port_that_answers_nothing() -> None:
+    master, slave = pty.openpty()
+    assert error_of(os.ttyname(slave)) == (LinkDown, "no_answer")
+    os.close(master)
+    os.close(slave)
+
+
+def test_a_wrong_baud_rate_is_garble_and_no_crash(tmp_path: Path) -> None:
+    with Terminal(tmp_path / "line", baud=9600):
+        assert error_of(str(tmp_path / "line"), 115200) == (LinkDown, "garbled")
+
+
+def test_the_configuration_is_strict() -> None:
+    for bad in ({"baud": 14400}, {"poll_ms": 299}, {"port": "ttyS0"}, {"colour": "red"}):
+        with pytest.raises(ValueError, match=next(iter(bad))):
+            card_serial.Config.model_validate({"id": ID, "port": "/dev/ttyS0"} | bad)
