@@ -1,0 +1,153 @@
+"""The box's secrets, one file each; never logs, prints or overwrites one.
+
+Files: `store.key` and `keys.key` (32 random bytes each: the database and the key file),
+`signing.key` (Ed25519 seed, 32 bytes), `project-keys.json` (one key per token purpose, hex).
+"""
+
+import json
+import os
+import secrets
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from edge.domain.errors import ConfigError
+from edge.store.tokens import TokenKeys
+from edge.wire import key_id
+
+KEY_BYTES = 32
+SYSTEMD = "CREDENTIALS_DIRECTORY"
+_RAW = ("store.key", "keys.key", "signing.key")
+_PROJECT = "project-keys.json"
+
+_HexKey = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class _ProjectKeys(BaseModel):
+    """The project's token keys, as headquarters' key ceremony hands them out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    registration: _HexKey = Field(repr=False)
+    channel_risk: _HexKey = Field(repr=False)
+    recording: _HexKey = Field(repr=False)
+    suppression: _HexKey = Field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Every secret of the core, in memory. `sign` is raw Ed25519."""
+
+    store_key: bytes = field(repr=False)
+    keys_key: bytes = field(repr=False)
+    signing_key: Ed25519PrivateKey = field(repr=False)
+    tokens: TokenKeys = field(repr=False)
+
+    @property
+    def public_key(self) -> bytes:
+        """The raw Ed25519 public key, 32 bytes."""
+        return self.signing_key.public_key().public_bytes_raw()
+
+    @property
+    def public_key_hex(self) -> str:
+        """The public key as it is enrolled at headquarters."""
+        return self.public_key.hex()
+
+    @property
+    def key_id(self) -> str:
+        """The name of the signing key on the wire."""
+        return key_id(self.public_key)
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the 64 bytes of Ed25519 over `message`."""
+        return self.signing_key.sign(message)
+
+    @staticmethod
+    def load(directory: Path, environ: Mapping[str, str] = os.environ) -> "Credentials":
+        """Read the secrets from systemd's credentials if it handed some out, else from `directory`.
+
+        Raises ConfigError if one is missing, malformed, or readable by others.
+        """
+        given = environ.get(SYSTEMD)
+        place, forbidden = (Path(given), 0o007) if given else (directory, 0o077)
+        raw = {name: _key(place / name, forbidden) for name in _RAW}
+        return Credentials(
+            store_key=raw["store.key"],
+            keys_key=raw["keys.key"],
+            signing_key=Ed25519PrivateKey.from_private_bytes(raw["signing.key"]),
+            tokens=_tokens(place / _PROJECT, forbidden),
+        )
+
+    @staticmethod
+    def create(directory: Path) -> "Credentials":
+        """Make what is missing in `directory`, never touch what is there, and return them all."""
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name in _RAW:
+            _write_new(directory / name, secrets.token_bytes(KEY_BYTES))
+        keys = {name: secrets.token_hex(KEY_BYTES) for name in _ProjectKeys.model_fields}
+        _write_new(directory / _PROJECT, json.dumps(keys, indent=1).encode())
+        return Credentials.load(directory, {})
+
+
+def _read(path: Path, forbidden: int) -> bytes:
+    """Read a secret; systemd's files carry an ACL whose mask shows as group rights, ours may not."""
+    operation = f"read the credential {path.name}"
+    try:
+        with path.open("rb") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            if mode & forbidden:
+                raise ConfigError(operation, f"others may read it (mode {mode:04o})", f"chmod 600 {path}")
+            return file.read(1 << 16)
+    except FileNotFoundError:
+        raise ConfigError(operation, f"{path} is missing", "create or enrol the box's credentials") from None
+    except OSError as error:
+        raise ConfigError(operation, f"{error.strerror}", f"make {path} readable to this user") from None
+
+
+def _key(path: Path, forbidden: int) -> bytes:
+    raw = _read(path, forbidden)
+    if len(raw) != KEY_BYTES:
+        raise ConfigError(f"read the credential {path.name}", f"{len(raw)} bytes, expected {KEY_BYTES} raw")
+    return raw
+
+
+def _tokens(path: Path, forbidden: int) -> TokenKeys:
+    try:
+        keys = _ProjectKeys.model_validate_json(_read(path, forbidden))
+    except ValidationError as error:
+        where = ", ".join(".".join(map(str, e["loc"])) or "the file" for e in error.errors())
+        operation = f"read the credential {path.name}"
+        raise ConfigError(operation, f"wrong: {where}", "each key is 64 hex digits") from None
+    return TokenKeys({name: bytes.fromhex(value) for name, value in keys.model_dump().items()})
+
+
+def _write_new(path: Path, content: bytes) -> None:
+    """Write `path` durably and all at once, unless it exists: link(2) refuses to replace."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            path.hardlink_to(draft)
+        except FileExistsError:
+            return
+    finally:
+        draft.unlink()
+    fsync_directory(path.parent)
+
+
+def fsync_directory(directory: Path) -> None:
+    """Make the names in `directory` durable."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,107 @@
+"""Rows of consents, and of what finds and reaches a person; never overwrites a state of a consent."""
+
+from edge.consent.policy import State
+from edge.domain.errors import InvalidInput, Refused
+from edge.domain.facts import ConsentChanged, ConsentGiven, ContactKept, PersonId, PersonIndexed
+from edge.store.database import Row
+from edge.store.keys import KeyName
+from edge.store.tables import Tables
+from edge.store.writing import Ground, keys_of, write
+from edge.wire import Scope
+
+LATEST = (
+    "SELECT state, version, at_ms, notice_version FROM consents WHERE person = ? AND scope = ?"
+    " ORDER BY version DESC LIMIT 1"
+)
+
+
+@keys_of.register
+def _consent_key(fact: ConsentGiven) -> tuple[KeyName, ...]:
+    return ((fact.person, fact.scope),)
+
+
+@keys_of.register
+def _contact_key(fact: ContactKept) -> tuple[KeyName, ...]:
+    return ((fact.person, fact.scope),)
+
+
+@write.register
+def _consent_given(fact: ConsentGiven, ground: Ground, to: Tables) -> None:
+    _next_version(fact.person, fact.scope, fact.version, to)
+    to.database.insert(
+        "consents",
+        person=fact.person,
+        scope=fact.scope,
+        version=fact.version,
+        state=State.ACTIVE,
+        at_ms=fact.at_ms,
+        quality=fact.quality,
+        notice_version=fact.notice_version,
+        notice_hash=fact.notice_hash,
+        act=fact.act,
+        proof=fact.proof,
+        basis=ground.basis,
+        purpose=ground.purpose,
+    )
+
+
+@write.register
+def _consent_changed(fact: ConsentChanged, ground: Ground, to: Tables) -> None:
+    if State(fact.state) in {State.ACTIVE, State.ERASING, State.TOMBSTONE}:
+        raise Refused("change a consent", "not_a_change_of_this_kind")
+    before = _next_version(fact.person, fact.scope, fact.version, to)
+    to.database.insert(
+        "consents",
+        person=fact.person,
+        scope=fact.scope,
+        version=fact.version,
+        state=fact.state,
+        at_ms=fact.at_ms,
+        quality=fact.quality,
+        notice_version=before.text("notice_version") if before else "",
+        basis=ground.basis,
+        purpose=ground.purpose,
+    )
+
+
+def _next_version(person: PersonId, scope: Scope, version: int, to: Tables) -> Row | None:
+    """Return the latest state; Refused unless `version` is the next, or if the person was erased."""
+    gone = "SELECT 1 FROM consents WHERE person = ? AND state IN (?, ?)"
+    if to.database.one(gone, (person, State.ERASING, State.TOMBSTONE)):
+        raise Refused("keep a consent", "erased", "the person registers anew")
+    latest = to.database.one(LATEST, (person, scope))
+    if version != (latest.integer("version") if latest else 0) + 1:
+        raise Refused("keep a consent", "consent_changed", "ask the gate again")
+    return latest
+
+
+@write.register
+def _person_indexed(fact: PersonIndexed, ground: Ground, to: Tables) -> None:
+    for token in fact.tokens:
+        changed = to.database.insert(
+            "person_tokens",
+            "ON CONFLICT (token) DO UPDATE SET at_ms = excluded.at_ms WHERE person = excluded.person",
+            token=token,
+            person=fact.person,
+            scope=fact.scope,
+            at_ms=fact.at_ms,
+            basis=ground.basis,
+            purpose=ground.purpose,
+        )
+        if not changed:
+            raise InvalidInput("index a person", "token_of_another_person")
+
+
+@write.register
+def _contact_kept(fact: ContactKept, ground: Ground, to: Tables) -> None:
+    sealed = to.keys.seal((fact.person, fact.scope), "contacts", fact.person, fact.phone.encode())
+    to.database.insert(
+        "contacts",
+        "ON CONFLICT DO UPDATE SET sealed = excluded.sealed, at_ms = excluded.at_ms",
+        person=fact.person,
+        scope=fact.scope,
+        sealed=sealed,
+        at_ms=fact.at_ms,
+        basis=ground.basis,
+        purpose=ground.purpose,
+    )

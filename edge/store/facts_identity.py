@@ -1,0 +1,50 @@
+"""Rows of templates and cards, sealed under the person's own keys; never an image, never a plain number."""
+
+import secrets
+
+from edge.domain.facts import CardKept, TemplateEnrolled
+from edge.store.keys import KeyName
+from edge.store.tables import Tables
+from edge.store.writing import Ground, keys_of, write
+from edge.wire import Scope, canonical
+
+
+@keys_of.register
+def _template_key(fact: TemplateEnrolled) -> tuple[KeyName, ...]:
+    return ((fact.person, Scope.FACE_MATCH),)
+
+
+@keys_of.register
+def _card_key(fact: CardKept) -> tuple[KeyName, ...]:
+    return ((fact.person, Scope.ID_CARD),)
+
+
+@write.register
+def _template_enrolled(fact: TemplateEnrolled, ground: Ground, to: Tables) -> None:
+    template = secrets.token_hex(16)
+    sealed = to.keys.seal((fact.person, Scope.FACE_MATCH), "templates", template, fact.vector)
+    to.database.insert(
+        "templates",
+        template=template,
+        person=fact.person,
+        model=fact.model,
+        sealed=sealed,
+        at_ms=fact.at_ms,
+        basis=ground.basis,
+        purpose=ground.purpose,
+    )
+
+
+@write.register
+def _card_kept(fact: CardKept, ground: Ground, to: Tables) -> None:
+    plain = canonical([fact.name, fact.number, fact.valid_until])
+    sealed = to.keys.seal((fact.person, Scope.ID_CARD), "cards", fact.person, plain)
+    to.database.insert(
+        "cards",
+        "ON CONFLICT DO UPDATE SET sealed = excluded.sealed, at_ms = excluded.at_ms",
+        person=fact.person,
+        sealed=sealed,
+        at_ms=fact.at_ms,
+        basis=ground.basis,
+        purpose=ground.purpose,
+    )

@@ -1,0 +1,23 @@
+"""Rows of headquarters' commands, and of what is about no person; never whom a command was about."""
+
+from edge.domain.facts import CommandDone, Noted
+from edge.store.tables import Tables
+from edge.store.writing import Ground, write
+
+
+@write.register
+def _command_done(fact: CommandDone, ground: Ground, to: Tables) -> None:
+    to.database.insert(
+        "commands",
+        command_id=fact.command.command_id,
+        kind=fact.command.kind,
+        outcome=fact.outcome,
+        at_ms=fact.at_ms,
+        basis=ground.basis,
+        purpose=ground.purpose,
+    )
+
+
+@write.register
+def _noted(_fact: Noted, _ground: Ground, _to: Tables) -> None:
+    """Its records are all there is."""

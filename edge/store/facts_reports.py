@@ -1,0 +1,68 @@
+"""Rows of agents' claims and the findings on them; never a number, never a claim on somebody erased."""
+
+import json
+
+from edge.domain.errors import InvalidInput, Refused
+from edge.domain.facts import ReportLodged, VerdictReached
+from edge.store.database import Row
+from edge.store.tables import Tables
+from edge.store.writing import Ground, write
+
+
+@write.register
+def _report_lodged(fact: ReportLodged, ground: Ground, to: Tables) -> None:
+    """The same report again changes nothing; another one under its name is refused."""
+    _refuse_suppressed(fact, to)
+    held = to.database.one("SELECT * FROM reports WHERE report_ref = ?", (fact.report_ref,))
+    if held is None:
+        _insert(fact, ground, to)
+    elif not _same(fact, held):
+        raise InvalidInput("lodge a report", "report_ref_taken", "each report needs a reference of its own")
+
+
+def _insert(fact: ReportLodged, ground: Ground, to: Tables) -> None:
+    to.database.insert(
+        "reports",
+        report_ref=fact.report_ref,
+        token=fact.token,
+        channel=fact.channel,
+        agent=fact.agent,
+        reported_ms=fact.reported_ms,
+        lapses_ms=fact.lapses_ms,
+        at_ms=fact.at_ms,
+        basis=ground.basis,
+        purpose=ground.purpose,
+    )
+
+
+def _same(fact: ReportLodged, held: Row) -> bool:
+    return (fact.token, fact.channel, fact.agent, fact.reported_ms) == (
+        held.text("token"),
+        held.text("channel"),
+        held.text("agent"),
+        held.maybe_integer("reported_ms"),
+    )
+
+
+def _refuse_suppressed(fact: ReportLodged, to: Tables) -> None:
+    """An import doesn't re-enter somebody erased (P29); their own later act, which indexes them, does."""
+    erased = to.database.one("SELECT 1 FROM tombstones WHERE mark = ?", (to.tokens.mark(fact.token),))
+    if erased and not to.database.one("SELECT 1 FROM person_tokens WHERE token = ?", (fact.token,)):
+        raise Refused("lodge a report", "suppressed")
+
+
+@write.register
+def _verdict_reached(fact: VerdictReached, ground: Ground, to: Tables) -> None:
+    to.database.insert(
+        "verdicts",
+        report_ref=fact.report_ref,
+        version=fact.version,
+        verdict=fact.verdict,
+        reasons=json.dumps(fact.reasons),
+        inputs=fact.inputs,
+        inputs_hash=fact.inputs_hash,
+        at_ms=fact.at_ms,
+        quality=fact.quality,
+        basis=ground.basis,
+        purpose=ground.purpose,
+    )

@@ -1,0 +1,85 @@
+"""Rows of visits, their evidence and the visitor's answer; never of somebody who isn't registered."""
+
+from edge.domain.errors import InvalidInput, Refused
+from edge.domain.facts import EvidenceAdded, SourceTold, VisitClosed, VisitOpened
+from edge.store.tables import Tables, basis_text
+from edge.store.writing import Ground, write
+from edge.wire import Evidence, TimeQuality
+
+
+@write.register
+def _visit_opened(fact: VisitOpened, ground: Ground, to: Tables) -> None:
+    to.database.insert(
+        "visits",
+        visit=fact.visit,
+        person=fact.person,
+        revision=1,
+        arrived_ms=fact.at_ms,
+        party_size=fact.party_size,
+        is_returning=int(fact.returning),
+        quality=fact.quality,
+        basis=ground.basis,
+        purpose=ground.purpose,
+    )
+    for ordinal, evidence in enumerate(fact.evidence, start=1):
+        _add(fact.visit, ordinal, evidence, fact.quality, ground, to)
+
+
+@write.register
+def _evidence_added(fact: EvidenceAdded, ground: Ground, to: Tables) -> None:
+    raised = to.database.run(
+        "UPDATE visits SET revision = revision + 1 WHERE visit = ? AND person = ? AND departed_ms IS NULL",
+        (fact.visit, fact.person),
+    )
+    if not raised:
+        raise InvalidInput("add evidence", "no_such_open_visit")
+    held = to.database.count("SELECT count(*) FROM evidence WHERE visit = ?", (fact.visit,))
+    _add(fact.visit, held + 1, fact.evidence, fact.quality, ground, to)
+
+
+def _add(
+    visit: str, ordinal: int, evidence: Evidence, quality: TimeQuality, ground: Ground, to: Tables
+) -> None:
+    """Keep one piece under its own basis, which has to be the one that the gate looked at."""
+    if basis_text(evidence.basis) != ground.basis:
+        raise Refused("keep evidence", "another_scope")
+    to.database.insert(
+        "evidence",
+        visit=visit,
+        ordinal=ordinal,
+        kind=evidence.kind,
+        at_ms=evidence.at_ms,
+        quality=quality,
+        basis=ground.basis,
+        purpose=ground.purpose,
+    )
+
+
+@write.register
+def _visit_closed(fact: VisitClosed, _ground: Ground, to: Tables) -> None:
+    closed = to.database.run(
+        "UPDATE visits SET revision = revision + 1, departed_ms = ?"
+        " WHERE visit = ? AND person = ? AND departed_ms IS NULL AND arrived_ms <= ?",
+        (fact.departed_ms, fact.visit, fact.person, fact.departed_ms),
+    )
+    if not closed:
+        raise InvalidInput("close a visit", "no_such_open_visit")
+
+
+@write.register
+def _source_told(fact: SourceTold, ground: Ground, to: Tables) -> None:
+    whose = to.database.one("SELECT person FROM visits WHERE visit = ?", (fact.visit,))
+    if whose is None or whose.text("person") != fact.person:
+        raise InvalidInput("keep a source", "no_such_visit")
+    to.database.insert(
+        "sources",
+        "ON CONFLICT DO UPDATE SET source = excluded.source, at_ms = excluded.at_ms,"
+        " quality = excluded.quality",
+        visit=fact.visit,
+        person=fact.person,
+        source=fact.source,
+        at_ms=fact.at_ms,
+        quality=fact.quality,
+        basis=ground.basis,
+        purpose=ground.purpose,
+    )

@@ -1,0 +1,109 @@
+"""Reads about persons: consents for the gate, all else only with a permit; never writes."""
+
+import json
+
+from edge.consent.policy import State
+from edge.domain.errors import Refused
+from edge.domain.facts import PersonId
+from edge.ports import ConsentRow, Permit
+from edge.store.database import Row
+from edge.store.facts_consent import LATEST
+from edge.store.rows import CardRow
+from edge.store.tables import Part
+from edge.wire import Purpose, Scope, Token
+
+_TOKEN_PURPOSE = {
+    Purpose.RECEPTION: "registration",
+    Purpose.CHANNEL_RISK: "channel_risk",
+    Purpose.CALL_HANDLING: "recording",
+}
+_CONTACT_PURPOSES = {
+    Scope.REGISTRATION: Purpose.RECEPTION,
+    Scope.CHANNEL_RISK: Purpose.CHANNEL_RISK,
+    Scope.RECORDING: Purpose.CALL_HANDLING,
+    Scope.FOLLOW_UP: Purpose.CALL_BACK,
+}
+
+
+class PeopleReads(Part):
+    """Implements ports.ConsentReader."""
+
+    def consent(self, person: PersonId, scope: Scope) -> ConsentRow:
+        """Return where one consent stands; version 0 and SILENT if it was never asked for."""
+        row = self._database.one(LATEST, (person, scope))
+        return _consent(row) if row else ConsentRow(State.SILENT, 0, 0, "")
+
+    def consents(self, person: PersonId) -> dict[Scope, ConsentRow]:
+        """Return every scope that was ever asked for, as it stands."""
+        rows = self._database.query(
+            "SELECT scope, state, max(version) AS version, at_ms, notice_version FROM consents"
+            " WHERE person = ? GROUP BY scope",
+            (person,),
+        )
+        return {Scope(row.text("scope")): _consent(row) for row in rows}
+
+    def person_by_token(self, permit: Permit, token: Token) -> PersonId | None:
+        """Return whose token this is on this box; for other than rights, only one of the same purpose."""
+        self._allow(permit, *_TOKEN_PURPOSE)
+        wanted = _TOKEN_PURPOSE.get(permit.purpose)
+        if wanted is not None and token.partition(":")[0] != wanted:
+            raise Refused("look up a token", "not_for_this_purpose")
+        row = self._database.one("SELECT person FROM person_tokens WHERE token = ?", (token,))
+        return PersonId(row.text("person")) if row else None
+
+    def tokens_of(self, permit: Permit) -> tuple[tuple[Scope, Token], ...]:
+        """Return the tokens by which the permit's person is found."""
+        person = self._subject(permit, Purpose.RECEPTION)
+        rows = self._database.query(
+            "SELECT scope, token FROM person_tokens WHERE person = ? ORDER BY scope, token", (person,)
+        )
+        return tuple((Scope(row.text("scope")), row.text("token")) for row in rows)
+
+    def contact(self, permit: Permit, scope: Scope) -> str | None:
+        """Return the number (E.164) that the permit's person gave under `scope`."""
+        purposes = (_CONTACT_PURPOSES[scope],) if scope in _CONTACT_PURPOSES else ()
+        person = self._subject(permit, *purposes)
+        row = self._database.one(
+            "SELECT sealed FROM contacts WHERE person = ? AND scope = ?", (person, scope)
+        )
+        if row is None:
+            return None
+        return self._keys.open((person, scope), "contacts", person, row.blob("sealed")).decode()
+
+    def templates(self, permit: Permit) -> list[tuple[str, bytes]]:
+        """Return (model, float32 little-endian vector) of each template, newest first."""
+        person = self._subject(permit, Purpose.FACE_CONFIRMATION)
+        rows = self._database.query(
+            "SELECT template, model, sealed FROM templates WHERE person = ? ORDER BY at_ms DESC, template",
+            (person,),
+        )
+        name = (person, Scope.FACE_MATCH)
+        return [
+            (row.text("model"), self._keys.open(name, "templates", row.text("template"), row.blob("sealed")))
+            for row in rows
+        ]
+
+    def card(self, permit: Permit) -> CardRow | None:
+        """Return what is kept of the permit's person's card."""
+        person = self._subject(permit, Purpose.IDENTITY_CHECK)
+        row = self._database.one("SELECT sealed FROM cards WHERE person = ?", (person,))
+        if row is None:
+            return None
+        plain = self._keys.open((person, Scope.ID_CARD), "cards", person, row.blob("sealed"))
+        return CardRow(*json.loads(plain))
+
+    def enrolled(self) -> tuple[PersonId, ...]:
+        """Return who has a template; random ids, no data (for the gallery, and the count of P53)."""
+        rows = self._database.query("SELECT DISTINCT person FROM templates ORDER BY person")
+        return tuple(PersonId(row.text("person")) for row in rows)
+
+    def suppressed(self, token: Token) -> bool:
+        """Return whether somebody with this token was erased: an import must not re-enter them (P29)."""
+        mark = self._tables.tokens.mark(token)
+        return self._database.one("SELECT 1 FROM tombstones WHERE mark = ?", (mark,)) is not None
+
+
+def _consent(row: Row) -> ConsentRow:
+    return ConsentRow(
+        row.text("state"), row.integer("version"), row.integer("at_ms"), row.text("notice_version")
+    )

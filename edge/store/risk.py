@@ -1,0 +1,117 @@
+"""Reads for channel risk: claims, consented presences, answers, findings; never writes, never judges."""
+
+import json
+
+from edge.consent.policy import State
+from edge.ports import Permit
+from edge.store.database import Row
+from edge.store.rows import PresenceRow, ReportEntry, VerdictRow
+from edge.store.tables import Part
+from edge.wire import Purpose, Scope, TimeQuality, Token
+
+_STATE = (
+    "(SELECT state FROM consents c WHERE c.person = {person} AND c.scope = {scope}"
+    " ORDER BY c.version DESC LIMIT 1)"
+)
+_RISK_STATE = _STATE.format(person="t.person", scope=f"'{Scope.CHANNEL_RISK}'")
+_OWN_STATE = _STATE.format(person="t.person", scope="substr(e.basis, length('consent:') + 1)")
+
+
+class RiskReads(Part):
+    """What the finding on a report rests on."""
+
+    def report(self, permit: Permit, ref: str) -> ReportEntry | None:
+        """Return one claim."""
+        self._allow(permit, Purpose.CHANNEL_RISK)
+        row = self._database.one("SELECT * FROM reports WHERE report_ref = ?", (ref,))
+        return _report(row) if row else None
+
+    def reports_by_token(self, permit: Permit, token: Token) -> tuple[ReportEntry, ...]:
+        """Return the claims on one customer, first one first."""
+        self._allow(permit, Purpose.CHANNEL_RISK)
+        rows = self._database.query(
+            "SELECT * FROM reports WHERE token = ? ORDER BY coalesce(reported_ms, at_ms), report_ref",
+            (token,),
+        )
+        return tuple(_report(row) for row in rows)
+
+    def presences(self, permit: Permit, token: Token) -> tuple[PresenceRow, ...]:
+        """Return every evidence of presence that may count against or for a report, earliest first.
+
+        Only of who carries this `channel_risk` token with that scope active, and only what was
+        given under a scope that is active still.
+        """
+        self._allow(permit, Purpose.CHANNEL_RISK)
+        rows = self._database.query(
+            "SELECT e.at_ms, e.kind, e.quality, e.basis FROM person_tokens t"  # noqa: S608 — constants
+            " JOIN visits v ON v.person = t.person JOIN evidence e ON e.visit = v.visit"
+            f" WHERE t.token = ? AND t.scope = ? AND {_RISK_STATE} = ? AND {_OWN_STATE} = ?"
+            " ORDER BY e.at_ms, e.kind, e.visit",
+            (token, Scope.CHANNEL_RISK, State.ACTIVE, State.ACTIVE),
+        )
+        return tuple(_presence(row) for row in rows)
+
+    def sources_told(self, permit: Permit, token: Token) -> tuple[str, ...]:
+        """Return what this customer answered to "who brought you?", earliest visit first."""
+        self._allow(permit, Purpose.CHANNEL_RISK)
+        rows = self._database.query(
+            "SELECT s.source FROM person_tokens t JOIN sources s ON s.person = t.person"  # noqa: S608 — constants
+            f" WHERE t.token = ? AND t.scope = ? AND {_RISK_STATE} = ? ORDER BY s.at_ms, s.visit",
+            (token, Scope.CHANNEL_RISK, State.ACTIVE),
+        )
+        return tuple(row.text("source") for row in rows)
+
+    def withdrew_channel_risk(self, permit: Permit, token: Token) -> bool:
+        """Return whether this customer agreed to `channel_risk` once and ended it."""
+        self._allow(permit, Purpose.CHANNEL_RISK)
+        row = self._database.one(
+            f"SELECT 1 FROM person_tokens t WHERE t.token = ? AND {_RISK_STATE} = ?",  # noqa: S608 — constants
+            (token, State.WITHDRAWN),
+        )
+        return row is not None
+
+    def verdicts(self, report_ref: str) -> tuple[VerdictRow, ...]:
+        """Return every version of the finding on a report, first one first."""
+        rows = self._database.query(
+            "SELECT * FROM verdicts WHERE report_ref = ? ORDER BY version", (report_ref,)
+        )
+        return tuple(_verdict(row) for row in rows)
+
+    def last_verdict(self, report_ref: str) -> VerdictRow | None:
+        """Return the finding as it stands."""
+        row = self._database.one(
+            "SELECT * FROM verdicts WHERE report_ref = ? ORDER BY version DESC LIMIT 1", (report_ref,)
+        )
+        return _verdict(row) if row else None
+
+
+def _report(row: Row) -> ReportEntry:
+    return ReportEntry(
+        report_ref=row.text("report_ref"),
+        token=row.text("token"),
+        channel=row.text("channel"),
+        agent=row.text("agent"),
+        reported_ms=row.maybe_integer("reported_ms"),
+        lapses_ms=row.integer("lapses_ms"),
+    )
+
+
+def _presence(row: Row) -> PresenceRow:
+    return PresenceRow(
+        at_ms=row.integer("at_ms"),
+        kind=row.text("kind"),
+        quality=TimeQuality(row.text("quality")),
+        scope=Scope(row.text("basis").partition(":")[2]),
+    )
+
+
+def _verdict(row: Row) -> VerdictRow:
+    reasons = row.maybe_text("reasons")
+    return VerdictRow(
+        version=row.integer("version"),
+        inputs_hash=row.text("inputs_hash"),
+        decided_ms=row.integer("at_ms"),
+        verdict=row.maybe_text("verdict"),
+        reasons=tuple(json.loads(reasons)) if reasons is not None else None,
+        inputs=row.maybe_text("inputs"),
+    )

@@ -1,0 +1,95 @@
+"""What the store hands out, one frozen class per question; holds no connection and no rule."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edge.domain.facts import PersonId
+from edge.wire import Evidence, Scope, TimeQuality, Token
+
+
+@dataclass(frozen=True, slots=True)
+class VisitRow:
+    """A party's stay as it stands now; `departed_ms` None while it is open."""
+
+    visit: str
+    person: PersonId
+    revision: int
+    arrived_ms: int
+    departed_ms: int | None
+    party_size: int
+    returning: bool
+    evidence: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceRow:
+    """One consented sign of presence, and the scope it was given under."""
+
+    at_ms: int
+    kind: str
+    quality: TimeQuality
+    scope: Scope
+
+
+@dataclass(frozen=True, slots=True)
+class ReportEntry:
+    """An agent's claim."""
+
+    report_ref: str
+    token: Token = field(repr=False)
+    channel: str
+    agent: str = field(repr=False)
+    reported_ms: int | None
+    lapses_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictRow:
+    """One version of a finding; after an erasure only version, hash and date are left."""
+
+    version: int
+    inputs_hash: str
+    decided_ms: int
+    verdict: str | None
+    reasons: tuple[str, ...] | None
+    inputs: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CardRow:
+    """What is kept of a card."""
+
+    name: str = field(repr=False)
+    number: str = field(repr=False)
+    valid_until: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A sealed recording: where it lies and the key that opens it (32 bytes)."""
+
+    call: str
+    path: Path
+    duration_ms: int
+    key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """One entry of the audit; `hash` covers the entry and the hash before it."""
+
+    sequence: int
+    at_ms: int
+    code: str
+    subject: str | None
+    prev_hash: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What an erasure destroyed: keys, and rows by class of data (classes with none are absent)."""
+
+    keys_destroyed: int
+    rows: Mapping[str, int]

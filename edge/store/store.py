@@ -1,0 +1,141 @@
+"""The box's memory as the core sees it: one writer, one transaction per act; never keeps what isn't cleared.
+
+An I/O error raises StoreError and ends this store: recovery happens at the next `open`.
+"""
+
+import contextlib
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+
+from edge.domain.errors import StoreError
+from edge.store import (  # noqa: F401 — each registers how its kinds of fact are written
+    facts_calls,
+    facts_consent,
+    facts_identity,
+    facts_operation,
+    facts_reports,
+    facts_visits,
+)
+from edge.store.audit import AuditLog
+from edge.store.calls import CallReads
+from edge.store.credentials import Credentials, fsync_directory
+from edge.store.database import Database
+from edge.store.erasure import Erasure
+from edge.store.identity import BoxIdentity
+from edge.store.keys import KeyFile
+from edge.store.lock import StoreLock
+from edge.store.migrate import migrate
+from edge.store.people import PeopleReads
+from edge.store.retention import Retention
+from edge.store.risk import RiskReads
+from edge.store.tables import Tables
+from edge.store.visits import VisitReads
+
+log = logging.getLogger(__name__)
+
+
+def wall_ms() -> int:
+    """Return milliseconds since 1970-01-01 UTC."""
+    return time.time_ns() // 1_000_000
+
+
+class SqlStore(PeopleReads, VisitReads, RiskReads, CallReads, Erasure, Retention, AuditLog):
+    """Open store; call it from one thread at a time."""
+
+    def __init__(self, tables: Tables, opened: ExitStack) -> None:
+        super().__init__(tables)
+        self._opened = opened
+
+    @staticmethod
+    def open(
+        directory: Path,
+        credentials: Credentials,
+        identity: BoxIdentity,
+        now_ms: Callable[[], int] = wall_ms,
+    ) -> "SqlStore":
+        """Open or make the store in `directory`, and finish what a crash left undone.
+
+        Raises StoreError if another process has it, a key is wrong, a file is damaged or of another
+        box, or the schema is newer than this program.
+        """
+        with ExitStack() as opening:
+            tables = _open_files(directory, credentials, identity, opening)
+            _bind(tables)
+            fsync_directory(directory)
+            store = SqlStore(tables, opening.pop_all())
+        try:
+            store._recover(now_ms())
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    def _recover(self, now_ms: int) -> None:
+        finished = self.finish_erasures(now_ms)
+        swept = self.sweep()
+        with self.transaction():
+            for code, count in {"erasures": finished, **swept}.items():
+                if count:
+                    self.audit(f"recovered_{code}", None, now_ms)
+        log.info("store open outbox=%d recovered_erasures=%d", self.depth(), finished)
+
+    @property
+    def spool(self) -> Path:
+        """The directory of sealed recordings: random names of 32 hex digits, mode 0600."""
+        return self._tables.spool
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """All or nothing over several `apply`; inside another one, a savepoint."""
+        return self._database.transaction()
+
+    def check(self) -> None:
+        """Raise StoreError if a page of the database fails its authentication."""
+        self._database.check()
+
+    def close(self) -> None:
+        """Close the files and let the next process in."""
+        self._opened.close()
+
+
+def _open_files(
+    directory: Path, credentials: Credentials, identity: BoxIdentity, opening: ExitStack
+) -> Tables:
+    spool = directory / "spool"
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        spool.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise StoreError("open the store", str(error.strerror), f"make {directory} writable") from None
+    opening.enter_context(contextlib.closing(StoreLock(directory)))
+    keys = KeyFile(directory / "keys.db", credentials.keys_key)
+    opening.callback(keys.close)
+    database = Database(directory / "box.db", credentials.store_key, "WAL")
+    opening.callback(database.close)
+    migrate(database)
+    return Tables(database, keys, credentials.tokens, spool, identity, secrets.token_hex(16))
+
+
+def _bind(tables: Tables) -> None:
+    """Make sure that database, key file and box belong together: a mix would destroy what is good."""
+    held = {row.text("name"): row.text("value") for row in tables.database.query("SELECT * FROM meta")}
+    pair = tables.keys.pair()
+    wanted = {f: getattr(tables.identity, f) for f in ("tenant", "site", "box")}
+    if not held:
+        if pair is not None and tables.keys.names():
+            raise StoreError("open the store", "box.db is missing", "restore the one of this key file")
+        if pair is None:
+            pair = secrets.token_hex(16)
+            tables.keys.set_pair(pair)
+        with tables.database.transaction():
+            for name, value in {**wanted, "pair": pair}.items():
+                tables.database.insert("meta", name=name, value=value)
+    elif held["pair"] != pair:
+        cause = "keys.db is missing" if pair is None else "keys.db belongs to another box.db"
+        raise StoreError("open the store", cause, "restore the two that belong together")
+    elif {name: held[name] for name in wanted} != wanted:
+        hint = "people asked by another tenant or site have to be asked again; start with a new store"
+        raise StoreError("open the store", "it belongs to another box", hint)
