@@ -6,6 +6,7 @@ again, so an entry that was voided meanwhile goes out as Voided. A broker that r
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import Counter, deque
@@ -16,7 +17,7 @@ from typing import Protocol, TypeVar
 
 from edge.domain.errors import InvalidInput
 from edge.ports import Outbox
-from edge.sync.session import MAX_DOWNWARD, Arrived
+from edge.sync.session import RECEIVE_MAXIMUM, Arrived
 from edge.sync.trust import Headquarters
 from edge.sync.uplink import Link, Uplink
 from edge.wire import Batch, Command, Receipt, Signed, signing_input
@@ -34,6 +35,10 @@ LAST_RECEIPT_S = 480.0
 REFUSED_S = 60.0
 PUBACK_S = 300.0
 """Seconds without the broker's acknowledgement until the session is given up as stuck."""
+
+
+MAX_ARRIVALS = 16 * RECEIVE_MAXIMUM
+"""Downward messages held at once; one more ends the session, and the broker sends what is open again."""
 
 
 class Run(Protocol):
@@ -101,7 +106,7 @@ class Pump:
         self._batch_entries = batch_entries
         self._receipt_s = receipt_s
         self._under_way: dict[str, _UnderWay] = {}
-        self._arrivals: asyncio.Queue[Arrived] = asyncio.Queue(MAX_DOWNWARD)
+        self._arrivals: asyncio.Queue[Arrived] = asyncio.Queue(MAX_ARRIVALS)
         self._finished: deque[str] = deque(maxlen=64)
         self._wake = asyncio.Event()
         self._store_order = asyncio.Lock()
@@ -157,10 +162,10 @@ class Pump:
         timeout = None
         if self._uplink.link.name == "up" and self._under_way:
             timeout = max(0.0, min(one.due for one in self._active()) - time.monotonic())
-        try:
-            await asyncio.wait_for(self._wake.wait(), timeout)
-        except TimeoutError:
-            return
+        # Not asyncio.wait_for: on Python 3.11 it can swallow a cancellation that meets the event.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await self._wake.wait()
         self._wake.clear()
 
     def _active(self) -> Iterable[_UnderWay]:
@@ -227,9 +232,10 @@ class Pump:
         self._wake.set()
 
     def arrived(self, message: Arrived) -> None:
-        """Queue a downward message; the broker never has more under way than the queue holds."""
+        """Queue a downward message; what doesn't fit stays unacknowledged and comes in the next session."""
         if self._arrivals.full():
             self._count_ignored("overflow")
+            self._uplink.drop("overflow")
         else:
             self._arrivals.put_nowait(message)
 

@@ -22,8 +22,8 @@ from edge.domain.errors import AuthFailed, DeviceError, LinkDown
 from edge.wire import Topics
 from edge.wire.batch import MAX_PAYLOAD
 
-MAX_DOWNWARD = 16
-"""Downward messages that may be unacknowledged at once; the broker holds back the others."""
+RECEIVE_MAXIMUM = 16
+"""Downward messages that the broker is asked to have unacknowledged at once; mosquitto takes it loosely."""
 _MAX_PACKET = MAX_PAYLOAD + 4096
 _DOOR_S = 20.0
 """Seconds from the TLS handshake to granted subscriptions before a session is given up."""
@@ -80,7 +80,7 @@ class Events(Protocol):
         ...
 
     def arrived(self, message: Arrived) -> None:
-        """A message came down; at most MAX_DOWNWARD are unacknowledged at a time."""
+        """A message came down."""
         ...
 
 
@@ -133,7 +133,7 @@ class Session:
     async def _connect(self) -> None:
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho leaves it untyped
         properties.SessionExpiryInterval = self._config.session_expiry_s
-        properties.ReceiveMaximum = MAX_DOWNWARD
+        properties.ReceiveMaximum = RECEIVE_MAXIMUM
         properties.MaximumPacketSize = _MAX_PACKET
         where = (self._config.host, self._config.port, self._config.keepalive_s)
         try:

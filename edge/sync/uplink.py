@@ -115,7 +115,7 @@ class Uplink:
         if isinstance(error, DeviceError) and not error.recoverable:
             return self.config.slow_wait_s
         first = self.config.first_wait_s
-        return wait_exponential_jitter(initial=first, max=self.config.last_wait_s, jitter=first)(state)
+        return wait_exponential_jitter(multiplier=first, max=self.config.last_wait_s, jitter=first)(state)
 
     def _report(self, name: LinkName, code: str) -> None:
         if (name, code) == (self.link.name, self.link.code):
