@@ -12,7 +12,16 @@ from edge.domain import facts
 from edge.domain.errors import Refused
 from edge.domain.facts import Fact, PersonId
 from edge.ports import Cleared, ConsentReader, ConsentVersion, Permit
-from edge.wire import Basis, BasisKind, BlindTime, DeviceHealth, FootfallCounted, Purpose, Scope
+from edge.wire import (
+    Basis,
+    BasisKind,
+    BlindTime,
+    DeviceHealth,
+    Evidence,
+    FootfallCounted,
+    Purpose,
+    Scope,
+)
 
 F = TypeVar("F", bound=Fact)
 F_co = TypeVar("F_co", bound=Fact, covariant=True)
@@ -99,6 +108,39 @@ _PERMIT_SCOPE = {
 }
 
 
+_CONSENTING = frozenset({Event.AGREE, Event.GUARDIAN_AGREES, Event.PROOF_STORED})
+
+
+def _offered(state: State) -> State:
+    """Return the state once the page has put the choice before the person, who acted to see it."""
+    if state in {State.OFFERED, State.MINOR}:
+        return state
+    return step(step(state, Event.NOTICE) if state is State.SILENT else state, Event.OFFER)
+
+
+def _consented(offered: State, act: str) -> State:
+    """Return the state after the agreeing act: for a minor only a guardian's counts (P39)."""
+    if act != "guardian":
+        return step(offered, Event.AGREE)
+    minor = offered if offered is State.MINOR else step(offered, Event.FOUND_MINOR)
+    return step(minor, Event.GUARDIAN_AGREES)
+
+
+def _evidence_scope(evidence: Evidence) -> Scope:
+    """Return the scope under which a sign of presence may be kept; it has to name that same scope."""
+    scope = _EVIDENCE_SCOPE[evidence.kind]
+    if evidence.basis != Basis(kind=BasisKind.CONSENT, scope=scope):
+        raise Refused("clear a fact", "wrong_basis", f"{evidence.kind} rests on {scope}")
+    return scope
+
+
+def _also_needed(fact: Fact) -> frozenset[Scope]:
+    """Return further scopes that have to be ACTIVE: a visit and what is added to it live together."""
+    if isinstance(fact, facts.VisitOpened):
+        return frozenset(_evidence_scope(evidence) for evidence in fact.evidence)
+    return frozenset({Scope.REGISTRATION}) if isinstance(fact, facts.EvidenceAdded) else frozenset()
+
+
 class Gate:
     """Decides, from the consents in the store, what may be kept, sent, read or used."""
 
@@ -120,16 +162,19 @@ class Gate:
             raise Refused(f"consent to {fact.scope}", "consent_changed", "read the consent again")
         if not fact.notice_hash:
             raise Refused(f"consent to {fact.scope}", "no_notice", "the purpose is told before (P7)")
-        offered = step(State.NOTICED if state is State.SILENT else state, Event.OFFER)
-        step(step(offered, Event.AGREE), Event.PROOF_STORED)
+        if not fact.proof:
+            raise Refused(f"consent to {fact.scope}", "no_proof", "the box signs what was agreed to")
+        step(_consented(_offered(state), fact.act), Event.PROOF_STORED)
         return _Cleared(fact, Basis(kind=BasisKind.DUTY), Purpose.RIGHTS, None)
 
     def changed(self, fact: facts.ConsentChanged, event: Event) -> Cleared[facts.ConsentChanged]:
         """Clear a change of a consent that is no consent: refusal, withdrawal, expiry, re-asking."""
+        if event in _CONSENTING:
+            raise Refused(f"consent {event}", "no_proof", "a consent is given with its proof, by `agreed`")
         row = self._consents.consent(fact.person, fact.scope)
         before = State(row.state)
-        if event is Event.DECLINE:
-            before = step(State.NOTICED if before is State.SILENT else before, Event.OFFER)
+        if event in {Event.DECLINE, Event.FOUND_MINOR}:
+            before = _offered(before)
         after = step(before, event)
         if fact.state != after or fact.version != row.version + 1:
             raise Refused(f"consent {event}", "consent_changed", "read the consent again")
@@ -139,6 +184,8 @@ class Gate:
     def clear(self, person: PersonId, fact: F) -> Cleared[F]:
         """Clear a fact about a person under the one scope that its kind needs; Refused without it."""
         scope, purpose = self._scope_of(fact)
+        for needed in _also_needed(fact):
+            self._active(person, needed)
         relies_on = self._active(person, scope)
         if getattr(fact, "person", person) != person:
             raise Refused("clear a fact", "another_person")
@@ -149,7 +196,7 @@ class Gate:
             if fact.scope in _INDEX_PURPOSE:
                 return fact.scope, _INDEX_PURPOSE[fact.scope]
         elif isinstance(fact, facts.EvidenceAdded):
-            return _EVIDENCE_SCOPE[fact.evidence.kind], Purpose.RECEPTION
+            return _evidence_scope(fact.evidence), Purpose.RECEPTION
         elif type(fact) in SCOPE_OF:
             return SCOPE_OF[type(fact)]
         raise Refused("clear a fact", "no_basis", "no scope allows to keep this")
@@ -167,8 +214,7 @@ class Gate:
         With consent to recording the number isn't kept a second time here, and the record on the
         wire may name the caller's token; without, it may not.
         """
-        named = [r for r in fact.records if getattr(r, "who", None) is not None]
-        if named:
+        if fact.recorded or any(getattr(r, "who", None) is not None for r in fact.records):
             raise Refused("clear a call", "inquiry_is_never_joined")
         return _Cleared(fact, Basis(kind=BasisKind.INQUIRY), Purpose.CALL_HANDLING, None)
 

@@ -57,7 +57,6 @@ _FORWARD: dict[tuple[State, Event], State] = {
     (_S.OFFERED, _E.FOUND_MINOR): _S.MINOR,
     (_S.OFFERED, _E.AGREE): _S.CONSENTED,
     (_S.MINOR, _E.GUARDIAN_AGREES): _S.CONSENTED,
-    (_S.MINOR, _E.DECLINE): _S.DECLINED,
     (_S.CONSENTED, _E.PROOF_STORED): _S.ACTIVE,
     (_S.CONSENTED, _E.WITHDRAW): _S.WITHDRAWN,
     (_S.ACTIVE, _E.WITHDRAW): _S.WITHDRAWN,
@@ -98,7 +97,7 @@ def usable(state: State) -> bool:
 
 
 def may_ask(state: State, changed_ms: int, now_ms: int) -> bool:
-    """Return whether a scope may be offered now: not while it is active, nor within 48 h of a refusal."""
+    """Return whether a scope may be offered now: only where an offer leads on, and 48 h after a refusal."""
     if state is State.DECLINED:
         return now_ms - changed_ms >= ASK_AGAIN_AFTER_MS
-    return state not in {State.ACTIVE, State.ERASING, State.TOMBSTONE}
+    return state is State.SILENT or (state, Event.OFFER) in TRANSITIONS
