@@ -1,0 +1,307 @@
+"""One session of a telephone line: registers, takes calls, ends with a DeviceError; never retries.
+
+Everything of the library happens in the thread that calls `run`, callbacks included (media frames
+excepted); what other threads want comes through the inbox.
+"""
+
+import base64
+import logging
+import os
+import socket
+import threading
+import time
+import wave
+from typing import TYPE_CHECKING
+
+import pjsua2 as pj
+
+from edge.devices._sip.call import Call, Manner, NativeCall, Taps
+from edge.devices._sip.inbox import Inbox
+from edge.devices._sip.number import caller_number
+from edge.domain.errors import AuthFailed, DeviceError, DeviceMisconfigured, LinkDown
+from edge.domain.voice import SAMPLE_RATE
+from edge.ipc.driver import Sink
+from edge.ipc.guard import Guard
+from edge.ipc.messages import DeviceState, Progress
+from edge.ipc.supervise import now_ms
+
+if TYPE_CHECKING:
+    from edge.devices.sip import Config
+
+log = logging.getLogger(__name__)
+
+_ONE_LIBRARY = threading.Lock()
+"""pjsua is one per process and ends the process when it is made twice: this lock stands for it."""
+
+ANSWER_S = 10.0
+"""Seconds in which a registrar answers the first REGISTER, and a refreshed one before it lapses."""
+_TURN_MS = 20
+_PROGRESS_S = 5.0
+_GOODBYE_S = 0.5
+_TRANSPORTS = {"udp": pj.PJSIP_TRANSPORT_UDP, "tcp": pj.PJSIP_TRANSPORT_TCP}
+_CODECS = {"PCMA/8000/1": 255, "PCMU/8000/1": 254}
+_PASSING = frozenset({408, 423, 429, 480, 482, 491})
+"""Client errors of a REGISTER that another try may not meet."""
+
+
+class _Account(pj.Account):  # type: ignore[misc]  # pjsua2 has no types
+    """Passes the library's callbacks to `Session`."""
+
+    def __init__(self, guard: Guard, owner: "Session") -> None:
+        super().__init__()
+        self._guard = guard
+        self.owner: Session | None = owner
+
+    def onRegState(self, prm: pj.OnRegStateParam) -> None:
+        """The registrar answered, or failed to."""
+        with self._guard:
+            if self.owner is not None:
+                self.owner.on_registration(prm.code, prm.expiration)
+
+    def onIncomingCall(self, prm: pj.OnIncomingCallParam) -> None:
+        """Somebody calls."""
+        with self._guard:
+            if self.owner is not None:
+                self.owner.on_call(prm.callId, prm.rdata.srcAddress, prm.rdata.wholeMsg)
+
+
+def run(config: "Config", sink: Sink, stop: threading.Event, inbox: Inbox) -> None:
+    """Run one session until `stop` is set; raise DeviceError when it ends otherwise."""
+    if not _ONE_LIBRARY.acquire(blocking=False):
+        raise DeviceMisconfigured("open the line", "second_line", "one phone worker serves one line")
+    try:
+        Session(config, sink, stop, inbox).run()
+    finally:
+        _ONE_LIBRARY.release()
+
+
+class Session:
+    """A registered line and its calls."""
+
+    def __init__(self, config: "Config", sink: Sink, stop: threading.Event, inbox: Inbox) -> None:
+        self._config = config
+        self._sink = sink
+        self._stop = stop
+        self._inbox = inbox
+        self._guard = Guard()
+        self._taps = Taps(self._guard)
+        self._calls: dict[str, Call] = {}
+        self._turned_away: list[NativeCall] = []
+        self._account: _Account | None = None
+        self._trusted: frozenset[str] = frozenset()
+        self._lapses_at = 0.0
+        self._registered = False
+        self._failure: DeviceError | None = None
+        self._turns = 0
+        self._progress_at = time.monotonic()
+
+    def run(self) -> None:
+        """Do the whole session in this thread."""
+        self._manner = Manner(
+            device=self._config.id,
+            notice=str(self._config.notice_wav),
+            notice_s=notice_seconds(self._config),
+            ring_s=self._config.ring_ms / 1000,
+            longest_s=self._config.max_call_s,
+        )
+        self._trusted = trusted_addresses(self._config)
+        endpoint = pj.Endpoint()
+        try:
+            self._start(endpoint)
+            while not self._stop.is_set():
+                self._turn(endpoint)
+        finally:
+            self._end(endpoint)
+
+    # ---- start and end
+
+    def _start(self, endpoint: pj.Endpoint) -> None:
+        endpoint.libCreate()
+        endpoint.libInit(_endpoint_config(self._config))
+        transport = pj.TransportConfig()
+        transport.port = self._config.bind_port
+        transport.boundAddress = str(self._config.bind)
+        try:
+            endpoint.transportCreate(_TRANSPORTS[self._config.transport], transport)
+        except pj.Error as error:
+            raise LinkDown("open the SIP port", "port_unavailable", f"status {error.status}") from None
+        endpoint.libStart()
+        endpoint.audDevManager().setNullDev()
+        for codec in endpoint.codecEnum2():
+            endpoint.codecSetPriority(codec.codecId, _CODECS.get(codec.codecId, 0))
+        self._lapses_at = time.monotonic() + ANSWER_S
+        self._account = _Account(self._guard, self)
+        self._account.create(_account_config(self._config))
+
+    def _end(self, endpoint: pj.Endpoint) -> None:
+        """Tell every call's end, give back the line, destroy all native objects in the safe order."""
+        self._goodbye(endpoint)
+        for call in self._calls.values():
+            call.release()
+        self._calls.clear()
+        self._turned_away.clear()
+        self._inbox.drop_all()
+        polite = self._failure is None and self._registered
+        if self._account is not None:
+            self._account.owner = None
+            self._account.shutdown()
+            self._account = None
+        if endpoint.libGetState() >= pj.PJSUA_STATE_RUNNING:
+            endpoint.audDevManager().setNoDev()
+        self._taps.clear()
+        endpoint.libDestroy(0 if polite else pj.PJSUA_DESTROY_NO_TX_MSG)
+
+    def _goodbye(self, endpoint: pj.Endpoint) -> None:
+        for call in self._calls.values():
+            call.hang_up()
+        until = time.monotonic() + _GOODBYE_S
+        while time.monotonic() < until and not all(call.ended for call in self._calls.values()):
+            endpoint.libHandleEvents(_TURN_MS)
+
+    # ---- one turn of the loop
+
+    def _turn(self, endpoint: pj.Endpoint) -> None:
+        endpoint.libHandleEvents(_TURN_MS)
+        self._guard.check()
+        now = time.monotonic()
+        self._take_requests()
+        for call in list(self._calls.values()):
+            call.tick(now)
+            if call.over:
+                del self._calls[call.id]
+        if self._turned_away:
+            self._turned_away = [native for native in self._turned_away if native.isActive()]
+        if now > self._lapses_at and self._failure is None:
+            self._fail(LinkDown("register", "registration_lapsed" if self._registered else "no_answer"))
+        if self._failure is not None and not self._calls:
+            raise self._failure
+        self._report_progress(now)
+
+    def _report_progress(self, now: float) -> None:
+        self._turns += 1
+        if self._registered and now - self._progress_at >= _PROGRESS_S:
+            self._sink.observe(Progress(device=self._config.id, units=self._turns))
+            self._turns, self._progress_at = 0, now
+
+    def _take_requests(self) -> None:
+        for request, fd in self._inbox.take():
+            call = self._calls.get(request.call)
+            if call is None or not call.recordable:
+                os.close(fd)
+                log.warning("recording came too late or twice call=%s", request.call)
+            else:
+                call.record(fd, base64.b64decode(request.key))
+
+    # ---- by the library
+
+    def on_registration(self, code: int, expires_s: int) -> None:
+        """Follow the registrar's answers."""
+        if code == 200 and expires_s > 0:
+            self._registered = True
+            self._failure = None
+            self._lapses_at = time.monotonic() + expires_s
+            self._report("up", "registered")
+        elif code != 200:
+            self._fail(_registration_error(code))
+
+    def on_call(self, native_id: int, source: str, message: str) -> None:
+        """Take a call that comes from the registrar; turn others away."""
+        native = NativeCall(self._account, native_id, self._guard)
+        if source.rpartition(":")[0].strip("[]") not in self._trusted:
+            log.warning("refused a call that didn't come from the registrar device=%s", self._config.id)
+            self._turned_away.append(native)
+            native.hangup(_forbidden())
+            return
+        busy = len(self._calls) >= self._config.max_calls
+        call = Call(native, caller_number(message), self._manner, self._sink.observe, self._taps)
+        self._calls[call.id] = call
+        if busy:
+            call.refuse(486)
+        else:
+            call.ring()
+
+    def _fail(self, error: DeviceError) -> None:
+        """End the session with `error`, but let calls that are going on end first."""
+        self._failure = error
+        self._lapses_at = float("inf")
+        if self._calls:
+            log.warning("device=%s state=%s code=%s calls=%s", *self._words(error), len(self._calls))
+            self._report(error.state, error.code)
+
+    def _words(self, error: DeviceError) -> tuple[str, str, str]:
+        return self._config.id, error.state, error.code
+
+    def _report(self, state: str, code: str) -> None:
+        fields = {"device": self._config.id, "state": state, "code": code, "at_ms": now_ms()}
+        self._sink.observe(DeviceState.model_validate(fields))
+
+
+def notice_seconds(config: "Config") -> float:
+    """Return the notice's length; DeviceMisconfigured if it is missing or not 16-bit mono PCM."""
+    try:
+        with wave.open(str(config.notice_wav), "rb") as notice:
+            if notice.getnchannels() != 1 or notice.getsampwidth() != 2 or not notice.getnframes():
+                raise DeviceMisconfigured("read the notice", "notice_unusable", "wanted: WAV, mono, 16 bits")
+            return notice.getnframes() / notice.getframerate()
+    except OSError:
+        raise DeviceMisconfigured("read the notice", "notice_missing", "see notice_wav") from None
+    except (wave.Error, EOFError):
+        raise DeviceMisconfigured("read the notice", "notice_unusable", "wanted: WAV, PCM") from None
+
+
+def trusted_addresses(config: "Config") -> frozenset[str]:
+    """Return the addresses from which calls are taken; LinkDown if the registrar's name has none."""
+    try:
+        found = socket.getaddrinfo(config.registrar, None, socket.AF_INET)
+    except socket.gaierror:
+        raise LinkDown("find the registrar", "name_unknown", "see registrar") from None
+    return frozenset(str(entry[4][0]) for entry in found) | frozenset(map(str, config.callers_from))
+
+
+def _registration_error(code: int) -> DeviceError:
+    if code in (401, 403, 407):
+        return AuthFailed("register", "auth_rejected", "see username and password_file")
+    if 400 <= code < 500 and code not in _PASSING:
+        return DeviceMisconfigured("register", f"registrar_{code}", "see username and registrar")
+    return LinkDown("register", f"registrar_{code}")
+
+
+def _forbidden() -> pj.CallOpParam:
+    prm = pj.CallOpParam()
+    prm.statusCode = 403
+    return prm
+
+
+def _endpoint_config(config: "Config") -> pj.EpConfig:
+    made = pj.EpConfig()
+    made.uaConfig.threadCnt = 0
+    made.uaConfig.mainThreadOnly = True
+    made.uaConfig.maxCalls = config.max_calls + 4  # room to turn callers away with an answer
+    made.uaConfig.userAgent = "gatehouse"
+    # The library's log holds whole messages, and so numbers: none of it.
+    made.logConfig.level = 0
+    made.logConfig.consoleLevel = 0
+    made.logConfig.msgLogging = 0
+    made.medConfig.clockRate = SAMPLE_RATE
+    made.medConfig.sndClockRate = SAMPLE_RATE
+    made.medConfig.noVad = True
+    made.medConfig.ecTailLen = 0
+    return made
+
+
+def _account_config(config: "Config") -> pj.AccountConfig:
+    made = pj.AccountConfig()
+    made.idUri = f"sip:{config.username}@{config.domain or config.registrar}"
+    made.regConfig.registrarUri = f"sip:{config.registrar}:{config.port};transport={config.transport}"
+    made.regConfig.timeoutSec = config.register_s
+    made.regConfig.delayBeforeRefreshSec = min(int(ANSWER_S), config.register_s // 2)
+    made.regConfig.retryIntervalSec = 5
+    made.regConfig.firstRetryIntervalSec = 0
+    made.regConfig.unregWaitMsec = 500
+    credentials = pj.AuthCredInfo("digest", "*", config.username, 0, config.password)
+    made.sipConfig.authCreds.append(credentials)
+    rtp = made.mediaConfig.transportConfig
+    rtp.port = config.rtp_port
+    rtp.portRange = config.rtp_ports
+    rtp.boundAddress = str(config.bind)
+    return made
