@@ -23,23 +23,23 @@ EVENTS = (
     "notice offer decline agree guardian_agrees proof_stored withdraw expire change erase erased found_minor"
 )
 TABLE = """
-SILENT    NOTICED .       .        .         .         .      .         .       .         ERASING .         .
-NOTICED   .       OFFERED .        .         .         .      .         .       .         ERASING .         .
-OFFERED   .       .       DECLINED CONSENTED .         .      .         .       .         ERASING .         MINOR
-DECLINED  .       OFFERED .        .         .         .      .         .       .         ERASING .         .
-MINOR     .       .       .        .         CONSENTED .      .         .       .         ERASING .         .
-CONSENTED .       .       .        .         .         ACTIVE WITHDRAWN .       .         ERASING .         .
-ACTIVE    .       .       .        .         .         .      WITHDRAWN EXPIRED RECONSENT ERASING .         .
-WITHDRAWN .       OFFERED .        .         .         .      .         .       .         ERASING .         .
-EXPIRED   .       OFFERED .        .         .         .      .         .       .         ERASING .         .
-RECONSENT .       OFFERED .        .         .         .      WITHDRAWN .       .         ERASING .         .
-ERASING   .       .       .        .         .         .      .         .       .         .       TOMBSTONE .
-TOMBSTONE .       .       .        .         .         .      .         .       .         .       .         .
+SILENT    NOTICED .       .        .         .         .      .         .       .         ERASING .    .
+NOTICED   .       OFFERED .        .         .         .      .         .       .         ERASING .    .
+OFFERED   .       .       DECLINED CONSENTED .         .      .         .       .         ERASING .    MINOR
+DECLINED  .       OFFERED .        .         .         .      .         .       .         ERASING .    .
+MINOR     .       .       .        .         CONSENTED .      .         .       .         ERASING .    .
+CONSENTED .       .       .        .         .         ACTIVE WITHDRAWN .       .         ERASING .    .
+ACTIVE    .       .       .        .         .         .      WITHDRAWN EXPIRED RECONSENT ERASING .    .
+WITHDRAWN .       OFFERED .        .         .         .      .         .       .         ERASING .    .
+EXPIRED   .       OFFERED .        .         .         .      .         .       .         ERASING .    .
+RECONSENT .       OFFERED .        .         .         .      WITHDRAWN .       .         ERASING .    .
+ERASING   .       .       .        .         .         .      .         .       .         .       TOMB .
+TOMBSTONE .       .       .        .         .         .      .         .       .         .       .    .
 """
 
 ROWS = {line.split()[0]: line.split()[1:] for line in TABLE.strip().splitlines()}
 CELLS = [
-    (State(state), Event(event), None if target == "." else State(target))
+    (State(state), Event(event), None if target == "." else State(target.replace("TOMB", "TOMBSTONE")))
     for state, targets in ROWS.items()
     for event, target in zip(EVENTS.split(), targets, strict=True)
 ]
