@@ -6,13 +6,14 @@ keeps a box's session for `session_expiry_s`). Everything but paho's own thread 
 """
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage, SocketLike
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
@@ -165,6 +166,12 @@ class Session:
         def arrived(_c: Client, _u: object, message: MQTTMessage) -> None:
             tell(self._arrived, message)
 
+        def opened(_c: Client, _u: object, sock: SocketLike) -> None:
+            # A batch and the receipt of the one before it would wait for each other's delayed ACK.
+            if isinstance(sock, socket.socket):
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+        client.on_socket_open = opened
         client.on_connect, client.on_subscribe, client.on_disconnect = connected, subscribed, disconnected
         client.on_publish, client.on_message = published, arrived
 

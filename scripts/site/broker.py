@@ -46,6 +46,7 @@ max_inflight_messages 100
 max_queued_messages 20000
 max_queued_bytes 268435456
 max_keepalive 300
+set_tcp_nodelay true
 log_dest file {log}
 log_type error
 log_type warning
