@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage, SocketLike
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
@@ -166,7 +166,7 @@ class Session:
         def arrived(_c: Client, _u: object, message: MQTTMessage) -> None:
             tell(self._arrived, message)
 
-        def opened(_c: Client, _u: object, sock: SocketLike) -> None:
+        def opened(_c: Client, _u: object, sock: object) -> None:
             # A batch and the receipt of the one before it would wait for each other's delayed ACK.
             if isinstance(sock, socket.socket):
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
