@@ -178,7 +178,7 @@ class Core:
         await asyncio.gather(*running)
 
     async def _drain(self) -> None:
-        while self._pump.state.link.name == "up" and await self._thread.run(self._store.depth):
+        while self._pump.state.link.name == "up" and await self._thread.run(self._store.depth) > 0:
             await asyncio.sleep(0.05)
 
     async def _stay_alive(self, life: Lifecycle) -> None:
