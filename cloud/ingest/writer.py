@@ -97,7 +97,7 @@ class _Writer:
         elif self._is_erased(judged.entry):
             code = "erased"
             if isinstance(judged.entry.record, VerdictIssued):
-                self.plan.facts[verdicts].append(self._fact_row(judged.entry) | ERASED_VERDICT)
+                self.plan.facts[verdicts].append(self._fact_row(judged.entry) | dict(ERASED_VERDICT))
         else:
             self._keep(judged.entry)
         row = self._ledger_row(judged, sequence, outcome, code)

@@ -1,0 +1,1 @@
+"""One module for each group of pages; each names who may see it."""

@@ -1,0 +1,41 @@
+"""Who may see which page: nothing, unless the page names the role (P3); never decides by address."""
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+_MARK = "__gatehouse_allows__"
+
+
+class Role(StrEnum):
+    """What a person of headquarters is there for."""
+
+    ADMIN = "admin"
+    """Runs the place: operation, people, and all below."""
+    OFFICER = "officer"
+    """Carries out visitors' rights, and all below."""
+    VIEWER = "viewer"
+    """Looks at visits, calls and verdicts."""
+
+
+EVERYONE = frozenset(Role)
+OFFICERS = frozenset({Role.ADMIN, Role.OFFICER})
+ADMINS = frozenset({Role.ADMIN})
+PUBLIC: frozenset[Role] = frozenset()
+
+
+def allow(roles: frozenset[Role]) -> Callable[[F], F]:
+    """Mark a page as open to `roles`; PUBLIC marks one for people who have not logged in."""
+
+    def mark(endpoint: F) -> F:
+        setattr(endpoint, _MARK, roles)
+        return endpoint
+
+    return mark
+
+
+def allowed(endpoint: object) -> frozenset[Role] | None:
+    """Return the roles that a page names; None means that it names none, and nobody may see it."""
+    marked: frozenset[Role] | None = getattr(endpoint, _MARK, None)
+    return marked
