@@ -1,19 +1,30 @@
-"""Opens an .onnx file the way a small box needs it: one thread, no spinning; never fetches anything."""
+"""Opens an .onnx file the way a small box needs it: one thread, no spinning; never fetches or reports."""
 
+import importlib
+import os
 from pathlib import Path
 from typing import Any
 
 from edge.domain.errors import ConfigError
 
 
-def open_model(path: str | Path) -> Any:  # noqa: ANN401 — onnxruntime has no types; two modules use it
-    """Return an onnxruntime.InferenceSession; ConfigError if the file is missing or isn't a usable model."""
-    import onnxruntime as ort
+def runtime() -> Any:  # noqa: ANN401 — onnxruntime has no types; this module alone touches it
+    """Import onnxruntime with its telemetry off.
 
+    From 1.29 on its Linux builds write a device id to the disk and send events to their maker when the
+    module is imported, unless this variable is set before; the calls that turn it off come too late.
+    """
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    return importlib.import_module("onnxruntime")
+
+
+def open_model(path: str | Path) -> Any:  # noqa: ANN401 — as above
+    """Return an onnxruntime.InferenceSession; ConfigError if the file is missing or isn't a usable model."""
     if not Path(path).is_file():
         raise ConfigError(
             "load a model", f"{path} is not there", "scripts/models.py fetches the default models"
         )
+    ort = runtime()
     options = ort.SessionOptions()
     # With a decoder on the other core one thread is twice as fast as two, and idle threads must not spin.
     options.intra_op_num_threads = options.inter_op_num_threads = 1
