@@ -240,7 +240,7 @@ kept_by = "hypervisor"
             text += self._device("card", "card_serial") + f'port = "{self.root / "terminal"}"\n'
         if self.registrar is not None:
             text += self._device("phone", "sip", "box line secret") + (
-                f'line = "{LINE}"\nregistrar = "127.0.0.1"\nregistrar_port = {self.registrar.port}\n'
+                f'line = "{LINE}"\nregistrar = "127.0.0.1"\nport = {self.registrar.port}\nbind_port = 0\n'
                 f'username = "8001"\nnotice_wav = "{cache_root() / "site" / "notice.wav"}"\n'
             )
         return text

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from scripts.site.sip_peers import Caller, CallerWord
+from scripts.site.sip_peers import Plan, Word, place_call
 from scripts.site.visitor import Visitor
 
 from scripts.site.cameras import cache_root
@@ -228,20 +228,22 @@ class Play:
 
     # -- the telephone ---------------------------------------------------------------------
 
-    def _start_calls(self) -> "tuple[Future[CallerWord], Future[CallerWord]]":
-        self._act("telephone: two callers")
+    def _start_calls(self) -> "tuple[Future[Word], Future[Word]]":
+        self._act("telephone: one caller presses 1 after the notice, another presses nothing")
+        agrees = Plan(DORA, seconds=20.0, key="1", key_at=8.0, speaks_from=10.0)
+        silent = Plan(EMIL, seconds=15.0)
+        return self._pool.submit(self._dial, agrees), self._pool.submit(self._dial, silent)
+
+    def _dial(self, plan: Plan) -> Word:
         registrar = self._place.registrar
         assert registrar is not None
-        caller = Caller(self._place.root / "callers", registrar.port)
-        recorded = self._pool.submit(caller.presses_key, DORA, "1", talk_s=6)
-        silent = self._pool.submit(caller.presses_nothing, EMIL, listen_s=8)
-        return recorded, silent
+        return place_call(plan, "8001", ("127.0.0.1", registrar.port))
 
-    def _finish_calls(self, recorded: "Future[CallerWord]", silent: "Future[CallerWord]") -> None:
+    def _finish_calls(self, recorded: "Future[Word]", silent: "Future[Word]") -> None:
         self._call("call_recorded", recorded.result(120), self._place.token("recording", DORA))
         self._call("call_not_recorded", silent.result(120), None)
 
-    def _call(self, name: str, word: CallerWord, who: str | None) -> None:
+    def _call(self, name: str, word: Word, who: str | None) -> None:
         def look(rows: list[Row]) -> Row | None:
             for call in records(rows, "call"):
                 same = call["who"] == who and call["recorded"] == (who is not None) and call["answered"]
