@@ -179,6 +179,7 @@ class Pump:
             batches = await self._run_in_store(self._outbox.pending_batches)
             known = self._under_way
             self._under_way = {one.batch_id: known.get(one.batch_id) or _under_way(one) for one in batches}
+            self._finished.extend(known.keys() - self._under_way.keys())
             for batch in batches[: self._window]:
                 self._publish(batch)
 

@@ -48,13 +48,20 @@ class MemoryOutbox:
         self._rows.append(_Row(record, urgent))
 
     def void(self, since_ms: int) -> bool:
-        """Erase the health record of `since_ms`: drop it if it waits, void it if it is in a batch."""
+        """Erase the health record of `since_ms`: drop it if it waits, void it if it is in a batch.
+
+        The batch gets a new id, so that a receipt for what it was can't end the row that says Voided.
+        """
         for row in self._rows:
             if isinstance(row.record, DeviceHealth) and row.record.since_ms == since_ms:
                 if row.sequence is None:
                     self._rows.remove(row)
                 else:
                     row.record = Voided()
+                    self._batches = {
+                        token_hex(16) if any(row is one for one in batch[2]) else batch_id: batch
+                        for batch_id, batch in self._batches.items()
+                    }
                 return True
         return False
 
