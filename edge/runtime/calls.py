@@ -3,6 +3,7 @@
 A number that pressed nothing is kept 72 h under `inquiry`, sealed, joined with nothing.
 """
 
+import logging
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from edge.domain.phone import normalise
 from edge.ipc.messages import CallEnded, CallStarted
 from edge.runtime.office import Office, new_id
 from edge.wire import CallRecorded, Purpose, Scope
+
+log = logging.getLogger(__name__)
 
 CONSENT_KEY = "1"
 
@@ -52,10 +55,24 @@ class Calls:
         if call.number is None or call.person is not None:
             return None
         who = self._office.tokens.token("recording", call.number)
-        with self._office.store.transaction():
-            call.person = self._caller(call.number, who)
         call.spool, call.key = new_id(), secrets.token_bytes(32)
+        with self._office.store.transaction():
+            person = self._caller(call.number, who)
+            self._keep_recording(call, person, call.spool, 0)
+        call.person = person
         return self._spool / call.spool
+
+    def _keep_recording(self, call: Call, person: PersonId, spool: str, duration_ms: int) -> None:
+        """Kept before the first sound, so that a crash leaves a prefix that can be read; and at the end."""
+        kept = facts.RecordingKept(
+            **self._office.stamp(),
+            call=call.call,
+            person=person,
+            spool=spool,
+            duration_ms=duration_ms,
+            key=call.key,
+        )
+        self._office.store.apply(self._office.gate.clear(person, kept))
 
     def _caller(self, number: str, who: str) -> PersonId:
         office = self._office
@@ -72,40 +89,29 @@ class Calls:
 
     def ended(self, call: Call, message: CallEnded) -> None:
         """Keep the call; with its recording if one was made under a consent that still holds."""
-        recorded = call.person is not None and message.recorded_ms > 0
-        if recorded:
+        if call.person is not None and message.recorded_ms > 0:
             try:
-                self._keep_recorded(call, message)
+                self._keep_recorded(call, call.person, message)
                 return
             except Refused:
-                self._drop_spool(call)  # withdrawn during the call
-        elif call.spool is not None:
-            self._drop_spool(call)
+                log.info("consent withdrawn during the call call=%s", call.call)
         self._keep_counted(call, message)
 
-    def _keep_recorded(self, call: Call, message: CallEnded) -> None:
-        office, stamp = self._office, self._office.stamp()
-        assert call.person is not None and call.number is not None and call.spool is not None
-        record = _record(call, message, self._office.tokens.token("recording", call.number))
+    def _keep_recorded(self, call: Call, person: PersonId, message: CallEnded) -> None:
+        office = self._office
+        assert call.number is not None and call.spool is not None
         noted = facts.CallNoted(
-            **stamp,
+            **office.stamp(),
             call=call.call,
             line=call.line,
             duration_ms=message.duration_ms,
             answered=message.answered,
             recorded=True,
-            records=(record,),
+            records=(_record(call, message, office.tokens.token("recording", call.number)),),
         )
-        kept = facts.RecordingKept(
-            **stamp,
-            call=call.call,
-            person=call.person,
-            spool=call.spool,
-            duration_ms=message.recorded_ms,
-            key=call.key,
-        )
-        cleared = office.gate.recorded_call(call.person, noted), office.gate.clear(call.person, kept)
-        office.store.apply(*cleared)
+        with office.store.transaction():
+            office.store.apply(office.gate.recorded_call(person, noted))
+            self._keep_recording(call, person, call.spool, message.recorded_ms)
 
     def _keep_counted(self, call: Call, message: CallEnded) -> None:
         noted = facts.CallNoted(
@@ -119,10 +125,6 @@ class Calls:
             records=(_record(call, message, None),),
         )
         self._office.store.apply(self._office.gate.inquiry(noted))
-
-    def _drop_spool(self, call: Call) -> None:
-        assert call.spool is not None
-        (self._spool / call.spool).unlink(missing_ok=True)
 
 
 def _number(given: str) -> str | None:
