@@ -7,6 +7,8 @@ import math
 import struct
 from collections.abc import Sequence
 
+from edge.domain.errors import InvalidInput
+
 Vector = tuple[float, ...]
 
 ENOUGH_TO_ENROL = 3
@@ -18,8 +20,13 @@ ENOUGH_TO_REFUSE = 6
 
 
 def unpack(data: bytes) -> Vector:
-    """Return the vector in `data` (little-endian float32)."""
-    return struct.unpack(f"<{len(data) // 4}f", data)
+    """Return the vector in `data` (little-endian float32); InvalidInput if it isn't a finite one."""
+    if not data or len(data) % 4:
+        raise InvalidInput("read a template", "not_a_template")
+    vector = struct.unpack(f"<{len(data) // 4}f", data)
+    if not all(math.isfinite(x) for x in vector):
+        raise InvalidInput("read a template", "not_a_template")
+    return vector
 
 
 def pack(vector: Sequence[float]) -> bytes:
@@ -53,7 +60,7 @@ def enrolment(seen: Sequence[Vector], threshold: float) -> Vector | None:
 
 def confirmation(seen: Sequence[Vector], templates: Sequence[Vector], threshold: float) -> bool | None:
     """Return whether the claimed person stands there; None while that is open."""
-    scores = [max(cosine(v, t) for t in templates) for v in seen]
+    scores = [max((cosine(v, t) for t in templates), default=-1.0) for v in seen]
     if sum(s >= threshold for s in scores) >= ENOUGH_TO_CONFIRM:
         return True
     return False if len(scores) >= ENOUGH_TO_REFUSE else None

@@ -1,22 +1,43 @@
 """Telephone numbers in their one normal form (E.164); never stored or logged here."""
 
+import re
+
 from edge.domain.errors import InvalidInput
+
+_CHINESE_MOBILE = re.compile(r"\+861[3-9]")
+_CHINESE_MOBILE_LENGTH = len("+8613800138000")
+_SHORTEST_SHOWN = 9
+"""Of fewer digits, first three and last four would show nearly all."""
 
 
 def normalise(number: str, region: str = "CN") -> str:
-    """Return `number` as E.164 (+8613800138000); raise InvalidInput if it can't be one."""
+    """Return `number` as E.164 (+8613800138000); raise InvalidInput if it can't be one.
+
+    A number without its area code names another line in every town, and is none where that can be told.
+    """
     import phonenumbers  # 90 ms: only who handles numbers pays for it
 
+    if any(c.isalpha() or c == "*" for c in number):  # an extension, vanity letters, a masked number
+        raise InvalidInput("read a phone number", "not_a_phone_number")
     try:
         parsed = phonenumbers.parse(number, region)
     except phonenumbers.NumberParseException:
         raise InvalidInput("read a phone number", "not_a_phone_number") from None
-    if not phonenumbers.is_possible_number(parsed):
+    reason = phonenumbers.is_possible_number_with_reason(parsed)
+    normal = str(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164))
+    if reason != phonenumbers.ValidationResult.IS_POSSIBLE or not _whole(normal):
         raise InvalidInput("read a phone number", "not_a_phone_number")
-    return str(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164))
+    return normal
+
+
+def _whole(normal: str) -> bool:
+    """Whether no digit was forgotten or doubled, where that can be told."""
+    return not _CHINESE_MOBILE.match(normal) or len(normal) == _CHINESE_MOBILE_LENGTH
 
 
 def masked(number: str) -> str:
     """Return the number as a person may see it on a shared screen: 138****1234."""
-    local = number.removeprefix("+86")
+    local = number.removeprefix("+86").removeprefix("+")
+    if len(local) < _SHORTEST_SHOWN:
+        return f"****{local[-2:]}"
     return f"{local[:3]}****{local[-4:]}"
