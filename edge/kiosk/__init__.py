@@ -1,0 +1,1 @@
+"""The page at the reception desk: passes on the visitor's own acts; holds no key and no data."""

@@ -1,0 +1,72 @@
+"""Puts the page together: routes, guards, friendly errors; opens no socket and reads no configuration."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from fastapi import FastAPI, Request, Response
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from edge.domain.errors import GatehouseError, LinkDown, ProtocolError, Refused
+from edge.ipc.client import ControlClient
+from edge.kiosk.desk import Desk, Expired
+from edge.kiosk.forms import BadForm
+from edge.kiosk.routes import lease, rights, visit
+from edge.kiosk.security import SecureHeaders
+
+log = logging.getLogger(__name__)
+_STATIC = Path(__file__).parent / "static"
+
+
+def create_app(client: ControlClient, *, hosts: Sequence[str], https: bool = False) -> FastAPI:
+    """Return the page as an ASGI application; it answers only to the `hosts` named (DNS rebinding)."""
+    desk = Desk(client, https)
+    app = FastAPI(
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        middleware=[
+            Middleware(SecureHeaders, https=https),
+            Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False),
+        ],
+    )
+    for errand in (visit, lease, rights):
+        app.include_router(errand.router(desk))
+    app.mount("/static", StaticFiles(directory=_STATIC), name="static")
+    _explain(app, desk)
+    return app
+
+
+def _explain(app: FastAPI, desk: Desk) -> None:
+    """Every error ends on a page that says what to do; none says anything about a person."""
+
+    @app.exception_handler(GatehouseError)
+    async def known(request: Request, error: GatehouseError) -> Response:
+        status, key = _kind(error)
+        log.warning("page_failed status=%d kind=%s cause=%s", status, type(error).__name__, error.cause)
+        return desk.page(request, "trouble.html", status=status, key=key)
+
+    @app.exception_handler(HTTPException)
+    async def routing(request: Request, error: HTTPException) -> Response:
+        return desk.page(request, "trouble.html", status=error.status_code, key="missing")
+
+    @app.exception_handler(500)
+    async def fault(request: Request, error: Exception) -> Response:
+        return desk.page(request, "trouble.html", status=500, key="fault")
+
+
+def _kind(error: GatehouseError) -> tuple[int, str]:
+    match error:
+        case LinkDown() | ProtocolError():
+            return 503, "silent"
+        case Expired():
+            return 403, "expired"
+        case BadForm():
+            return 400, "form"
+        case Refused():
+            return 409, "refused"
+        case _:
+            return 500, "fault"

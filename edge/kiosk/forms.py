@@ -1,0 +1,142 @@
+"""Reads the page's forms: fixed fields, bounded, nothing else (P11); never keeps what it read."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TypeVar, get_args
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+
+from edge.domain.errors import InvalidInput
+from edge.ipc.control import Notice, Source
+from edge.kiosk.texts import Lang
+from edge.wire import Scope
+
+C = TypeVar("C", bound=str)
+MAX_BODY = 8192
+"""Bytes of a submitted form; the longest honest one has about 700."""
+_MOST_FIELDS = 40
+_PHONE = re.compile(r"[0-9+ -]{5,20}")
+_DASHES = str.maketrans(dict.fromkeys("‐‑‒–—―−", "-"))
+SOURCES: tuple[Source, ...] = get_args(Source)
+CHOICE = "scope_"
+"""A scope's field is `scope_` and its name."""
+SCOPE_FIELDS = frozenset(CHOICE + scope for scope in Scope)
+REGISTRATION_FIELDS = SCOPE_FIELDS | {"csrf", "notice_hash", "phone", "party_size", "source", "switch"}
+_LANGS: tuple[Lang, ...] = get_args(Lang)
+
+
+class BadForm(InvalidInput):
+    """A form that this page can't have sent: answered with 400."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__("read a form", code)
+
+
+async def read(request: Request, allowed: Iterable[str]) -> dict[str, str]:
+    """Return the submitted fields, each at most once; BadForm for anything but the `allowed` ones."""
+    if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        raise BadForm("not_urlencoded")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise BadForm("too_long")
+    return parse(bytes(body), allowed)
+
+
+def parse(body: bytes, allowed: Iterable[str]) -> dict[str, str]:
+    """Return the fields of an urlencoded `body`; BadForm unless all are `allowed` and none comes twice."""
+    try:
+        pairs = parse_qsl(
+            body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS
+        )
+    except ValueError:
+        # The cause quotes what was typed, which may be a number.
+        raise BadForm("malformed") from None
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise BadForm("repeated_field")
+    if not fields.keys() <= set(allowed):
+        raise BadForm("unknown_field")
+    return fields
+
+
+def phone(typed: str) -> str | None:
+    """Return a typed number in the form that the core takes, or None if it can't be one.
+
+    Full-width digits and long dashes of Chinese keyboards are read as what they mean.
+    """
+    plain = unicodedata.normalize("NFKC", typed).translate(_DASHES).strip()
+    return plain if _PHONE.fullmatch(plain) and sum(c.isdigit() for c in plain) >= 5 else None
+
+
+def _one_of(choices: tuple[C, ...], given: str | None) -> C | None:
+    if given is None:
+        return None
+    found = next((choice for choice in choices if choice == given), None)
+    if found is None:
+        raise BadForm("unknown_choice")
+    return found
+
+
+@dataclass(frozen=True)
+class Registration:
+    """The register form as sent: what was chosen and what was typed, valid or not."""
+
+    notice_hash: str = ""
+    yes: frozenset[Scope] = frozenset()
+    no: frozenset[Scope] = frozenset()
+    typed_phone: str = field(default="", repr=False)
+    typed_party: str = "1"
+    source: Source | None = None
+
+    switch: Lang | None = None
+    """Set when the form was sent only to be shown in this language."""
+
+    @classmethod
+    def of(cls, fields: dict[str, str]) -> "Registration":
+        """Read `fields`; BadForm for a choice that no form offers."""
+        chosen = {Scope(k.removeprefix(CHOICE)): v for k, v in fields.items() if k in SCOPE_FIELDS}
+        if not set(chosen.values()) <= {"yes", "no"}:
+            raise BadForm("unknown_choice")
+        return cls(
+            notice_hash=fields.get("notice_hash", ""),
+            yes=frozenset(s for s, v in chosen.items() if v == "yes"),
+            no=frozenset(s for s, v in chosen.items() if v == "no"),
+            typed_phone=fields.get("phone", ""),
+            typed_party=fields.get("party_size", "1"),
+            source=_one_of(SOURCES, fields.get("source")),
+            switch=_one_of(_LANGS, fields.get("switch")),
+        )
+
+    def check_offered(self, notice: Notice) -> None:
+        """Raise BadForm for an answer to something that `notice` doesn't ask."""
+        if not self.yes | self.no <= {offer.scope for offer in notice.scopes}:
+            raise BadForm("unknown_field")
+
+    @property
+    def refuses(self) -> bool:
+        """A no to registration, or nothing chosen and nothing typed: nothing is to be kept."""
+        return Scope.REGISTRATION in self.no or not (self.yes or self.typed_phone.strip())
+
+    @property
+    def party(self) -> int | None:
+        """The number of people, or None if what was typed isn't one from 1 to 99."""
+        plain = unicodedata.normalize("NFKC", self.typed_party).strip()
+        return int(plain) if re.fullmatch(r"[1-9][0-9]?", plain) else None
+
+    def errors(self) -> dict[str, str]:
+        """Return the field → text key of what keeps this from being registered."""
+        if self.refuses:
+            return {}
+        found = {}
+        if Scope.REGISTRATION not in self.yes:
+            found[CHOICE + Scope.REGISTRATION] = "error.registration"
+        if phone(self.typed_phone) is None:
+            found["phone"] = "error.phone_invalid" if self.typed_phone.strip() else "error.phone_missing"
+        if self.party is None:
+            found["party_size"] = "error.party"
+        return found

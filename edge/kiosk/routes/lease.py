@@ -1,0 +1,105 @@
+"""Recognising and reading the card: started by a tap alone, shown while it runs; sees no face and no card.
+
+The waiting page asks for the result at once, and the answer comes when the lease has ended: no
+polling, one change of page, with a script or without.
+"""
+
+import asyncio
+from typing import Literal, TypeVar
+
+from fastapi import APIRouter, Request, Response
+
+from edge.domain.errors import Refused
+from edge.ipc.control import CardSeen, ReadCard, Recognise, Recognised
+from edge.kiosk import forms
+from edge.kiosk.desk import Desk
+from edge.kiosk.security import sid_of
+from edge.kiosk.sittings import Sitting
+from edge.wire import Scope
+
+LEASE_S = 30.0
+"""Seconds to wait for the end of a lease: 20 at most, and the time to start and stop its worker."""
+R = TypeVar("R", Recognised, CardSeen)
+Kind = Literal["face", "card"]
+_SCOPE = {"face": Scope.FACE_MATCH, "card": Scope.ID_CARD}
+
+
+def router(desk: Desk) -> APIRouter:
+    """Return the routes of both leases; each needs its scope to be active."""
+    routes = APIRouter()
+
+    @routes.post("/recognise")
+    async def recognise(request: Request) -> Response:
+        sitting = await _acted(desk, request, "face")
+        if sitting is None:
+            return desk.go(request, "/done")
+        if sitting.face is None or sitting.face.done():
+            sitting.face = desk.start(Recognise(session=sitting.core), Recognised, LEASE_S)
+        return desk.go(request, "/recognise")
+
+    @routes.get("/recognise")
+    async def recognising(request: Request) -> Response:
+        return _waiting(desk, request, "face", "/recognised")
+
+    @routes.get("/recognised")
+    async def recognised(request: Request) -> Response:
+        sitting = desk.sittings.get(sid_of(request))
+        if sitting is None or sitting.face is None:
+            return desk.go(request, "/done")
+        seen = await _ended(sitting.face, Recognised(outcome="unavailable"))
+        return _shown(desk, request, sitting, "face", seen)
+
+    @routes.post("/card")
+    async def card(request: Request) -> Response:
+        sitting = await _acted(desk, request, "card")
+        if sitting is None:
+            return desk.go(request, "/done")
+        if sitting.card is None or sitting.card.done():
+            sitting.card = desk.start(ReadCard(session=sitting.core), CardSeen, LEASE_S)
+        return desk.go(request, "/card")
+
+    @routes.get("/card")
+    async def reading(request: Request) -> Response:
+        return _waiting(desk, request, "card", "/card-read")
+
+    @routes.get("/card-read")
+    async def card_read(request: Request) -> Response:
+        sitting = desk.sittings.get(sid_of(request))
+        if sitting is None or sitting.card is None:
+            return desk.go(request, "/done")
+        seen = await _ended(sitting.card, CardSeen(outcome="failed"))
+        return _shown(desk, request, sitting, "card", seen)
+
+    return routes
+
+
+async def _acted(desk: Desk, request: Request, kind: Kind) -> Sitting | None:
+    """Return the sitting whose visitor tapped, or None if this use wasn't agreed to."""
+    sid = desk.check(request, await forms.read(request, {"csrf"}))
+    sitting = desk.sittings.get(sid)
+    if sitting is None or sitting.registered is None or _SCOPE[kind] not in sitting.registered.active:
+        return None
+    return sitting
+
+
+def _waiting(desk: Desk, request: Request, kind: Kind, result: str) -> Response:
+    sitting = desk.sittings.get(sid_of(request))
+    if sitting is None or (sitting.face if kind == "face" else sitting.card) is None:
+        return desk.go(request, "/done")
+    return desk.page(request, "waiting.html", kind=kind, result=result)
+
+
+async def _ended(lease: "asyncio.Task[R]", refused: R) -> R:
+    """Return how the lease ended; one that the core refused shows as `refused`, no more is told."""
+    try:
+        # Whoever leaves the page doesn't end the lease by that; the core does, when told to or in time.
+        return await asyncio.shield(lease)
+    except Refused:
+        return refused
+
+
+def _shown(
+    desk: Desk, request: Request, sitting: Sitting, kind: Kind, seen: Recognised | CardSeen
+) -> Response:
+    sitting.outcomes[kind] = seen.outcome
+    return desk.page(request, "result.html", kind=kind, seen=seen)

@@ -1,0 +1,238 @@
+"""Every word of the page in Chinese and English; never a word of the notice, which comes from the core."""
+
+from typing import Literal
+
+from edge.wire import Scope
+
+Lang = Literal["zh", "en"]
+
+_TEXTS: dict[str, tuple[str, str]] = {
+    "brand": ("访客接待", "Visitor desk"),
+    "language": ("English", "中文"),
+    "back": ("返回首页", "Back to the start"),
+    "yes": ("同意", "Yes"),
+    "no": ("不同意", "No"),
+    "idle": (
+        "{n} 秒后清屏。碰一下屏幕，可以继续。",
+        "The screen clears in {n} seconds. Touch it to go on.",
+    ),
+    # start
+    "start.title": ("您好，欢迎光临", "Welcome"),
+    "start.lead": (
+        "登记与否，由您决定；不登记，接待也一样周到。",
+        "Registering is up to you. You are just as welcome without it.",
+    ),
+    "start.register": ("登记来访", "Register"),
+    "start.register_note": ("逐项选择，约二十秒", "Choose item by item, about 20 seconds"),
+    "start.decline": ("不登记，直接参观", "Visit without registering"),
+    "start.decline_note": ("不留号码，不留信息", "No number, nothing kept"),
+    "start.choice": ("请选择", "Please choose"),
+    "start.leave": ("离开", "I’m leaving"),
+    "start.withdraw": ("撤回同意", "Withdraw consent"),
+    "start.notice": ("阅读告知", "Read the notice"),
+    "start.more": ("其他事项", "More"),
+    # register
+    "register.title": ("登记来访", "Register"),
+    "register.lead": (
+        "每一项单独选择；没有选的，不算同意。",
+        "Each choice stands alone. What you leave open is not agreed to.",
+    ),
+    "register.scopes": ("您同意哪些用途？", "What do you agree to?"),
+    "register.phone": ("手机号码", "Phone number"),
+    "register.phone_hint": ("同意登记时才需要填写", "Only needed if you agree to being registered"),
+    "register.party": ("同行人数（含您）", "People in your party, with you"),
+    "register.fewer": ("减一人", "One fewer"),
+    "register.more": ("加一人", "One more"),
+    "register.source": ("哪位带您来的？", "Who brought you?"),
+    "register.source_note": (
+        "可以不答；只在您同意上面这一项时保存。",
+        "You need not answer. Kept only if you agree to the item above.",
+    ),
+    "source.agent": ("中介、经纪人", "An agent"),
+    "source.walk_in": ("自己来的", "Nobody"),
+    "source.advert": ("看到广告", "An advert"),
+    "source.friend": ("朋友介绍", "A friend"),
+    "source.other": ("其他", "Other"),
+    "register.submit": ("提交我的选择", "Submit my choices"),
+    "register.decline": ("不登记，直接参观", "Visit without registering"),
+    # notice
+    "notice.title": ("告知", "Notice"),
+    "notice.read": ("阅读告知全文", "Read the whole notice"),
+    "notice.version": ("版本", "Version"),
+    "notice.hash": ("校验值", "Check value"),
+    "notice.contact": ("联系我们", "Contact"),
+    "notice.complaints": ("投诉与监管", "Complaints and regulator"),
+    "notice.uses": ("各项用途", "The uses, one by one"),
+    # done
+    "done.title": ("登记好了", "You are registered"),
+    "done.first": ("首次来访，欢迎您", "Welcome on your first visit"),
+    "done.returning": ("欢迎再次光临", "Welcome back"),
+    "done.nth": ("第 {n} 次来访", "Visit number {n}"),
+    "done.agreed": ("您同意的用途", "You agreed to"),
+    "done.next": ("接下来，由您选择", "What next is up to you"),
+    "done.recognise": ("认出我", "Recognise me"),
+    "done.recognise_note": (
+        "面向接待台摄像头，二十秒内",
+        "Face the desk camera for a moment",
+    ),
+    "done.card": ("读取身份证", "Read my ID card"),
+    "done.card_note": ("先把证件放在读卡器上", "Put the card on the reader first"),
+    "done.finish": ("完成", "Finish"),
+    "done.finish_without": ("不用这些，直接完成", "Finish without these"),
+    "done.finish_note": ("清空屏幕，进去参观", "Clear the screen and go in"),
+    "done.seen_face": ("面部已确认", "Face done"),
+    "done.seen_card": ("身份证已读取", "ID card done"),
+    # declined
+    "declined.title": ("谢谢，请随意参观", "Thank you, please go in"),
+    "declined.lead": ("未保存任何信息。", "Nothing was kept."),
+    # leases
+    "face.wait": ("请看接待台的摄像头", "Please look at the desk camera"),
+    "face.wait_note": (
+        "最长二十秒，一有结果就停止。",
+        "20 seconds at most. It stops as soon as there is a result.",
+    ),
+    "face.stop": ("停止，不用人脸", "Stop, without my face"),
+    "card.wait": ("正在读取身份证", "Reading your ID card"),
+    "card.wait_note": ("请不要移动读卡器上的证件。", "Please leave the card on the reader."),
+    "card.stop": ("停止，不用身份证", "Stop, without my card"),
+    "lease.again": ("再试一次", "Try again"),
+    "lease.without_face": ("不用人脸，继续", "Go on without my face"),
+    "lease.without_card": ("不用身份证，继续", "Go on without my card"),
+    "lease.on": ("继续", "Go on"),
+    "face.enrolled": ("记住您了", "You are enrolled"),
+    "face.enrolled_note": (
+        "只留下一组特征值，不留照片。下次点“认出我”就能确认是您。",
+        "A set of numbers was kept, no picture. Next time, “Recognise me” confirms that it is you.",
+    ),
+    "face.confirmed": ("确认是您，欢迎", "It is you. Welcome"),
+    "face.confirmed_note": ("照片没有保存。", "No picture was kept."),
+    "face.not_confirmed": ("没能确认", "Not confirmed"),
+    "face.not_confirmed_note": ("这不影响参观，也不说明任何问题。", "This changes nothing about your visit."),
+    "face.no_face": ("没有看到面部", "No face was seen"),
+    "face.no_face_note": ("请正对接待台的摄像头。", "Please face the camera at the desk."),
+    "face.several_faces": ("画面里不止一个人", "More than one person was in view"),
+    "face.several_faces_note": ("请一个人站在摄像头前。", "Please stand before the camera alone."),
+    "face.unavailable": ("现在不能使用人脸", "Faces can’t be used just now"),
+    "face.unavailable_note": (
+        "没有保存任何画面，其他服务照常。",
+        "No picture was kept. All else works as usual.",
+    ),
+    "card.read": ("身份证读好了", "Your card was read"),
+    "card.read_note": (
+        "证件上的照片没有保存。请取回证件。",
+        "The card’s photo was not kept. Please take your card.",
+    ),
+    "card.confirm_fields": ("请核对", "Please check"),
+    "card.confirm_fields_note": (
+        "与证件一致就继续；不一致请再读一次。",
+        "Go on if it matches your card, otherwise read it again.",
+    ),
+    "card.no_card": ("没有看到证件", "No card was seen"),
+    "card.no_card_note": ("请把身份证平放在读卡器上。", "Please lay the card flat on the reader."),
+    "card.minor": ("未满十四岁", "Under fourteen"),
+    "card.minor_note": (
+        "未保存任何信息。需要监护人同意，请找接待员。",
+        "Nothing was kept. A guardian has to agree; please ask the receptionist.",
+    ),
+    "card.expired": ("证件已过有效期", "The card has expired"),
+    "card.expired_note": ("未保存任何信息，不影响参观。", "Nothing was kept. Your visit goes on as usual."),
+    "card.failed": ("没有读成", "The card could not be read"),
+    "card.failed_note": ("请重新放好证件，或不用身份证继续。", "Place it again, or go on without it."),
+    "card.name": ("姓名", "Name"),
+    "card.number": ("号码", "Number"),
+    # leaving and withdrawing
+    "leave.title": ("离开", "Leaving"),
+    "leave.lead": (
+        "输入登记时的号码，记下离开时间。没有登记过，直接离开就好。",
+        "Enter the number you registered with, and the visit is closed. If you did not register, just go.",
+    ),
+    "leave.submit": ("记下离开", "Close my visit"),
+    "left.title": ("谢谢，请慢走", "Thank you, goodbye"),
+    "left.lead": (
+        "如果这个号码有进行中的来访，现在已经结束。",
+        "If this number had an open visit, it is closed now.",
+    ),
+    "withdraw.title": ("撤回同意", "Withdraw consent"),
+    "withdraw.lead": (
+        "输入号码，选出不再同意的用途。马上生效，不需要理由。",
+        "Enter the number and choose what you no longer agree to. It takes effect at once, without a reason.",
+    ),
+    "withdraw.scopes": ("不再同意的用途", "No longer agreed to"),
+    "withdraw.submit": ("撤回所选", "Withdraw these"),
+    "withdrawn.title": ("已经撤回", "Withdrawn"),
+    "withdrawn.lead": (
+        "如果这个号码同意过所选用途，现在起不再使用。以前合法的使用不受影响；要删除资料，请告诉接待员。",
+        "If this number had agreed to them, those uses have ended. What was lawful before stands; "
+        "to have data erased, tell the receptionist.",
+    ),
+    # errors
+    "error.summary": ("还差一点", "Almost done"),
+    "error.registration": (
+        "请在这一项选“同意”或“不同意”。其他选择和号码要先有登记才能保存。",
+        "Please choose yes or no here. The other choices and your number need a registration.",
+    ),
+    "error.phone_missing": ("请输入手机号码。", "Please enter a phone number."),
+    "error.phone_invalid": (
+        "这个号码好像不对，请检查一下。",
+        "This number does not look right. Please check it.",
+    ),
+    "error.party": ("请输入 1 到 99 之间的人数。", "Please enter a number from 1 to 99."),
+    "error.scopes": ("请至少选一项。", "Please choose at least one."),
+    "error.notice_changed": (
+        "告知刚刚更新。请重新阅读，再选一次。",
+        "The notice has just changed. Please read it and choose again.",
+    ),
+    "error.refused": (
+        "现在不能办理，请找接待员。",
+        "This can’t be done just now. Please ask the receptionist.",
+    ),
+    "error.silent": (
+        "登记系统暂时没有回应。您填的还在，可以再试一次，也可以直接参观。",
+        "The system doesn’t answer just now. What you entered is still here: try again, or simply go in.",
+    ),
+    "trouble.silent": ("系统暂时没有回应", "The system doesn’t answer just now"),
+    "trouble.silent_note": (
+        "不用等，请直接参观。需要登记、离开或撤回同意，请找接待员，或过一会儿再来。",
+        "No need to wait, please go in. To register, leave or withdraw, ask at the desk or try again later.",
+    ),
+    "trouble.expired": ("页面已经过时", "This page is out of date"),
+    "trouble.expired_note": ("为保护您的信息，请从头开始。", "To protect your data, please start again."),
+    "trouble.form": ("这份表单无法识别", "This form can’t be read"),
+    "trouble.form_note": ("没有保存任何信息，请从头开始。", "Nothing was kept. Please start again."),
+    "trouble.refused": ("现在不能办理", "This can’t be done just now"),
+    "trouble.refused_note": (
+        "不影响参观。请找接待员帮忙。",
+        "Your visit goes on as usual. Please ask the receptionist.",
+    ),
+    "trouble.missing": ("没有这个页面", "There is no such page"),
+    "trouble.missing_note": ("请回到首页。", "Please go back to the start."),
+    "trouble.fault": ("出了点问题", "Something went wrong"),
+    "trouble.fault_note": (
+        "不影响参观。请找接待员帮忙。",
+        "Your visit goes on as usual. Please ask the receptionist.",
+    ),
+}
+
+_SCOPES: dict[Scope, tuple[str, str]] = {
+    Scope.REGISTRATION: ("来访登记", "Registration"),
+    Scope.ID_CARD: ("身份证", "ID card"),
+    Scope.FACE_MATCH: ("人脸确认", "Face confirmation"),
+    Scope.CHANNEL_RISK: ("渠道核对", "Checking who brought you"),
+    Scope.FOLLOW_UP: ("后续联系", "Follow-up"),
+    Scope.MARKETING: ("活动与推广信息", "News and offers"),
+    Scope.RECORDING: ("通话录音", "Call recording"),
+    Scope.LOCATION: ("位置", "Location"),
+}
+KEYS = frozenset(_TEXTS)
+
+
+def text(key: str, lang: Lang) -> str:
+    """Return the words for `key`; KeyError for one that doesn't exist."""
+    zh, en = _TEXTS[key]
+    return zh if lang == "zh" else en
+
+
+def scope_name(scope: Scope, lang: Lang) -> str:
+    """Return a short name for a scope that the notice in force doesn't offer."""
+    zh, en = _SCOPES[scope]
+    return zh if lang == "zh" else en
