@@ -10,7 +10,7 @@ LANGUAGES: tuple[Language, ...] = ("zh", "en")
 _TEXTS: dict[str, tuple[str, str]] = {
     # frame
     "product": ("Gatehouse 总部", "Gatehouse HQ"),
-    "tagline": ("同意在先的案场来访管理", "Consent first, from the door on"),
+    "tagline": ("同意在先的案场来访管理", "Consent comes first"),
     "skip": ("跳到正文", "Skip to content"),
     "navigation": ("主导航", "Main"),
     "other_language": ("English", "中文"),
@@ -202,6 +202,20 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "scope.marketing": ("营销信息", "marketing"),
     "scope.recording": ("通话录音", "call recording"),
     "scope.location": ("位置", "location"),
+    "rows.consents": ("同意记录", "consents"),
+    "rows.person_tokens": ("代号", "tokens"),
+    "rows.contacts": ("联系方式", "contacts"),
+    "rows.templates": ("人脸模板", "face templates"),
+    "rows.cards": ("身份证信息", "ID cards"),
+    "rows.visits": ("来访", "visits"),
+    "rows.evidence": ("到场凭据", "evidence"),
+    "rows.sources": ("来源自述", "sources told"),
+    "rows.calls": ("来电", "calls"),
+    "rows.call_numbers": ("来电号码", "callers' numbers"),
+    "rows.recordings": ("录音", "recordings"),
+    "rows.reports": ("报备", "reports"),
+    "rows.verdicts": ("判客", "verdicts"),
+    "rows.outbox": ("待发记录", "queued records"),
     # operations
     "operations.title": ("运行", "Operations"),
     "operations.lead": (
@@ -245,6 +259,18 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "quarantine.no_sequence": ("缺少序号", "no sequence"),
     "quarantine.conflict": ("同号异文", "same number, other bytes"),
     "quarantine.store_refused": ("数据库拒绝", "refused by the database"),
+    "act.overview": ("看总览", "looked at the overview"),
+    "act.visits_page": ("看来访", "looked at visits"),
+    "act.calls_page": ("看来电", "looked at calls"),
+    "act.verdicts_page": ("看判客", "looked at verdicts"),
+    "act.rights_page": ("看权利请求", "looked at orders"),
+    "act.rights_form": ("打开权利表单", "opened the rights form"),
+    "act.give_order": ("下达指令", "gave an order"),
+    "act.operations_page": ("看运行", "looked at operations"),
+    "act.people_page": ("看账号", "looked at people"),
+    "act.invite": ("邀请账号", "invited someone"),
+    "act.disable": ("停用或启用账号", "disabled or enabled someone"),
+    "act.logout": ("退出", "logged out"),
     # people
     "people.title": ("账号", "People"),
     "people.lead": (

@@ -8,7 +8,7 @@ from cloud.reports.visits import Footfall
 from cloud.web.texts import Language, say
 
 _MINUTE, _HOUR, _DAY = 60_000, 3_600_000, 86_400_000
-CHART_WIDTH, CHART_HEIGHT = 720, 132
+CHART_WIDTH, CHART_HEIGHT = 900, 110
 _OPENS, _CLOSES = 8, 20
 """The hours that a chart shows even when nobody came."""
 

@@ -47,12 +47,19 @@ class Headquarters:
         return self.process.wait_for("first password").split()[-1]
 
 
+def afternoon() -> str:
+    """Return a time zone in which it is between 15 and 16 o'clock, so that a lively day lies behind."""
+    ahead = (15 - time.gmtime().tm_hour + 12) % 24 - 12
+    return f"Etc/GMT{-ahead:+d}" if ahead else "Etc/GMT"
+
+
 @pytest.fixture
 def hq(tmp_path: Path) -> Iterator[Headquarters]:
     cli("init", str(tmp_path / "hq"))
     config = tmp_path / "hq" / "headquarters.toml"
     port = free_port()
-    config.write_text(config.read_text().replace("8080", str(port)))
+    text = config.read_text().replace("8080", str(port)).replace("Asia/Shanghai", afternoon())
+    config.write_text(text)
     with running("web", "--config", str(config)) as process:
         process.wait_for("pages:")
         database = open_database(load(config).database.url)
@@ -161,7 +168,8 @@ def seed(hq: Headquarters) -> None:
     base = {"decided_ms": now - 2 * MINUTE, "who": risk, "rule_set": "harbour", "rule_version": 3}
     made += [
         records.verdict(report_ref="R-20931", version=1, verdict_id=hexid(70), verdict="UNKNOWN",
-                        reasons=("no_evidence_of_presence",), presence_ms=None, presence_quality=None, **base),
+                        reasons=("no_evidence_of_presence",), presence_ms=None,
+                        presence_quality=None, **base),
         records.verdict(report_ref="R-20931", version=2, verdict_id=hexid(71), verdict="RISK",
                         reasons=("late_report",), review_reasons=("answer_contradicts_report",),
                         reported_ms=now - 40 * MINUTE, presence_ms=now - 48 * MINUTE, **base),
@@ -176,8 +184,8 @@ def seed(hq: Headquarters) -> None:
         records.health(device="phone", since_ms=now - 199 * MINUTE),
         records.blind(device="desk", from_ms=now - 31 * MINUTE, to_ms=now - 4 * MINUTE, cause="auth_refused"),
     ]  # fmt: skip
-    for n, count in enumerate((7, 12, 9, 18, 23, 11)):
-        start = now - (95 - n * 15) * MINUTE
+    for n, count in enumerate((6, 7, 9, 5, 12, 9, 18, 14, 10, 8, 5, 7, 11, 9, 16, 21, 24, 17, 15, 23, 19)):
+        start = now - (330 - n * 15) * MINUTE
         made.append(records.footfall(from_ms=start, to_ms=start + 15 * MINUTE, count=count))
     raw = [entry(n, record, wall_ms=now) for n, record in enumerate(made, 1)]
     raw.append(entry(len(raw) + 2, records.call(call_id=hexid(99))) | {"phone": "x"})
@@ -193,7 +201,7 @@ def answer_erasure(hq: Headquarters) -> None:
     now = time.time_ns() // 1_000_000
     receipt = records.erasure(
         command_id=command["command_id"], who=command["who"], at_ms=now, keys_destroyed=2,
-        rows={"consent": 2, "contact": 1, "person": 1, "visit": 1},
+        rows={"consents": 2, "contacts": 1, "person_tokens": 1, "visits": 1},
     )  # fmt: skip
     intake = Intake(hq.database, SigningKey.load(load(hq.config).signing.key))
     assert intake.accept(hq.signer.topics.batch, hq.signer.batch([entry(900, receipt, wall_ms=now)]))
