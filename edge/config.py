@@ -197,14 +197,19 @@ def _kinds() -> str:
 
 
 def _password(path: Path, index: int, name: object) -> str:
-    file = path.parent / str(name)
+    where, remedy = f"devices[{index}].password_file", "write the device's password into a file, mode 0600"
+    if not isinstance(name, str):
+        raise ConfigError(f"read {path}", f"{where}: expected the name of a file", remedy)
+    file = path.parent / name
     try:
-        return file.read_text(encoding="utf-8").rstrip("\n")
+        password = file.read_text(encoding="utf-8").rstrip("\r\n")
     except OSError as error:
-        cause = f"devices[{index}].password_file: {file}: {error.strerror}"
-        raise ConfigError(
-            f"read {path}", cause, "write the device's password into that file, mode 0600"
-        ) from error
+        raise ConfigError(f"read {path}", f"{where}: {file}: {error.strerror}", remedy) from error
+    except ValueError:  # not UTF-8, or no file name at all; its text could quote the password
+        raise ConfigError(f"read {path}", f"{where}: {file}: not a text file", remedy) from None
+    if not password:
+        raise ConfigError(f"read {path}", f"{where}: {file}: empty", remedy)
+    return password
 
 
 def _explain(path: Path, error: ValidationError, prefix: tuple[str | int, ...]) -> ConfigError:
@@ -225,15 +230,19 @@ def _dotted(location: tuple[str | int, ...]) -> str:
     return text.removeprefix(".")
 
 
-S = TypeVar("S", bound=Section)
+S = TypeVar("S", bound=BaseModel)
 
 
 def _absolute(section: S, base: Path) -> S:
-    """Resolve relative paths against the file's own directory, tables within tables too."""
-    changed: dict[str, Path | Section] = {}
-    for name, value in section:
-        if isinstance(value, Path):
-            changed[name] = base / value
-        elif isinstance(value, Section):
-            changed[name] = _absolute(value, base)
-    return section.model_copy(update=changed)
+    """Resolve relative paths against the file's own directory, in tables and lists of tables too."""
+    return section.model_copy(update={name: _resolved(value, base) for name, value in section})
+
+
+def _resolved(value: object, base: Path) -> object:
+    if isinstance(value, Path):
+        return base / value
+    if isinstance(value, BaseModel):
+        return _absolute(value, base)
+    if isinstance(value, tuple):
+        return tuple(_resolved(item, base) for item in value)
+    return value

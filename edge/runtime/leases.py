@@ -13,7 +13,7 @@ import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
-from edge.domain.errors import LinkDown, NotLeased, ProtocolError
+from edge.domain.errors import InvalidInput, LinkDown, NotLeased, ProtocolError
 from edge.domain.faces import Vector, unpack
 from edge.domain.facts import PersonId
 from edge.ipc.channel import Channel
@@ -64,7 +64,7 @@ class Leases:
         """End every lease of `person` now."""
         now = asyncio.get_running_loop().time()
         for running in self._running.values():
-            if running.person == person:
+            if running.person == person and not running.bound.expired():
                 running.bound.reschedule(now)
 
     @contextlib.asynccontextmanager
@@ -129,6 +129,13 @@ class Leases:
         answer.set_result(message)
 
 
+def _vector(message: Embedding) -> Vector:
+    try:
+        return unpack(base64.b64decode(message.vector, validate=True))
+    except (ValueError, InvalidInput):
+        raise ProtocolError("take an embedding", "not_a_template") from None
+
+
 class _Recogniser:
     """The process that exists only in a lease."""
 
@@ -152,8 +159,7 @@ class _Recogniser:
         while isinstance(message := await self._channel.receive(), Embedding):
             if message.lease != lease:
                 raise NotLeased("take an embedding", "embedding_outside_lease")
-            vector = unpack(base64.b64decode(message.vector, validate=True))
-            yield Seen(message.faces, vector, message.model)
+            yield Seen(message.faces, _vector(message), message.model)
 
     async def stop(self) -> None:
         """Close the sockets, which ends the process; kill it if it doesn't see that."""

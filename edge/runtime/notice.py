@@ -2,7 +2,9 @@
 
 import hashlib
 import tomllib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal, get_args
 
 from pydantic import ValidationError
 
@@ -10,13 +12,19 @@ from edge.domain.errors import ConfigError
 from edge.ipc.control import Notice
 from edge.wire import canonical
 
+_Lang = Literal["zh", "en"]
+
 
 def load(path: Path) -> Notice:
     """Return the notice in the TOML file at `path`, with the hash over all that it says."""
     try:
         fields = tomllib.loads(path.read_text(encoding="utf-8"))
-        digest = hashlib.sha256(canonical(fields)).hexdigest()
-        return Notice.model_validate(fields | {"hash": digest})
+        if "hash" in fields:
+            raise ConfigError(f"read {path}", "hash: it is computed from the text and never written down")
+        notice = Notice.model_validate(fields | {"hash": ""})
+        _complete(path, notice)
+        # Valid, so only strings: the file's own words have one canonical form.
+        return notice.model_copy(update={"hash": hashlib.sha256(canonical(fields)).hexdigest()})
     except OSError as error:
         hint = "publish the notice before sensing"
         raise ConfigError(f"read {path}", error.strerror or "unreadable", hint) from error
@@ -25,4 +33,22 @@ def load(path: Path) -> Notice:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"read {path}", f"{where}: {first['msg']}") from None
+        raise ConfigError(f"read {path}", f"{where}: {first['msg']}", "see the example notice") from None
+
+
+def _complete(path: Path, notice: Notice) -> None:
+    """Refuse a notice that says nothing in one of the languages, or offers one scope twice."""
+    texts: dict[str, Mapping[_Lang, Sequence[str]]] = {
+        "title": notice.title,
+        "paragraphs": notice.paragraphs,
+        "contact": notice.contact,
+        "complaints": notice.complaints,
+    }
+    for offer in notice.scopes:
+        texts |= {f"scopes.{offer.scope}.label": offer.label, f"scopes.{offer.scope}.detail": offer.detail}
+    for where, text in texts.items():
+        for lang in get_args(_Lang):
+            if not any(words.strip() for words in text.get(lang, ())):
+                raise ConfigError(f"read {path}", f"{where}.{lang}: missing", "every text is in zh and en")
+    if len({offer.scope for offer in notice.scopes}) != len(notice.scopes):
+        raise ConfigError(f"read {path}", "scopes: one is offered twice")
