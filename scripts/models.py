@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Prepare = Callable[[bytes], bytes]
-PREPARATION = 1
+PREPARATION = 2
 """Raise it when a `prepare` below changes: caches then prepare their models again."""
 
 
@@ -57,36 +57,39 @@ def free_size(data: bytes) -> bytes:
 
 
 def fold_weights(data: bytes) -> bytes:
-    """Turn block-quantised weights into float32 constants; drop inputs that are constants or unused."""
+    """Turn block-quantised weights into float32 constants; drop inputs that are constants."""
     import onnx
     from onnx import numpy_helper
 
     model = onnx.load_from_string(data)
     graph = model.graph
-    constants = {tensor.name: tensor for tensor in graph.initializer}
-    spent: set[str] = set()
-    for node in [node for node in graph.node if node.op_type == "DequantizeLinear"]:
-        weight, scale, zero = (numpy_helper.to_array(constants[name]) for name in node.input)
+    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    for node in list(graph.node):
+        if node.op_type not in {"DequantizeLinear", "Reshape"} or not set(node.input) <= constants.keys():
+            continue
+        values = [constants[name] for name in node.input]
         options = {one.name: one.i for one in node.attribute}
-        axis, block = options["axis"], options["block_size"]
-        wide = [_widen(array, axis, block, weight.shape[axis]) for array in (scale, zero)]
-        folded = (weight.astype("int32") - wide[1].astype("int32")).astype("float32") * wide[0]
+        folded = values[0].reshape(values[1]) if node.op_type == "Reshape" else _dequantise(values, **options)
+        constants[node.output[0]] = folded
         graph.initializer.append(numpy_helper.from_array(folded, node.output[0]))
         graph.node.remove(node)
-        spent.update(node.input)
-    kept = [tensor for tensor in graph.initializer if tensor.name not in spent]
+    used = {name for node in graph.node for name in node.input}
+    kept = [tensor for tensor in graph.initializer if tensor.name in used]
     del graph.initializer[:]
     graph.initializer.extend(kept)
-    used = {name for node in graph.node for name in node.input}
     for extra in [one for one in graph.input if one.name in constants or one.name not in used]:
         graph.input.remove(extra)
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString(deterministic=True))
 
 
-def _widen(array: "NDArray[Any]", axis: int, block: int, length: int) -> "NDArray[Any]":
-    """Repeat each block's value over the elements it stands for."""
-    return array.repeat(block, axis=axis).take(range(length), axis=axis)
+def _dequantise(values: "list[NDArray[Any]]", axis: int, block_size: int) -> "NDArray[Any]":
+    """Return float32 weights: each block along `axis` has a scale and a zero point of its own."""
+    weight, scale, zero = values
+    every = range(weight.shape[axis])
+    scale, zero = (one.repeat(block_size, axis=axis).take(every, axis=axis) for one in (scale, zero))
+    folded: NDArray[Any] = (weight.astype("int32") - zero.astype("int32")).astype("float32") * scale
+    return folded
 
 
 @dataclass(frozen=True)
