@@ -99,8 +99,8 @@ class Database:
         try:
             yield
         except sqlcipher.IntegrityError as error:
-            code = error.sqlite_errorname.lower()
-            raise InvalidInput(f"{operation} {self._name}", code, "nothing was changed") from None
+            # its text names the rule that was broken, never a value
+            raise InvalidInput(f"{operation} {self._name}", "rule_broken", str(error)) from None
         except sqlcipher.Error as error:
             self._failed = True
             name = getattr(error, "sqlite_errorname", type(error).__name__)

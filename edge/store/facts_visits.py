@@ -1,10 +1,12 @@
 """Rows of visits, their evidence and the visitor's answer; never of somebody who isn't registered."""
 
+from edge.consent.policy import State
 from edge.domain.errors import InvalidInput, Refused
 from edge.domain.facts import EvidenceAdded, SourceTold, VisitClosed, VisitOpened
+from edge.store.facts_consent import LATEST
 from edge.store.tables import Tables, basis_text
 from edge.store.writing import Ground, write
-from edge.wire import Evidence, TimeQuality
+from edge.wire import Evidence
 
 
 @write.register
@@ -22,7 +24,7 @@ def _visit_opened(fact: VisitOpened, ground: Ground, to: Tables) -> None:
         purpose=ground.purpose,
     )
     for ordinal, evidence in enumerate(fact.evidence, start=1):
-        _add(fact.visit, ordinal, evidence, fact.quality, ground, to)
+        _add(fact, ordinal, evidence, ground, to)
 
 
 @write.register
@@ -34,23 +36,25 @@ def _evidence_added(fact: EvidenceAdded, ground: Ground, to: Tables) -> None:
     if not raised:
         raise InvalidInput("add evidence", "no_such_open_visit")
     held = to.database.count("SELECT count(*) FROM evidence WHERE visit = ?", (fact.visit,))
-    _add(fact.visit, held + 1, fact.evidence, fact.quality, ground, to)
+    _add(fact, held + 1, fact.evidence, ground, to)
 
 
 def _add(
-    visit: str, ordinal: int, evidence: Evidence, quality: TimeQuality, ground: Ground, to: Tables
+    fact: VisitOpened | EvidenceAdded, ordinal: int, evidence: Evidence, ground: Ground, to: Tables
 ) -> None:
-    """Keep one piece under its own basis, which has to be the one that the gate looked at."""
-    if basis_text(evidence.basis) != ground.basis:
-        raise Refused("keep evidence", "another_scope")
+    """Keep one piece under its own basis, whose scope has to be active now as well."""
+    scope = evidence.basis.scope
+    latest = to.database.one(LATEST, (fact.person, scope))
+    if scope is None or latest is None or latest.text("state") != State.ACTIVE:
+        raise Refused("keep evidence", "consent_changed", "ask the gate again")
     to.database.insert(
         "evidence",
-        visit=visit,
+        visit=fact.visit,
         ordinal=ordinal,
         kind=evidence.kind,
         at_ms=evidence.at_ms,
-        quality=quality,
-        basis=ground.basis,
+        quality=fact.quality,
+        basis=basis_text(evidence.basis),
         purpose=ground.purpose,
     )
 

@@ -1,0 +1,102 @@
+"""The key file: a key opens one person's rows of one scope in one place, until it is destroyed."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge.domain.errors import StoreError
+from edge.store.keys import KeyFile
+
+PERSON, OTHER = "a" * 32, "b" * 32
+NAME = (PERSON, "face_match")
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Iterator[KeyFile]:
+    made = KeyFile(tmp_path / "keys.db", bytes(32))
+    yield made
+    made.close()
+
+
+def test_a_key_is_made_once_and_is_its_owners_alone(keys: KeyFile) -> None:
+    assert keys.create(NAME, (OTHER, "face_match")) == (NAME, (OTHER, "face_match"))
+    first = keys.key(*NAME)
+    assert keys.create(NAME, NAME) == ()
+    assert keys.key(*NAME) == first
+    assert first is not None and len(first) == 32 and first != keys.key(OTHER, "face_match")
+    assert keys.key(PERSON, "id_card") is None
+
+
+def test_what_is_sealed_opens_only_in_its_own_place(keys: KeyFile) -> None:
+    keys.create(NAME, (OTHER, "face_match"))
+    sealed = keys.seal(NAME, "templates", "1", b"vector")
+    assert b"vector" not in sealed
+    assert keys.open(NAME, "templates", "1", sealed) == b"vector"
+    for name, table, row in [
+        ((OTHER, "face_match"), "templates", "1"),
+        (NAME, "contacts", "1"),
+        (NAME, "templates", "2"),
+    ]:
+        with pytest.raises(StoreError):
+            keys.open(name, table, row, sealed)
+
+
+@settings(max_examples=50, deadline=None)
+@given(plain=st.binary(max_size=200), at=st.integers(min_value=0), bit=st.integers(0, 7))
+def test_p4_one_changed_bit_is_noticed(
+    tmp_path_factory: pytest.TempPathFactory, plain: bytes, at: int, bit: int
+) -> None:
+    keys = KeyFile(tmp_path_factory.mktemp("k") / "keys.db", bytes(32))
+    keys.create(NAME)
+    sealed = bytearray(keys.seal(NAME, "contacts", PERSON, plain))
+    sealed[at % len(sealed)] ^= 1 << bit
+    with pytest.raises(StoreError, match="authentication"):
+        keys.open(NAME, "contacts", PERSON, bytes(sealed))
+    keys.close()
+
+
+def test_destroyed_is_gone_even_after_reopening(tmp_path: Path) -> None:
+    path = tmp_path / "keys.db"
+    keys = KeyFile(path, bytes(32))
+    keys.create(NAME, (PERSON, "id_card"), (OTHER, "id_card"))
+    sealed = keys.seal(NAME, "templates", "1", b"vector")
+    assert keys.held(PERSON) == 2
+    assert keys.destroy_all([PERSON]) == 2
+    assert keys.destroy_all([PERSON]) == 0
+    keys.close()
+    again = KeyFile(path, bytes(32))
+    assert again.names() == {(OTHER, "id_card")}
+    with pytest.raises(StoreError, match="destroyed"):
+        again.open(NAME, "templates", "1", sealed)
+    again.create(NAME)
+    with pytest.raises(StoreError, match="authentication"):
+        again.open(NAME, "templates", "1", sealed)
+    assert again.destroy([NAME, (OTHER, "nothing")]) == 1
+    again.close()
+
+
+def test_the_key_file_needs_its_own_key(tmp_path: Path) -> None:
+    KeyFile(tmp_path / "keys.db", bytes(32)).close()
+    with pytest.raises(StoreError, match="wrong key"):
+        KeyFile(tmp_path / "keys.db", b"x" * 32)
+
+
+def test_destroying_zeroes_the_page_that_held_the_key(tmp_path: Path) -> None:
+    """Seen with the file's own key: the page's free space holds no trace of a destroyed key."""
+    keys = KeyFile(tmp_path / "keys.db", bytes(32))
+    keys.create(NAME, (OTHER, "face_match"))
+    gone, kept = keys.key(*NAME), keys.key(OTHER, "face_match")
+    assert gone is not None and kept is not None
+    keys.destroy([NAME])
+    database = keys._database
+    plain = tmp_path / "plain.db"
+    database.run(f"ATTACH DATABASE '{plain}' AS plain KEY ''")
+    database.query("SELECT sqlcipher_export('plain')")
+    database.run("DETACH DATABASE plain")
+    image = plain.read_bytes()
+    assert kept in image
+    assert gone not in image
+    keys.close()
