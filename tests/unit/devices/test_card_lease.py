@@ -5,6 +5,7 @@ import pty
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -90,8 +91,8 @@ Open = Callable[..., Desk]
 def desk_of(tmp_path: Path) -> Iterator[Open]:
     desks: list[Desk] = []
 
-    def make(*, config: dict[str, object] | None = None, **terminal: object) -> Desk:
-        double = Terminal(tmp_path / "line", **terminal)  # type: ignore[arg-type] — a test's shorthand
+    def make(*, config: dict[str, object] | None = None, **terminal: Any) -> Desk:
+        double = Terminal(tmp_path / "line", **terminal)
         double.start()
         desks.append(Desk(double, **(config or {})))
         rig = Rig(ID, lambda: desks[-1].driver, lambda: desks[-1].driver)
