@@ -46,7 +46,8 @@ class Config(DeviceConfig):
     """What every caller hears first: WAV, PCM, mono, 16 bits, 8 kHz."""
     ring_ms: Annotated[int, Field(ge=0, le=30_000)] = 2000
     max_call_s: Annotated[int, Field(ge=5, le=14_400)] = 1800
-    max_calls: Annotated[int, Field(ge=1, le=16)] = 8
+    max_calls: Annotated[int, Field(ge=1, le=4)] = 4
+    """Calls at once; the library takes no more than 4. Further callers hear that the line is busy."""
     bind: IPv4Address = IPv4Address("0.0.0.0")  # noqa: S104 — callers come from outside
     bind_port: Annotated[int, Field(ge=0, le=65535)] = 5060
     """0: any free port."""

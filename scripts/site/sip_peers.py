@@ -50,6 +50,8 @@ class Plan:
     asserted: str = field(default="", repr=False)
     """Number in P-Asserted-Identity, as a provider adds it."""
     withheld: bool = False
+    address: str = "127.0.0.1"
+    """The caller's own address, any of 127.0.0.0/8."""
     status: int = 486
     """`turned_away`: the answer that the caller expects."""
 
@@ -121,9 +123,9 @@ class _Caller:
         options = {
             "-sf": self._scenario,
             "-s": line,
-            "-i": "127.0.0.1",
+            "-i": self._plan.address,
             "-p": free_port(),
-            "-mi": "127.0.0.1",
+            "-mi": self._plan.address,
             "-mp": media,
             "-m": 1,
             "-message_file": trace,

@@ -307,6 +307,23 @@ class Call:
             log.info("could not %s call=%s status=%s", what, self.id, error.status)
 
 
+def tell_unanswered(device: str, number: str, observe: Callable[[FromWorker], None]) -> None:
+    """Tell of a caller who was turned away before there was a `Call`."""
+    call = secrets.token_hex(16)
+    observe(CallStarted(device=device, call=call, number=number, at_ms=now_ms()))
+    observe(
+        CallEnded(
+            device=device,
+            call=call,
+            at_ms=now_ms(),
+            duration_ms=0,
+            answered=False,
+            notice_played=False,
+            recorded_ms=0,
+        )
+    )
+
+
 def _player(path: str) -> pj.AudioMediaPlayer:
     player = pj.AudioMediaPlayer()
     try:

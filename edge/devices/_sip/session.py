@@ -7,19 +7,18 @@ excepted); what other threads want comes through the inbox.
 import base64
 import logging
 import os
-import socket
 import threading
 import time
-import wave
+import traceback
 from typing import TYPE_CHECKING
 
 import pjsua2 as pj
 
-from edge.devices._sip.call import Call, Manner, NativeCall, Taps
+from edge.devices._sip import setup
+from edge.devices._sip.call import Call, Manner, NativeCall, Taps, tell_unanswered
 from edge.devices._sip.inbox import Inbox
 from edge.devices._sip.number import caller_number
-from edge.domain.errors import AuthFailed, DeviceError, DeviceMisconfigured, LinkDown
-from edge.domain.voice import SAMPLE_RATE
+from edge.domain.errors import DeviceError, DeviceMisconfigured, LinkDown
 from edge.ipc.driver import Sink
 from edge.ipc.guard import Guard
 from edge.ipc.messages import DeviceState, Progress
@@ -33,15 +32,24 @@ log = logging.getLogger(__name__)
 _ONE_LIBRARY = threading.Lock()
 """pjsua is one per process and ends the process when it is made twice: this lock stands for it."""
 
-ANSWER_S = 10.0
-"""Seconds in which a registrar answers the first REGISTER, and a refreshed one before it lapses."""
 _TURN_MS = 20
 _PROGRESS_S = 5.0
 _GOODBYE_S = 0.5
-_TRANSPORTS = {"udp": pj.PJSIP_TRANSPORT_UDP, "tcp": pj.PJSIP_TRANSPORT_TCP}
-_CODECS = {"PCMA/8000/1": 255, "PCMU/8000/1": 254}
-_PASSING = frozenset({408, 423, 429, 480, 482, 491})
-"""Client errors of a REGISTER that another try may not meet."""
+
+
+class _Endpoint(pj.Endpoint):  # type: ignore[misc]  # pjsua2 has no types
+    """Passes the library's own callback to `Session`."""
+
+    def __init__(self, guard: Guard, owner: "Session") -> None:
+        super().__init__()
+        self._guard = guard
+        self.owner: Session | None = owner
+
+    def onRejectedIncomingCall(self, prm: pj.OnRejectedIncomingCallParam) -> None:
+        """The library turned a caller away by itself: all its lines are taken."""
+        with self._guard:
+            if self.owner is not None:
+                self.owner.on_rejected(prm.rdata.srcAddress, prm.rdata.wholeMsg)
 
 
 class _Account(pj.Account):  # type: ignore[misc]  # pjsua2 has no types
@@ -87,6 +95,7 @@ class Session:
         self._taps = Taps(self._guard)
         self._calls: dict[str, Call] = {}
         self._turned_away: list[NativeCall] = []
+        self._native: _Endpoint | None = None  # never in a variable of a frame: see run
         self._account: _Account | None = None
         self._trusted: frozenset[str] = frozenset()
         self._lapses_at = 0.0
@@ -100,42 +109,50 @@ class Session:
         self._manner = Manner(
             device=self._config.id,
             notice=str(self._config.notice_wav),
-            notice_s=notice_seconds(self._config),
+            notice_s=setup.notice_seconds(self._config),
             ring_s=self._config.ring_ms / 1000,
             longest_s=self._config.max_call_s,
         )
-        self._trusted = trusted_addresses(self._config)
-        endpoint = pj.Endpoint()
+        self._trusted = setup.trusted_addresses(self._config)
+        self._native = _Endpoint(self._guard, self)
         try:
-            self._start(endpoint)
+            self._start()
             while not self._stop.is_set():
-                self._turn(endpoint)
+                self._turn()
+        except BaseException as error:
+            _let_go(error)
+            raise
         finally:
-            self._end(endpoint)
+            self._end()
+
+    @property
+    def _endpoint(self) -> _Endpoint:
+        assert self._native is not None
+        return self._native
 
     # ---- start and end
 
-    def _start(self, endpoint: pj.Endpoint) -> None:
-        endpoint.libCreate()
-        endpoint.libInit(_endpoint_config(self._config))
+    def _start(self) -> None:
+        self._endpoint.libCreate()
+        self._endpoint.libInit(setup.endpoint_config())
         transport = pj.TransportConfig()
         transport.port = self._config.bind_port
         transport.boundAddress = str(self._config.bind)
         try:
-            endpoint.transportCreate(_TRANSPORTS[self._config.transport], transport)
+            self._endpoint.transportCreate(setup.TRANSPORTS[self._config.transport], transport)
         except pj.Error as error:
             raise LinkDown("open the SIP port", "port_unavailable", f"status {error.status}") from None
-        endpoint.libStart()
-        endpoint.audDevManager().setNullDev()
-        for codec in endpoint.codecEnum2():
-            endpoint.codecSetPriority(codec.codecId, _CODECS.get(codec.codecId, 0))
-        self._lapses_at = time.monotonic() + ANSWER_S
+        self._endpoint.libStart()
+        self._endpoint.audDevManager().setNullDev()
+        for codec in self._endpoint.codecEnum2():
+            self._endpoint.codecSetPriority(codec.codecId, setup.CODECS.get(codec.codecId, 0))
+        self._lapses_at = time.monotonic() + setup.ANSWER_S
         self._account = _Account(self._guard, self)
-        self._account.create(_account_config(self._config))
+        self._account.create(setup.account_config(self._config))
 
-    def _end(self, endpoint: pj.Endpoint) -> None:
+    def _end(self) -> None:
         """Tell every call's end, give back the line, destroy all native objects in the safe order."""
-        self._goodbye(endpoint)
+        self._goodbye()
         for call in self._calls.values():
             call.release()
         self._calls.clear()
@@ -146,22 +163,24 @@ class Session:
             self._account.owner = None
             self._account.shutdown()
             self._account = None
-        if endpoint.libGetState() >= pj.PJSUA_STATE_RUNNING:
-            endpoint.audDevManager().setNoDev()
+        if self._endpoint.libGetState() >= pj.PJSUA_STATE_RUNNING:
+            self._endpoint.audDevManager().setNoDev()
         self._taps.clear()
-        endpoint.libDestroy(0 if polite else pj.PJSUA_DESTROY_NO_TX_MSG)
+        self._endpoint.libDestroy(0 if polite else pj.PJSUA_DESTROY_NO_TX_MSG)
+        self._endpoint.owner = None
+        self._native = None
 
-    def _goodbye(self, endpoint: pj.Endpoint) -> None:
+    def _goodbye(self) -> None:
         for call in self._calls.values():
             call.hang_up()
         until = time.monotonic() + _GOODBYE_S
         while time.monotonic() < until and not all(call.ended for call in self._calls.values()):
-            endpoint.libHandleEvents(_TURN_MS)
+            self._endpoint.libHandleEvents(_TURN_MS)
 
     # ---- one turn of the loop
 
-    def _turn(self, endpoint: pj.Endpoint) -> None:
-        endpoint.libHandleEvents(_TURN_MS)
+    def _turn(self) -> None:
+        self._endpoint.libHandleEvents(_TURN_MS)
         self._guard.check()
         now = time.monotonic()
         self._take_requests()
@@ -202,12 +221,12 @@ class Session:
             self._lapses_at = time.monotonic() + expires_s
             self._report("up", "registered")
         elif code != 200:
-            self._fail(_registration_error(code))
+            self._fail(setup.registration_error(code))
 
     def on_call(self, native_id: int, source: str, message: str) -> None:
         """Take a call that comes from the registrar; turn others away."""
         native = NativeCall(self._account, native_id, self._guard)
-        if source.rpartition(":")[0].strip("[]") not in self._trusted:
+        if not self._trusts(source):
             log.warning("refused a call that didn't come from the registrar device=%s", self._config.id)
             self._turned_away.append(native)
             native.hangup(_forbidden())
@@ -219,6 +238,14 @@ class Session:
             call.refuse(486)
         else:
             call.ring()
+
+    def on_rejected(self, source: str, message: str) -> None:
+        """Tell of a caller whom the library turned away."""
+        if self._trusts(source):
+            tell_unanswered(self._config.id, caller_number(message), self._sink.observe)
+
+    def _trusts(self, source: str) -> bool:
+        return source.rpartition(":")[0].strip("[]") in self._trusted
 
     def _fail(self, error: DeviceError) -> None:
         """End the session with `error`, but let calls that are going on end first."""
@@ -236,72 +263,14 @@ class Session:
         self._sink.observe(DeviceState.model_validate(fields))
 
 
-def notice_seconds(config: "Config") -> float:
-    """Return the notice's length; DeviceMisconfigured if it is missing or not 16-bit mono PCM."""
-    try:
-        with wave.open(str(config.notice_wav), "rb") as notice:
-            if notice.getnchannels() != 1 or notice.getsampwidth() != 2 or not notice.getnframes():
-                raise DeviceMisconfigured("read the notice", "notice_unusable", "wanted: WAV, mono, 16 bits")
-            return notice.getnframes() / notice.getframerate()
-    except OSError:
-        raise DeviceMisconfigured("read the notice", "notice_missing", "see notice_wav") from None
-    except (wave.Error, EOFError):
-        raise DeviceMisconfigured("read the notice", "notice_unusable", "wanted: WAV, PCM") from None
-
-
-def trusted_addresses(config: "Config") -> frozenset[str]:
-    """Return the addresses from which calls are taken; LinkDown if the registrar's name has none."""
-    try:
-        found = socket.getaddrinfo(config.registrar, None, socket.AF_INET)
-    except socket.gaierror:
-        raise LinkDown("find the registrar", "name_unknown", "see registrar") from None
-    return frozenset(str(entry[4][0]) for entry in found) | frozenset(map(str, config.callers_from))
-
-
-def _registration_error(code: int) -> DeviceError:
-    if code in (401, 403, 407):
-        return AuthFailed("register", "auth_rejected", "see username and password_file")
-    if 400 <= code < 500 and code not in _PASSING:
-        return DeviceMisconfigured("register", f"registrar_{code}", "see username and registrar")
-    return LinkDown("register", f"registrar_{code}")
+def _let_go(error: BaseException | None) -> None:
+    """Empty the frames that `error` keeps alive: no native object may outlive the library."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__context__
 
 
 def _forbidden() -> pj.CallOpParam:
     prm = pj.CallOpParam()
     prm.statusCode = 403
     return prm
-
-
-def _endpoint_config(config: "Config") -> pj.EpConfig:
-    made = pj.EpConfig()
-    made.uaConfig.threadCnt = 0
-    made.uaConfig.mainThreadOnly = True
-    made.uaConfig.maxCalls = config.max_calls + 4  # room to turn callers away with an answer
-    made.uaConfig.userAgent = "gatehouse"
-    # The library's log holds whole messages, and so numbers: none of it.
-    made.logConfig.level = 0
-    made.logConfig.consoleLevel = 0
-    made.logConfig.msgLogging = 0
-    made.medConfig.clockRate = SAMPLE_RATE
-    made.medConfig.sndClockRate = SAMPLE_RATE
-    made.medConfig.noVad = True
-    made.medConfig.ecTailLen = 0
-    return made
-
-
-def _account_config(config: "Config") -> pj.AccountConfig:
-    made = pj.AccountConfig()
-    made.idUri = f"sip:{config.username}@{config.domain or config.registrar}"
-    made.regConfig.registrarUri = f"sip:{config.registrar}:{config.port};transport={config.transport}"
-    made.regConfig.timeoutSec = config.register_s
-    made.regConfig.delayBeforeRefreshSec = min(int(ANSWER_S), config.register_s // 2)
-    made.regConfig.retryIntervalSec = 5
-    made.regConfig.firstRetryIntervalSec = 0
-    made.regConfig.unregWaitMsec = 500
-    credentials = pj.AuthCredInfo("digest", "*", config.username, 0, config.password)
-    made.sipConfig.authCreds.append(credentials)
-    rtp = made.mediaConfig.transportConfig
-    rtp.port = config.rtp_port
-    rtp.portRange = config.rtp_ports
-    rtp.boundAddress = str(config.bind)
-    return made
