@@ -2,18 +2,19 @@
 
 Columns, by English or Chinese name: ref 报备编号, phone 客户电话, channel 渠道, agent 经纪人,
 reported_at 报备时间 (ISO 8601, or 2026-11-23 14:05[:30]; empty: not known). A time without a zone is
-the site's own.
+the site's own; a day without a time is none.
 """
 
 import csv
 import io
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from edge.domain.errors import GatehouseError, InvalidInput
+from edge.domain.errors import InvalidInput
 from edge.domain.phone import normalise
 from edge.ipc.control import ReportRow
 
@@ -26,64 +27,91 @@ COLUMNS = {
 }  # fmt: skip
 REQUIRED = ("ref", "phone", "channel", "agent", "reported_at")
 MOST_ROWS = 500
+MOST_BYTES = 4 << 20
 _MOST_SHOWN = 10
+_LONE_DIGIT = re.compile(r"(?<![\d.])\d(?!\d)")
+"""Spreadsheets write 2026/1/3 9:05."""
+
+Lines = list[tuple[int, list[str]]]
+"""Rows with the number of the line at which each ends."""
 
 
 def read_reports(path: Path) -> tuple[ReportRow, ...]:
-    """Return the rows of `path`; InvalidInput lists every wrong row by number, without its contents."""
+    """Return the rows of `path`; InvalidInput lists every wrong row by line, without its contents."""
     try:
-        text = _decode(path.read_bytes())
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise InvalidInput(f"read {path.name}", "unreadable", error.strerror or "") from error
-    reader = csv.reader(io.StringIO(text))
-    columns = _columns(next(reader, []))
-    return _rows(columns, list(reader))
+    if len(data) > MOST_BYTES:
+        raise InvalidInput(f"read {path.name}", "too_large", f"at most {MOST_BYTES >> 20} MiB")
+    lines = _parse(_decode(data))
+    columns = _columns(lines[0][1] if lines else [])
+    return _rows(columns, lines[1:])
 
 
 def _decode(data: bytes) -> str:
     for encoding in ("utf-8-sig", "gb18030"):
         try:
-            return data.decode(encoding)
+            return data.decode(encoding).removeprefix("\ufeff")
         except UnicodeDecodeError:
             continue
     raise InvalidInput("read reports", "encoding", "save the file as UTF-8 or GBK")
 
 
+def _parse(text: str) -> Lines:
+    reader = csv.reader(io.StringIO(text, newline=""))
+    try:
+        return [(reader.line_num, row) for row in reader]
+    except csv.Error:
+        hint = f"line {reader.line_num} is not readable; save it again as CSV"
+        raise InvalidInput("read reports", "not_csv", hint) from None
+
+
 def _columns(header: list[str]) -> dict[str, int]:
-    found = {COLUMNS[h.strip()]: i for i, h in enumerate(header) if h.strip() in COLUMNS}
-    missing = [name for name in REQUIRED if name not in found]
+    names = [COLUMNS.get(h.strip(), "") for h in header]
+    missing = [name for name in REQUIRED if name not in names]
     if missing:
         raise InvalidInput("read reports", "columns_missing", f"the first line lacks: {', '.join(missing)}")
-    return found
+    twice = [name for name in REQUIRED if names.count(name) > 1]
+    if twice:
+        raise InvalidInput("read reports", "columns_twice", f"the first line repeats: {', '.join(twice)}")
+    return {name: names.index(name) for name in REQUIRED}
 
 
-def _rows(columns: dict[str, int], lines: list[list[str]]) -> tuple[ReportRow, ...]:
-    rows: list[ReportRow] = []
-    wrong: list[str] = []
-    for number, line in enumerate(lines, start=2):
+def _rows(columns: dict[str, int], lines: Lines) -> tuple[ReportRow, ...]:
+    rows: list[tuple[int, ReportRow]] = []
+    wrong: list[tuple[int, str]] = []
+    for number, line in lines:
         if not any(cell.strip() for cell in line):
             continue
         try:
-            rows.append(_row(columns, line))
-        except (ValidationError, GatehouseError, ValueError, IndexError) as error:
-            wrong.append(f"line {number}: {_what(error)}")
-    wrong += _repeated(row.ref for row in rows)
-    if wrong:
-        more = f" and {len(wrong) - _MOST_SHOWN} more" if len(wrong) > _MOST_SHOWN else ""
-        raise InvalidInput(
-            "read reports", "rows_wrong", "; ".join(wrong[:_MOST_SHOWN]) + more + "; nothing was imported"
-        )
+            rows.append((number, _row(columns, line)))
+        except InvalidInput as error:
+            wrong.append((number, error.code))
+        except ValidationError as error:
+            wrong.append((number, f"{error.errors()[0]['loc'][0]} is not valid"))
+    _refuse(sorted([*wrong, *_repeated(rows)]))
     if not 0 < len(rows) <= MOST_ROWS:
         raise InvalidInput("read reports", "row_count", f"{len(rows)} rows; 1 to {MOST_ROWS} a file")
-    return tuple(rows)
+    return tuple(row for _, row in rows)
+
+
+def _refuse(wrong: list[tuple[int, str]]) -> None:
+    if not wrong:
+        return
+    shown = "; ".join(f"line {number}: {what}" for number, what in wrong[:_MOST_SHOWN])
+    more = f" and {len(wrong) - _MOST_SHOWN} more" if len(wrong) > _MOST_SHOWN else ""
+    raise InvalidInput("read reports", "rows_wrong", f"{shown}{more}; nothing was imported")
 
 
 def _row(columns: dict[str, int], line: list[str]) -> ReportRow:
+    if len(line) <= max(columns.values()):
+        raise InvalidInput("read reports", "too few columns")
     cell = {name: line[i].strip() for name, i in columns.items()}
-    normalise(cell["phone"])
     return ReportRow(
         ref=cell["ref"],
-        phone=cell["phone"],
+        phone=normalise(cell["phone"]),
         channel=cell["channel"],
         agent=cell["agent"],
         reported_ms=_time(cell["reported_at"]),
@@ -93,19 +121,21 @@ def _row(columns: dict[str, int], line: list[str]) -> ReportRow:
 def _time(text: str) -> int | None:
     if not text:
         return None
-    when = datetime.fromisoformat(text.replace("/", "-"))
-    return int(when.astimezone().timestamp() * 1000)
+    written = _LONE_DIGIT.sub(r"0\g<0>", text.replace("/", "-"))
+    try:
+        when = datetime.fromisoformat(written)
+        if ":" not in written and "T" not in written:  # a day: midnight would be our own invention
+            raise ValueError
+        return int(when.astimezone().timestamp() * 1000)
+    except (ValueError, OverflowError):
+        raise InvalidInput("read reports", "reported_at is not a time") from None
 
 
-def _what(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        return f"{'.'.join(str(p) for p in error.errors()[0]['loc'])} is not valid"
-    if isinstance(error, InvalidInput):
-        return error.code
-    return "too few columns" if isinstance(error, IndexError) else "reported_at is not a time"
-
-
-def _repeated(refs: Iterable[str]) -> list[str]:
-    seen: set[str] = set()
-    twice = sorted({ref for ref in refs if ref in seen or seen.add(ref)})  # type: ignore[func-returns-value] # add returns None
-    return [f"ref {ref} stands twice" for ref in twice]
+def _repeated(rows: Iterable[tuple[int, ReportRow]]) -> list[tuple[int, str]]:
+    first: dict[str, int] = {}
+    again: list[tuple[int, str]] = []
+    for number, row in rows:
+        if row.ref in first:
+            again.append((number, f"the ref of line {first[row.ref]} again"))
+        first.setdefault(row.ref, number)
+    return again

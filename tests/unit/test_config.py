@@ -283,3 +283,5 @@ def test_the_packaged_example_loads_once_its_password_files_exist(tmp_path: Path
     assert {d.kind for d in config.devices} == set(devices.kinds()), "the example shows every kind of device"
     assert config.desk.camera == "desk"
     assert config.desk.terminal == "card"
+    (phone,) = (device for device in config.devices if device.kind == "sip")
+    assert dict(phone)["notice_wav"] == tmp_path / "notice.wav", "paths of devices lie beside the file too"
