@@ -21,7 +21,6 @@ from edge.wire import BasisKind, Purpose, TimeQuality, Token
 
 _OF_PERSON = ("person_tokens", "contacts", "templates", "cards", "sources")
 _CLASS = {"person_tokens": "tokens"}
-_ENDED = (State.ERASING, State.TOMBSTONE)
 
 
 class Erasure(Writing, OutboxTable):
@@ -58,7 +57,13 @@ class Erasure(Writing, OutboxTable):
         self._clear_away(files)
 
     def finish_erasures(self, now_ms: int) -> int:
-        """Finish what a crash interrupted; return how many erasures. Their orders stay unanswered."""
+        """Finish what a crash interrupted, and repeat what a restored backup undid; return how many.
+
+        Their orders stay unanswered: the next one for the same token gets what was destroyed here.
+        """
+        revived = self._revived()
+        if revived:
+            self._begin(revived, ())
         begun = self._database.query("SELECT erasure FROM erasing UNION SELECT erasure FROM erasing_tokens")
         for erasure in [row.text("erasure") for row in begun]:
             persons, tokens = self._begun(erasure)
@@ -69,6 +74,15 @@ class Erasure(Writing, OutboxTable):
                 self._bury(erasure, persons, tokens, erased, now_ms, TimeQuality.UNKNOWN, answered=False)
             self._clear_away(files)
         return len(begun)
+
+    def _revived(self) -> list[PersonId]:
+        """Return who was erased according to the key file and is in the database all the same (P42)."""
+        living = self._database.query(
+            "SELECT DISTINCT person FROM consents EXCEPT SELECT person FROM consents WHERE state IN (?, ?)",
+            (State.ERASING, State.TOMBSTONE),
+        )
+        destroyed = self._keys.destroyed()
+        return [PersonId(row.text("person")) for row in living if row.text("person") in destroyed]
 
     # -- beginning -------------------------------------------------------------------------
 

@@ -52,9 +52,17 @@ class KeyFile:
             )
 
     def destroy_all(self, subjects: Iterable[str]) -> int:
-        """Destroy every key of these subjects and return how many there were."""
+        """Destroy every key of these subjects, for good, and return how many there were."""
         with self._database.transaction():
-            return sum(self._database.run("DELETE FROM keys WHERE subject = ?", (s,)) for s in subjects)
+            return sum(self._destroy_subject(subject) for subject in subjects)
+
+    def _destroy_subject(self, subject: str) -> int:
+        self._database.insert("destroyed", "ON CONFLICT DO NOTHING", subject=subject)
+        return self._database.run("DELETE FROM keys WHERE subject = ?", (subject,))
+
+    def destroyed(self) -> set[str]:
+        """Return every subject that `destroy_all` ended."""
+        return {row.text("subject") for row in self._database.query("SELECT subject FROM destroyed")}
 
     def held(self, subject: str) -> int:
         """Return how many keys a subject has."""

@@ -13,3 +13,9 @@ CREATE TABLE keys (
     key BLOB NOT NULL CHECK (length(key) = 32),
     PRIMARY KEY (subject, scope)
 ) STRICT, WITHOUT ROWID;
+
+-- Persons whose keys were all destroyed; random ids that join nothing. A database restored from a
+-- backup is searched for them at the start, and what it brings back of them is erased again.
+CREATE TABLE destroyed (
+    subject TEXT PRIMARY KEY
+) STRICT, WITHOUT ROWID;

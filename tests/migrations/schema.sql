@@ -1,0 +1,283 @@
+CREATE INDEX call_numbers_due ON call_numbers (purge_ms);
+
+CREATE INDEX outbox_by_person ON outbox (person) WHERE person IS NOT NULL;
+
+CREATE INDEX outbox_by_who ON outbox (who) WHERE who IS NOT NULL;
+
+CREATE UNIQUE INDEX outbox_taken ON outbox (batch, sequence) WHERE batch IS NOT NULL;
+
+CREATE INDEX outbox_waiting ON outbox (urgent DESC, id) WHERE batch IS NULL;
+
+CREATE INDEX person_tokens_by_person ON person_tokens (person);
+
+CREATE INDEX recordings_by_person ON recordings (person);
+
+CREATE INDEX reports_by_token ON reports (token);
+
+CREATE INDEX reports_due ON reports (lapses_ms);
+
+CREATE INDEX sources_by_person ON sources (person);
+
+CREATE INDEX templates_by_person ON templates (person);
+
+CREATE INDEX tombstones_by_erasure ON tombstones (erasure);
+
+CREATE INDEX visits_by_person ON visits (person, arrived_ms);
+
+CREATE INDEX visits_open ON visits (arrived_ms) WHERE departed_ms IS NULL;
+
+CREATE TABLE audit (
+    sequence INTEGER PRIMARY KEY,
+    at_ms INTEGER NOT NULL,
+    code TEXT NOT NULL,
+    subject TEXT,
+    prev_hash TEXT NOT NULL CHECK (length(prev_hash) = 64),
+    hash TEXT NOT NULL CHECK (length(hash) = 64),
+    basis TEXT NOT NULL CHECK (basis = 'duty'),
+    purpose TEXT NOT NULL CHECK (purpose = 'rights')
+) STRICT;
+
+CREATE TABLE batches (
+    ordinal INTEGER PRIMARY KEY AUTOINCREMENT,
+    batch_id TEXT NOT NULL UNIQUE CHECK (length(batch_id) = 32),
+    epoch TEXT NOT NULL REFERENCES epochs (epoch)
+) STRICT;
+
+CREATE TABLE call_numbers (
+    call TEXT PRIMARY KEY REFERENCES calls ON DELETE CASCADE,
+    sealed BLOB NOT NULL,
+    purge_ms INTEGER NOT NULL,
+    basis TEXT NOT NULL CHECK (basis = 'inquiry'),
+    purpose TEXT NOT NULL CHECK (purpose IN ('call_handling', 'call_back'))
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE calls (
+    call TEXT PRIMARY KEY CHECK (length(call) = 32),
+    line TEXT NOT NULL,
+    duration_ms INTEGER NOT NULL CHECK (duration_ms >= 0),
+    answered INTEGER NOT NULL CHECK (answered IN (0, 1)),
+    recorded INTEGER NOT NULL CHECK (recorded IN (0, 1)),
+    at_ms INTEGER NOT NULL,
+    quality TEXT NOT NULL CHECK (quality IN ('synchronised', 'drifting', 'unknown')),
+    basis TEXT NOT NULL CHECK (basis IN ('inquiry', 'consent:recording')),
+    purpose TEXT NOT NULL CHECK (purpose = 'call_handling'),
+    CHECK (recorded = 0 OR basis = 'consent:recording')
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE cards (
+    person TEXT PRIMARY KEY CHECK (length(person) = 32),
+    sealed BLOB NOT NULL,
+    at_ms INTEGER NOT NULL,
+    basis TEXT NOT NULL CHECK (basis = 'consent:id_card'),
+    purpose TEXT NOT NULL CHECK (purpose = 'identity_check')
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE commands (
+    command_id TEXT PRIMARY KEY CHECK (length(command_id) = 32),
+    kind TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    basis TEXT NOT NULL CHECK (basis = 'duty'),
+    purpose TEXT NOT NULL CHECK (purpose = 'rights')
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE consents (
+    person TEXT NOT NULL CHECK (length(person) = 32),
+    scope TEXT NOT NULL CHECK (scope IN (
+        'registration', 'id_card', 'face_match', 'channel_risk', 'follow_up',
+        'marketing', 'recording', 'location'
+    )),
+    version INTEGER NOT NULL CHECK (version > 0),
+    state TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    quality TEXT NOT NULL CHECK (quality IN ('synchronised', 'drifting', 'unknown')),
+    notice_version TEXT NOT NULL,
+    notice_hash TEXT,
+    act TEXT CHECK (act IN ('tap', 'key', 'guardian')),
+    proof BLOB,
+    basis TEXT NOT NULL CHECK (basis = 'duty'),
+    purpose TEXT NOT NULL CHECK (purpose = 'rights'),
+    PRIMARY KEY (person, scope, version),
+    CHECK (state <> 'ACTIVE' OR (notice_hash IS NOT NULL AND act IS NOT NULL AND proof IS NOT NULL))
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE contacts (
+    person TEXT NOT NULL CHECK (length(person) = 32),
+    scope TEXT NOT NULL,
+    sealed BLOB NOT NULL,
+    at_ms INTEGER NOT NULL,
+    basis TEXT NOT NULL CHECK (basis = 'consent:' || scope),
+    purpose TEXT NOT NULL CHECK (purpose IN ('reception', 'channel_risk', 'call_handling', 'call_back')),
+    PRIMARY KEY (person, scope)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE epochs (
+    ordinal INTEGER PRIMARY KEY,
+    epoch TEXT NOT NULL UNIQUE CHECK (length(epoch) = 32),
+    previous_epoch TEXT,
+    last_sequence INTEGER NOT NULL CHECK (last_sequence > 0)
+) STRICT;
+
+CREATE TABLE erasing (
+    erasure TEXT NOT NULL CHECK (length(erasure) = 32),
+    person TEXT PRIMARY KEY CHECK (length(person) = 32),
+    keys INTEGER NOT NULL CHECK (keys >= 0),
+    basis TEXT NOT NULL CHECK (basis = 'duty'),
+    purpose TEXT NOT NULL CHECK (purpose = 'rights')
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE erasing_tokens (
+    erasure TEXT NOT NULL CHECK (length(erasure) = 32),
+    token TEXT PRIMARY KEY,
+    basis TEXT NOT NULL CHECK (basis = 'duty'),
+    purpose TEXT NOT NULL CHECK (purpose = 'rights')
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE evidence (
+    visit TEXT NOT NULL REFERENCES visits ON DELETE CASCADE,
+    ordinal INTEGER NOT NULL CHECK (ordinal > 0),
+    kind TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    quality TEXT NOT NULL CHECK (quality IN ('synchronised', 'drifting', 'unknown')),
+    basis TEXT NOT NULL CHECK (basis IN (
+        'consent:registration', 'consent:id_card', 'consent:face_match',
+        'consent:channel_risk', 'consent:follow_up', 'consent:marketing',
+        'consent:recording', 'consent:location'
+    )),
+    purpose TEXT NOT NULL CHECK (purpose = 'reception'),
+    PRIMARY KEY (visit, ordinal)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE meta (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE outbox (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    urgent INTEGER NOT NULL CHECK (urgent IN (0, 1)),
+    kind TEXT NOT NULL,
+    person TEXT,
+    who TEXT,
+    at_ms INTEGER NOT NULL,
+    quality TEXT NOT NULL CHECK (quality IN ('synchronised', 'drifting', 'unknown')),
+    record TEXT NOT NULL,
+    batch INTEGER REFERENCES batches (ordinal),
+    sequence INTEGER CHECK (sequence > 0),
+    basis TEXT NOT NULL CHECK (basis IN (
+        'inquiry', 'report', 'contract', 'employment', 'duty', 'suppression',
+        'legal_order', 'impersonal', 'consent:registration', 'consent:id_card',
+        'consent:face_match', 'consent:channel_risk', 'consent:follow_up',
+        'consent:marketing', 'consent:recording', 'consent:location'
+    )),
+    purpose TEXT NOT NULL CHECK (purpose IN (
+        'reception', 'identity_check', 'face_confirmation', 'channel_risk',
+        'call_handling', 'call_back', 'footfall', 'operation', 'rights'
+    )),
+    CHECK ((batch IS NULL) = (sequence IS NULL))
+) STRICT;
+
+CREATE TABLE person_tokens (
+    token TEXT PRIMARY KEY CHECK (token GLOB '[a-z]*:*' AND length(token) BETWEEN 68 AND 81),
+    person TEXT NOT NULL CHECK (length(person) = 32),
+    scope TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    basis TEXT NOT NULL CHECK (basis = 'consent:' || scope),
+    purpose TEXT NOT NULL CHECK (purpose IN ('reception', 'channel_risk', 'call_handling'))
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE recordings (
+    call TEXT PRIMARY KEY CHECK (length(call) = 32),
+    person TEXT NOT NULL CHECK (length(person) = 32),
+    spool TEXT NOT NULL UNIQUE CHECK (length(spool) = 32),
+    wrapped BLOB NOT NULL,
+    duration_ms INTEGER NOT NULL CHECK (duration_ms >= 0),
+    at_ms INTEGER NOT NULL,
+    basis TEXT NOT NULL CHECK (basis = 'consent:recording'),
+    purpose TEXT NOT NULL CHECK (purpose = 'call_handling')
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE reports (
+    report_ref TEXT PRIMARY KEY,
+    token TEXT NOT NULL CHECK (token GLOB '[a-z]*:*' AND length(token) BETWEEN 68 AND 81),
+    channel TEXT NOT NULL,
+    agent TEXT NOT NULL,
+    reported_ms INTEGER,
+    lapses_ms INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    basis TEXT NOT NULL CHECK (basis = 'report'),
+    purpose TEXT NOT NULL CHECK (purpose = 'channel_risk')
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE sources (
+    visit TEXT PRIMARY KEY REFERENCES visits ON DELETE CASCADE,
+    person TEXT NOT NULL CHECK (length(person) = 32),
+    source TEXT NOT NULL CHECK (source IN ('agent', 'walk_in', 'advert', 'friend', 'other')),
+    at_ms INTEGER NOT NULL,
+    quality TEXT NOT NULL CHECK (quality IN ('synchronised', 'drifting', 'unknown')),
+    basis TEXT NOT NULL CHECK (basis = 'consent:channel_risk'),
+    purpose TEXT NOT NULL CHECK (purpose = 'channel_risk')
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE templates (
+    template TEXT PRIMARY KEY CHECK (length(template) = 32),
+    person TEXT NOT NULL CHECK (length(person) = 32),
+    model TEXT NOT NULL,
+    sealed BLOB NOT NULL,
+    at_ms INTEGER NOT NULL,
+    basis TEXT NOT NULL CHECK (basis = 'consent:face_match'),
+    purpose TEXT NOT NULL CHECK (purpose = 'face_confirmation')
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE tombstones (
+    mark TEXT PRIMARY KEY CHECK (length(mark) = 64),
+    erasure TEXT NOT NULL CHECK (length(erasure) = 32),
+    at_ms INTEGER NOT NULL,
+    keys INTEGER NOT NULL,
+    rows TEXT NOT NULL,
+    answered INTEGER NOT NULL CHECK (answered IN (0, 1)),
+    basis TEXT NOT NULL CHECK (basis = 'suppression'),
+    purpose TEXT NOT NULL CHECK (purpose = 'rights')
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE verdicts (
+    report_ref TEXT NOT NULL,
+    version INTEGER NOT NULL CHECK (version > 0),
+    verdict TEXT CHECK (verdict IN ('NORMAL', 'RISK', 'UNKNOWN')),
+    reasons TEXT,
+    inputs TEXT,
+    inputs_hash TEXT NOT NULL CHECK (length(inputs_hash) = 64),
+    at_ms INTEGER NOT NULL,
+    quality TEXT NOT NULL CHECK (quality IN ('synchronised', 'drifting', 'unknown')),
+    basis TEXT NOT NULL CHECK (basis IN ('report', 'consent:channel_risk')),
+    purpose TEXT NOT NULL CHECK (purpose = 'channel_risk'),
+    PRIMARY KEY (report_ref, version)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE visits (
+    visit TEXT PRIMARY KEY CHECK (length(visit) = 32),
+    person TEXT NOT NULL CHECK (length(person) = 32),
+    revision INTEGER NOT NULL CHECK (revision > 0),
+    arrived_ms INTEGER NOT NULL,
+    departed_ms INTEGER CHECK (departed_ms >= arrived_ms),
+    party_size INTEGER NOT NULL CHECK (party_size BETWEEN 1 AND 99),
+    is_returning INTEGER NOT NULL CHECK (is_returning IN (0, 1)),
+    quality TEXT NOT NULL CHECK (quality IN ('synchronised', 'drifting', 'unknown')),
+    basis TEXT NOT NULL CHECK (basis = 'consent:registration'),
+    purpose TEXT NOT NULL CHECK (purpose = 'reception')
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER audit_is_never_changed BEFORE UPDATE ON audit
+BEGIN
+    SELECT RAISE(ABORT, 'the audit is append-only');
+END;
+
+CREATE TRIGGER audit_is_never_cut BEFORE DELETE ON audit
+BEGIN
+    SELECT RAISE(ABORT, 'the audit is append-only');
+END;
+
+CREATE TRIGGER consents_are_append_only BEFORE UPDATE ON consents
+BEGIN
+    SELECT RAISE(ABORT, 'consents are append-only');
+END;
