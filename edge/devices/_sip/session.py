@@ -146,7 +146,7 @@ class Session:
         self._endpoint.audDevManager().setNullDev()
         for codec in self._endpoint.codecEnum2():
             self._endpoint.codecSetPriority(codec.codecId, setup.CODECS.get(codec.codecId, 0))
-        self._lapses_at = time.monotonic() + setup.ANSWER_S
+        self._lapses_at = time.monotonic() + self._config.answer_s
         self._account = _Account(self._guard, self)
         self._account.create(setup.account_config(self._config))
 

@@ -12,8 +12,6 @@ from edge.domain.voice import SAMPLE_RATE
 if TYPE_CHECKING:
     from edge.devices.sip import Config
 
-ANSWER_S = 10.0
-"""Seconds in which a registrar answers the first REGISTER, and a refreshed one before it lapses."""
 TRANSPORTS = {"udp": pj.PJSIP_TRANSPORT_UDP, "tcp": pj.PJSIP_TRANSPORT_TCP}
 CODECS = {"PCMA/8000/1": 255, "PCMU/8000/1": 254}
 """G.711 alone: what every provider speaks, what the E-model's numbers are for, the least code to attack."""
@@ -75,7 +73,7 @@ def account_config(config: "Config") -> pj.AccountConfig:
     made.idUri = f"sip:{config.username}@{config.domain or config.registrar}"
     made.regConfig.registrarUri = f"sip:{config.registrar}:{config.port};transport={config.transport}"
     made.regConfig.timeoutSec = config.register_s
-    made.regConfig.delayBeforeRefreshSec = min(int(ANSWER_S), config.register_s // 2)
+    made.regConfig.delayBeforeRefreshSec = min(config.answer_s, config.register_s // 2)
     made.regConfig.retryIntervalSec = 5
     made.regConfig.firstRetryIntervalSec = 0
     made.regConfig.unregWaitMsec = 500
