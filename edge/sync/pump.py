@@ -29,7 +29,7 @@ R = TypeVar("R")
 
 WINDOW = 4
 BATCH_ENTRIES = 100
-RECEIPT_S = 30.0
+RECEIPT_S = 10.0
 """Seconds from the broker's acknowledgement until a batch without a receipt goes again; doubled each time."""
 LAST_RECEIPT_S = 480.0
 REFUSED_S = 60.0

@@ -50,7 +50,7 @@ class Place:
     def __init__(self, root: Path, options: Options | None = None, say: Say | None = None) -> None:
         self.root = root
         self.options = options or Options()
-        self._say = say or (lambda line: None)
+        self._say: Say = say or _silently
         self._stack = contextlib.ExitStack()
         self.logs = root / "logs"
         self.box_directory = root / "box"
@@ -304,6 +304,10 @@ kept_by = "hypervisor"
         keys = json.loads((self.box_directory / "credentials" / "project-keys.json").read_text())
         mac = hmac.new(bytes.fromhex(keys[purpose]), number.encode(), hashlib.sha256)
         return f"{purpose}:{mac.hexdigest()}"
+
+
+def _silently(_line: str) -> None:
+    """Say nothing."""
 
 
 def now_ms() -> int:

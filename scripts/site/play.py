@@ -9,19 +9,17 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
-
-from scripts.site.sip_peers import Plan, Word, place_call
-from scripts.site.visitor import Visitor
 
 from scripts.site.cameras import cache_root
 from scripts.site.place import LINE, Place, now_ms
 from scripts.site.processes import until
+from scripts.site.sip_peers import Plan, Word, place_call
 from scripts.site.steps import Row, Step, near, records, within
+from scripts.site.visitor import Seen, Visitor
 
 ANNA, BEN, CARL, DORA, EMIL = (f"+861380013800{n}" for n in range(1, 6))
-FAYE, GWEN, HUGO, IRIS, NINA = (f"+861390013900{n}" for n in range(1, 6))
+FAYE, GWEN, HUGO, IRIS, NINA, NOEL = (f"+861390013900{n}" for n in range(1, 7))
 """The people of the script; their numbers are the peers' knowledge."""
 
 CARD = {
@@ -39,6 +37,9 @@ CARD = {
 
 DURATION_TOLERANCE_MS = 1500
 """Signalling lies between what the caller measures (answer to BYE) and what the box does."""
+
+COUNTING_DELAY_MS = 2000
+"""A person who left the picture this shortly before an interval's end may fall into the next one."""
 
 OnStep = Callable[[Step], None]
 
@@ -85,21 +86,23 @@ class Play:
         return self._place.show("entrance", "entrance")
 
     def _head_count(self, since_ms: int) -> None:
-        """The film's own truth: how many people it shows coming in, each time it ran to its end."""
+        """The film's own truth: who is seen coming in, from when to when, each time that it runs."""
         assert self._place.cameras is not None
         film = json.loads((cache_root() / "site" / "entrance.json").read_text())
         until("the film's end", lambda: now_ms() - since_ms > film["seconds"] * 1000, film["seconds"] + 10)
         ended_ms = self._place.show("entrance", "entrance-empty")
-        came_in = _came_in(film, since_ms, self._place.cameras.loops("entrance"), ended_ms)
-        peer = {"came_in": came_in, "from_ms": since_ms, "to_ms": ended_ms}
-        interval_ms = self._place.options.interval_s * 1000
+        passes = _passes(film, self._place.cameras.loops("entrance"), since_ms, ended_ms)
+        peer = {"came_in": len(passes), "from_ms": since_ms, "to_ms": ended_ms}
 
         def look(rows: list[Row]) -> Row | None:
             counts = [r for r in records(rows, "footfall") if r["to_ms"] > since_ms]
-            total = sum(r["count"] for r in counts)
-            covered = bool(counts) and max(r["to_ms"] for r in counts) >= ended_ms - interval_ms
-            matched = covered and total >= 5 and abs(total - came_in) <= max(1, came_in // 10)
-            return {"counted": total, "records": len(counts)} if matched else None
+            if not counts:
+                return None
+            total, last_ms = sum(r["count"] for r in counts), max(r["to_ms"] for r in counts)
+            least = sum(out_ms < last_ms - COUNTING_DELAY_MS for _in_ms, out_ms in passes)
+            most = sum(in_ms < last_ms for in_ms, _out_ms in passes)
+            seen = {"counted": total, "until_ms": last_ms, "came_in_until_then": [least, most]}
+            return seen if all(r["count"] >= 5 for r in counts) and least <= total <= most else None
 
         self._done("head_count", peer, look)
 
@@ -123,9 +126,11 @@ class Play:
     # -- the desk --------------------------------------------------------------------------
 
     @contextmanager
-    def _visit(self, number: str, scopes: list[str], source: str | None = None) -> Iterator[Row]:
+    def _visit(self, number: str, scopes: list[str], source: str | None = None) -> Iterator[Seen]:
         """One visitor at the kiosk; the screen clears at the end."""
-        seen = self._visitor.register(number, scopes, source=source)
+        seen = self._visitor.register(number[3:], scopes, source=source)
+        if seen["outcome"] != "registered":
+            raise RuntimeError(f"the kiosk did not register a visitor: {seen['outcome']}")
         self._registered.append(number)
         try:
             yield seen
@@ -141,7 +146,7 @@ class Play:
         self._act("kiosk: a visitor registers")
         with self._visit(ANNA, ["registration", "channel_risk"], "walk_in") as seen:
             span = seen["before_ms"], seen["after_ms"]
-        left = self._visitor.depart(ANNA)
+        left = self._visitor.depart(ANNA[3:])
 
         def look(rows: list[Row]) -> Row | None:
             visit = self._find_visit(rows, ANNA, span)
@@ -152,18 +157,28 @@ class Play:
         self._done("registration", peer | {"departed_ms": (left["before_ms"], left["after_ms"])}, look)
 
     def _decline(self) -> None:
-        """Somebody says no. Afterwards headquarters has exactly the people who said yes, and no one else."""
-        self._act("kiosk: a visitor declines")
-        seen = self._visitor.decline()
-        span = seen["before_ms"], seen["after_ms"] + 2000
+        """Two say no, one of them having typed a number: headquarters has those who said yes, no one else."""
+        self._act("kiosk: two visitors decline")
+        first = self._visitor.decline()
+        typed = self._visitor.register(NOEL[3:], [], declined=["registration"])
+        span = first["before_ms"], typed["after_ms"]
+        tokens = [
+            self._place.token(purpose, NOEL) for purpose in ("registration", "channel_risk", "recording")
+        ]
 
         def look(rows: list[Row]) -> Row | None:
-            arrived = [v for v in records(rows, "visit") if within(v["arrived_ms"], span)]
+            visits = records(rows, "visit")
             agreed = {self._place.token("registration", number) for number in self._registered}
-            strangers = [v for v in records(rows, "visit") if v["who"] not in agreed]
-            return {"visits_then": 0, "strangers": 0} if not arrived and not strangers else None
+            strangers = [v for v in visits if v["who"] not in agreed or within(v["arrived_ms"], span)]
+            wire = b"".join(one.payload for one in list(self._place.wiretap.heard))
+            heard = [t for t in tokens if t.encode() in wire] + [r for r in rows if NOEL[3:] in json.dumps(r)]
+            return (
+                {"visits_then": 0, "strangers": 0, "on_the_wire": 0} if not strangers and not heard else None
+            )
 
-        self._done("decline", {"declined_ms": span, "page": seen["outcome"]}, look, settle_ms=4000)
+        peer = {"declined_ms": span, "pages": [first["outcome"], typed["outcome"]]}
+        declined = first["outcome"] == typed["outcome"] == "declined"
+        self._done("decline", peer, look if declined else _never, settle_ms=60_000)
 
     def _face(self) -> None:
         self._act("kiosk: face enrolled under consent")
@@ -181,7 +196,7 @@ class Play:
 
         ok = enrolled["outcome"] == "enrolled"
         self._done("face_enrolled", {"who": who, "page": enrolled["outcome"]}, agreed if ok else _never)
-        self._visitor.depart(BEN)
+        self._visitor.depart(BEN[3:])
         self._face_again(who)
 
     def _face_again(self, who: str) -> None:
@@ -285,7 +300,7 @@ class Play:
         file.write_bytes("\n".join(lines).encode("gbk"))
         self._place.gatehouse("reports", "import", str(file))
 
-    def _verdict(self, ref: str, finding: str, number: str, reported_ms: int, seen: Row | None) -> None:
+    def _verdict(self, ref: str, finding: str, number: str, reported_ms: int, seen: Seen | None) -> None:
         who = self._place.token("channel_risk", number)
 
         def look(rows: list[Row]) -> Row | None:
@@ -324,7 +339,7 @@ class Play:
 
     def _withdrawal(self) -> None:
         self._act("kiosk: consent to the face withdrawn")
-        seen = self._visitor.withdraw(BEN, ["face_match"])
+        seen = self._visitor.withdraw(BEN[3:], ["face_match"])
         who, span = self._place.token("registration", BEN), (seen["before_ms"], seen["after_ms"])
 
         def look(rows: list[Row]) -> Row | None:
@@ -377,13 +392,9 @@ def _iso(ms: int) -> str:
     return datetime.fromtimestamp(ms // 1000, UTC).astimezone().isoformat()
 
 
-def _came_in(film: dict[str, Any], since_ms: int, loops: list[int], ended_ms: int) -> int:
-    """Return how many people the film showed to their end between two instants."""
-    starts = sorted({since_ms, *(at for at in loops if since_ms < at < ended_ms)})
-    passes = [person["to_s"] * 1000 for person in film["people"]]
-    return sum(start + end <= ended_ms for start in starts for end in passes)
-
-
-def notice_sound() -> Path:
-    """Return the spoken notice that the phone plays."""
-    return cache_root() / "site" / "notice.wav"
+def _passes(film: dict[str, Any], loops: list[int], since_ms: int, ended_ms: int) -> list[tuple[int, int]]:
+    """Return when each person of the film came into sight and left it, in wall milliseconds."""
+    starts = [at for at in loops if since_ms - 1000 < at < ended_ms] or [since_ms]
+    seconds = [(person["from_s"], person["to_s"]) for person in film["people"]]
+    seen = [(start + int(a * 1000), start + int(b * 1000)) for start in starts for a, b in seconds]
+    return [(a, b) for a, b in seen if a < ended_ms]
