@@ -110,8 +110,11 @@ def ledger(
     """Print every row that was received, with its record."""
     import json
 
-    from cloud.reports.ledger import rows
+    from cloud.errors import InvalidOrder
+    from cloud.reports.ledger import KINDS, rows
 
+    if kind is not None and kind not in KINDS:
+        raise InvalidOrder("read the ledger", "unknown_kind", f"expected one of {', '.join(KINDS)}")
     headquarters, database = _open(config)
     with database.read() as connection:
         for row in rows(connection, headquarters.tenant, kind):

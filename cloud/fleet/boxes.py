@@ -7,6 +7,7 @@ from sqlalchemy.exc import NoResultFound
 
 from cloud.errors import InvalidOrder
 from cloud.keys import is_public_key
+from cloud.names import is_name
 from cloud.store.schema import boxes
 from edge.wire import Topics, key_id
 
@@ -36,10 +37,12 @@ def enrol(
 ) -> None:
     """Enrol a box with its public key (hex), or with `replace` give an enrolled one a new key.
 
-    Raises InvalidOrder: `bad_public_key`, `already_enrolled` (another key, without `replace`),
+    Raises InvalidOrder: `bad_name`, `bad_public_key`, `already_enrolled` (another key, without `replace`),
     `at_another_site`.
     """
     operation = f"enrol box {topics.box}"
+    if not all(is_name(name) for name in (topics.tenant, topics.site, topics.box)):
+        raise InvalidOrder("enrol a box", "bad_name", "tenant, site and box are 1 to 40 of a-z 0-9 -")
     public_key = public_key.lower()
     if not is_public_key(public_key):
         raise InvalidOrder(operation, "bad_public_key", "expected 64 hex digits of a raw Ed25519 key")

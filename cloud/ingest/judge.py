@@ -8,18 +8,17 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from cloud.fleet.boxes import Box
 from cloud.keys import verified
+from cloud.names import is_name
 from edge.wire import BatchFrame, Entry, Record, Signed, Topics, canonical, parse_signed
-from edge.wire.base import Name
 from edge.wire.topics import parse_up
 
 LARGEST = 2**53 - 1
 """The largest integer that every JSON reader agrees on (RFC 8785); also fits every column."""
 
-_NAME: TypeAdapter[str] = TypeAdapter(Name)
 _KINDS = frozenset(r.model_fields["kind"].default for r in get_args(get_args(Record)[0]))
 
 
@@ -55,7 +54,7 @@ class Delivery:
 def sender(topic: str) -> Topics:
     """Return whose topic this is; raise Refused(`foreign_topic`) on any other than a batch topic."""
     topics = parse_up(topic)
-    if topics is None or not all(_is_name(n) for n in (topics.tenant, topics.site, topics.box)):
+    if topics is None or not all(is_name(n) for n in (topics.tenant, topics.site, topics.box)):
         raise Refused("foreign_topic")
     return topics
 
@@ -124,11 +123,3 @@ def _in_range(value: object) -> bool:
     if isinstance(value, list):
         return all(_in_range(item) for item in value)
     return not isinstance(value, int) or -LARGEST <= value <= LARGEST
-
-
-def _is_name(text: str) -> bool:
-    try:
-        _NAME.validate_python(text)
-    except ValidationError:
-        return False
-    return True

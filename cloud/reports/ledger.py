@@ -10,6 +10,9 @@ from sqlalchemy import Connection, and_, or_, select
 
 from cloud.store.schema import FACTS, entries
 
+KINDS = (*FACTS, "voided", "unknown")
+"""What `kind` may be; `unknown` are quarantined entries that don't say."""
+
 _KEY = ("tenant", "box", "epoch", "sequence")
 _ABOUT = ("site", "wall_ms", "time_quality", "basis", "basis_scope", "purpose")
 

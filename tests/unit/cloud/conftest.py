@@ -18,7 +18,7 @@ from tests.unit.cloud.signer import NOON, Signer
 POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A PostgreSQL cluster on a Unix socket, with nothing on the network."""
     if not POSTGRES:
