@@ -152,28 +152,31 @@ class Config(Section):
         return self
 
 
-def load(path: Path) -> Config:
-    """Read, validate and return the configuration at `path`; ConfigError names file, key and remedy."""
+def load(path: Path, with_secrets: bool = True) -> Config:
+    """Read, validate and return the configuration at `path`; ConfigError names file, key and remedy.
+
+    Without secrets no password file is opened: for processes that may not read them.
+    """
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"read {path}", error.strerror or "unreadable", "does the file exist?") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"read {path}", f"not TOML: {error}") from error
-    found = _devices(path, raw.pop("devices", []))
+    found = _devices(path, raw.pop("devices", []), with_secrets)
     try:
         return _absolute(Config.model_validate(raw | {"devices": found}), path.resolve().parent)
     except ValidationError as error:
         raise _explain(path, error, ()) from None
 
 
-def _devices(path: Path, entries: object) -> tuple[DeviceConfig, ...]:
+def _devices(path: Path, entries: object, with_secrets: bool) -> tuple[DeviceConfig, ...]:
     if not isinstance(entries, list):
         raise ConfigError(f"read {path}", "devices: expected a list of tables", "write [[devices]]")
-    return tuple(_device(path, index, entry) for index, entry in enumerate(entries))
+    return tuple(_device(path, index, entry, with_secrets) for index, entry in enumerate(entries))
 
 
-def _device(path: Path, index: int, entry: object) -> DeviceConfig:
+def _device(path: Path, index: int, entry: object, with_secrets: bool) -> DeviceConfig:
     where = ("devices", index)
     if not isinstance(entry, dict) or not isinstance(entry.get("kind"), str):
         raise ConfigError(f"read {path}", f"devices[{index}].kind: expected one of {_kinds()}")
@@ -183,7 +186,8 @@ def _device(path: Path, index: int, entry: object) -> DeviceConfig:
         raise ConfigError(f"read {path}", f"devices[{index}].kind: expected one of {_kinds()}") from None
     fields = dict(entry)
     if "password_file" in fields:
-        fields["password"] = _password(path, index, fields.pop("password_file"))
+        file = fields.pop("password_file")
+        fields["password"] = _password(path, index, file) if with_secrets else ""
     elif "password" in fields:
         raise ConfigError(f"read {path}", f"devices[{index}].password: not here", "use password_file")
     try:

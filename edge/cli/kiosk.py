@@ -16,7 +16,7 @@ def kiosk(config: ConfigOption = DEFAULT_CONFIG) -> None:
     from edge.kiosk import main as page
 
     log_to_stderr()
-    settings = load(config)
+    settings = load(config, with_secrets=False)
     where = settings.kiosk
     socket_path = settings.paths.run / "kiosk.sock"
     raise typer.Exit(page.main(socket_path, where.host, where.port, where.certificate, where.key))

@@ -12,5 +12,5 @@ A = TypeVar("A", bound=Message)
 
 def ask(config: Path, request: Message, answer: type[A], timeout: float = 10.0) -> A:
     """Return the core's answer; a GatehouseError with a hint if it isn't running or refuses."""
-    client = ControlClient(load(config).paths.run / "control.sock", timeout)
+    client = ControlClient(load(config, with_secrets=False).paths.run / "control.sock", timeout)
     return client.ask(request, answer)

@@ -258,7 +258,7 @@ kept_by = "hypervisor"
         self._say("box: core, workers, kiosk")
         common = ["--config", str(self.config)]
         self.core = self._program("core", [str(BIN / "gatehouse"), "run", *common])
-        until("the core", lambda: (self.box_directory / "run" / "kiosk.sock").exists(), 30)
+        until("the core", (self.box_directory / "run" / "kiosk.sock").exists, 30)
         if self.options.kiosk:
             self.kiosk = self._program("kiosk", [str(BIN / "gatehouse"), "kiosk", *common])
             until("the kiosk's page", lambda: "Uvicorn running" in self.kiosk.tail(50), 30)
