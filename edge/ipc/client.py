@@ -9,18 +9,15 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from edge.domain.errors import GatehouseError, InvalidInput, LinkDown, ProtocolError, Refused
+from edge.domain.errors import GatehouseError, LinkDown, ProtocolError, Refused
 from edge.ipc.control import Answer
 from edge.ipc.framing import Lines
 from edge.ipc.messages import Message
 
 A = TypeVar("A", bound=Message)
-_INVALID = ("invalid_", "bad_")
+_FAILED = "unavailable"
+"""The code for a fault of the core's own (disk, worker): nothing was wrong with the request."""
 _RUNNING = "is `gatehouse run` running, and may this user open the socket?"
-
-
-class Nothing(Message):
-    """The result of a request that is answered by "ok" alone (`End`)."""
 
 
 class ControlClient:
@@ -33,8 +30,8 @@ class ControlClient:
     def ask(self, request: Message, answer: type[A], *, timeout: float | None = None) -> A:
         """Send `request` and return its result as an `answer`; waits at most `timeout` seconds a read.
 
-        Raises LinkDown (`core_unreachable`, `core_silent`; trying again may help), ProtocolError, and
-        for an error of the core's InvalidInput (codes `invalid_…`, `bad_…`) or Refused (all others).
+        Raises LinkDown (`core_unreachable`, `core_silent`, `unavailable`; trying again may help),
+        ProtocolError, and Refused with the core's code for everything that the core said no to.
         """
         line = self._exchange(request.model_dump_json().encode(), timeout or self._timeout)
         try:
@@ -65,5 +62,5 @@ class ControlClient:
 
 
 def _error(reply: Answer) -> GatehouseError:
-    kind = InvalidInput if reply.code.startswith(_INVALID) else Refused
+    kind = LinkDown if reply.code == _FAILED else Refused
     return kind("ask the core", reply.code, reply.hint)

@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from edge.domain.errors import GatehouseError, LinkDown, ProtocolError, Refused
-from edge.ipc.client import ControlClient, Nothing
-from edge.ipc.control import End, GetNotice, Notice, ScopeOffer
+from edge.ipc.client import ControlClient
+from edge.ipc.control import Departed, End, GetNotice, Notice, ScopeOffer
 from edge.ipc.messages import Message
 from edge.kiosk.security import Csrf, new_sid, set_cookie, sid_of
 from edge.kiosk.sittings import Sitting, Sittings
@@ -91,7 +91,7 @@ class Desk:
         if sitting is None:
             return
         try:
-            await self.ask(End(session=sitting.core), Nothing)
+            await self.ask(End(session=sitting.core), Departed)
         except GatehouseError as error:
             log.warning("end_untold kind=%s", type(error).__name__)
 

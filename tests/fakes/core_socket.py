@@ -4,6 +4,7 @@ import secrets
 import socketserver
 import tempfile
 import threading
+import tomllib
 from collections import defaultdict, deque
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, Self
 
 from pydantic import ValidationError
 
+import edge
 from edge.ipc.control import (
     KIOSK_REQUEST,
     Answer,
@@ -23,7 +25,6 @@ from edge.ipc.control import (
     Recognised,
     Register,
     Registered,
-    ScopeOffer,
     Withdraw,
     Withdrawn,
 )
@@ -35,72 +36,9 @@ Reply = Message | Answer | bytes | None
 Rule = Reply | Callable[[Any], Reply]
 
 
-def offer(scope: Scope, zh: str, en: str, zh_detail: str, en_detail: str) -> ScopeOffer:
-    """Return one scope's words."""
-    return ScopeOffer(scope=scope, label={"zh": zh, "en": en}, detail={"zh": zh_detail, "en": en_detail})
-
-
-NOTICE = Notice(
-    version="n1",
-    hash="5f" * 32,
-    title={"zh": "个人信息告知", "en": "How we treat your data"},
-    paragraphs={
-        "zh": (
-            "您的信息只存放在本案场的设备里，只用于您同意的用途。摄像头平时只数人数，不识别任何人。",
-            "您可以随时在这里撤回同意，也可以要求查阅、更正或删除，十五个工作日内答复。",
-            "来访登记保存十二个月，人脸特征值保存三个月，到期自动删除。",
-        ),
-        "en": (
-            "Your data stays on this office’s own device and serves only what you agree to. "
-            "The cameras count people and recognise no one.",
-            "You can withdraw here at any time, and ask to see, correct or erase your data; "
-            "you get an answer within 15 working days.",
-            "Registrations are kept for twelve months, face templates for three, then deleted.",
-        ),
-    },
-    scopes=(
-        offer(
-            Scope.REGISTRATION,
-            "来访登记",
-            "Registration",
-            "记下号码和来访时间，下次来时马上认得您是老朋友。",
-            "Your number and the time of your visit, so that we know you next time.",
-        ),
-        offer(
-            Scope.ID_CARD,
-            "身份证核对",
-            "ID card",
-            "读取证件，核对姓名与号码；照片不保存。",
-            "Your card is read to check name and number; its photo isn’t kept.",
-        ),
-        offer(
-            Scope.FACE_MATCH,
-            "人脸确认",
-            "Face confirmation",
-            "只在您点“认出我”时使用；不同意，服务完全一样。",
-            "Used only when you tap “Recognise me”. Without it you are served just the same.",
-        ),
-        offer(
-            Scope.CHANNEL_RISK,
-            "渠道核对",
-            "Who brought you",
-            "核对是谁先介绍您来的，避免佣金纠纷。",
-            "Checks who introduced you first, to settle commissions.",
-        ),
-        offer(
-            Scope.FOLLOW_UP,
-            "后续联系",
-            "Follow-up",
-            "置业顾问可以给您打电话。",
-            "A consultant may call you.",
-        ),
-    ),
-    contact={"zh": "个人信息保护负责人：021-5555 0100", "en": "Data protection officer: 021-5555 0100"},
-    complaints={
-        "zh": "对答复不满意，可向当地网信部门投诉，电话 12377。",
-        "en": "If you are not satisfied, you can complain to the cyberspace administration, telephone 12377.",
-    },
-)
+_EXAMPLE = Path(edge.__file__).parent / "notice.example.toml"
+NOTICE = Notice.model_validate(tomllib.loads(_EXAMPLE.read_text(encoding="utf-8")) | {"hash": "5f" * 32})
+"""The example that sites start from, under a hash that is none."""
 
 
 def _register(request: Register) -> Message:
@@ -127,7 +65,7 @@ _DEFAULTS: dict[str, Rule] = {
     "read_card": CardSeen(outcome="read", masked_name="张*", masked_number="3101**********1234"),
     "depart": Departed(closed=True),
     "withdraw": _withdraw,
-    "end": Answer(ok=True),
+    "end": Departed(closed=True),
 }
 
 
@@ -193,7 +131,7 @@ class CoreDouble:
         try:
             request = KIOSK_REQUEST.validate_json(line)
         except ValidationError:
-            return refusal("bad_request").model_dump_json().encode()
+            return refusal("invalid_request").model_dump_json().encode()
         self.asked.append(request)
         if gate := self._gates.get(request.method):
             gate.wait(30)

@@ -47,7 +47,8 @@ def router(desk: Desk) -> APIRouter:
         if sitting is None or sitting.face is None:
             return desk.go(request, "/done")
         seen = await _ended(sitting.face, Recognised(outcome="unavailable"))
-        return _shown(desk, request, sitting, "face", seen)
+        sitting.outcomes["face"] = seen.outcome
+        return desk.page(request, "result.html", kind="face", seen=seen, ended=False)
 
     @routes.post("/card")
     async def card(request: Request) -> Response:
@@ -68,7 +69,10 @@ def router(desk: Desk) -> APIRouter:
         if sitting is None or sitting.card is None:
             return desk.go(request, "/done")
         seen = await _ended(sitting.card, CardSeen(outcome="failed"))
-        return _shown(desk, request, sitting, "card", seen)
+        sitting.outcomes["card"] = seen.outcome
+        if seen.outcome == "minor":  # every scope has ended, and with them this visitor's dealings (P38)
+            await desk.end(desk.sittings.drop(sid_of(request)))
+        return desk.page(request, "result.html", kind="card", seen=seen, ended=seen.outcome == "minor")
 
     return routes
 
@@ -96,10 +100,3 @@ async def _ended(lease: "asyncio.Task[R]", refused: R) -> R:
         return await asyncio.shield(lease)
     except Refused:
         return refused
-
-
-def _shown(
-    desk: Desk, request: Request, sitting: Sitting, kind: Kind, seen: Recognised | CardSeen
-) -> Response:
-    sitting.outcomes[kind] = seen.outcome
-    return desk.page(request, "result.html", kind=kind, seen=seen)

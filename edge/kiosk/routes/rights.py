@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
-from edge.domain.errors import InvalidInput
+from edge.domain.errors import Refused
 from edge.ipc.control import Depart, Departed, Withdraw, Withdrawn
 from edge.ipc.messages import Message
 from edge.kiosk import forms
@@ -81,12 +81,15 @@ def _number(typed: str) -> dict[str, str]:
 
 
 async def _told(desk: Desk, request: Message, answer: type[Message]) -> tuple[dict[str, str], str]:
-    """Pass on an act; return the errors beside the number and the alert. What became of it isn't shown."""
+    """Pass on an act; return the errors beside the number, and the alert.
+
+    What became of it isn't shown; the core refuses these only for a number that can't be one.
+    """
     try:
         await desk.ask(request, answer)
     except SILENT:
         return {}, "error.silent"
-    except InvalidInput:
+    except Refused:
         return {"phone": "error.phone_invalid"}, ""
     return {}, ""
 
@@ -100,9 +103,7 @@ async def _withdraw_page(
     alert: str = "",
 ) -> Response:
     notice = desk.notice or await desk.current_notice()
-    offered = tuple(offer.scope for offer in notice.scopes)
-    # A caller agrees to this one on the phone; here it ends as easily.
-    scopes = offered if Scope.RECORDING in offered else (*offered, Scope.RECORDING)
+    scopes = tuple(offer.scope for offer in notice.scopes)
     return desk.page(
         request,
         "withdraw.html",

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from fastapi import APIRouter, Request, Response
 
-from edge.domain.errors import GatehouseError, InvalidInput, Refused
+from edge.domain.errors import GatehouseError, Refused
 from edge.ipc.control import Begin, Begun, Notice, Register, Registered
 from edge.kiosk import forms
 from edge.kiosk.desk import SILENT, Desk, Expired, lang_of, offers
@@ -16,8 +16,9 @@ from edge.kiosk.texts import Lang
 from edge.wire import Scope
 
 log = logging.getLogger(__name__)
-_LOST = frozenset({"no_session", "unknown_session", "session_over"})
+_LOST = "session_over"
 """The core has forgotten the session: it restarted, or ten minutes went by."""
+_WRONG_NUMBER = frozenset({"not_a_phone_number", "phone_missing"})
 
 
 def router(desk: Desk) -> APIRouter:
@@ -165,10 +166,10 @@ async def _not_registered(
     """Show the form again with what was typed, and why; anything else is raised."""
     if isinstance(error, SILENT):
         return _form(desk, request, notice, typed=typed, alert="error.silent", status=503)
-    if isinstance(error, InvalidInput) and ("phone" in error.code or "number" in error.code):
+    if isinstance(error, Refused) and error.code in _WRONG_NUMBER:
         errors = {"phone": "error.phone_invalid"}
         return _form(desk, request, notice, typed=typed, errors=errors, status=422)
-    if isinstance(error, Refused) and "notice" in error.code:
+    if isinstance(error, Refused) and error.code == "notice_changed":
         return await _changed(desk, request, typed)
     raise error
 
@@ -191,7 +192,7 @@ async def _register(desk: Desk, sitting: Sitting, typed: Registration) -> Regist
     try:
         return await desk.ask(_request(sitting.core, typed), Registered)
     except Refused as error:
-        if error.code not in _LOST:
+        if error.code != _LOST:
             raise
     sitting.core = (await desk.ask(Begin(), Begun)).session
     return await desk.ask(_request(sitting.core, typed), Registered)

@@ -1,0 +1,151 @@
+"""Recognising and reading the card begin with a tap, need their scope; a way without is always there."""
+
+import threading
+
+import pytest
+
+from edge.ipc.control import CardSeen, Recognised, Registered
+from edge.wire import Scope
+from tests.fakes.core_socket import CoreDouble, refusal
+from tests.unit.kiosk.conftest import Browser
+
+ALL = (Scope.REGISTRATION, Scope.FACE_MATCH, Scope.ID_CARD)
+
+
+def registered(browser: Browser, core: CoreDouble, active: tuple[Scope, ...] = ALL) -> None:
+    core.script("register", Registered(outcome="registered", active=active))
+    browser.arrive()
+    browser.register(scope_registration="yes", phone="13800138000", party_size="1")
+    assert browser.path == "/done"
+
+
+@pytest.mark.parametrize(
+    "outcome", ["enrolled", "confirmed", "not_confirmed", "no_face", "several_faces", "unavailable"]
+)
+def test_a_face_lease_ends_on_a_page_that_says_how(browser: Browser, core: CoreDouble, outcome: str) -> None:
+    core.script("recognise", Recognised.model_validate({"outcome": outcome}))
+    registered(browser, core)
+    browser.post("/recognise")
+    assert browser.path == "/recognise"
+    assert 'id="stop"' in browser.html
+    browser.get("/recognised")
+    assert browser.shows("outcome") == outcome
+    assert core.of("recognise")[0].session == core.of("register")[0].session
+    over = outcome in ("enrolled", "confirmed", "unavailable")
+    assert ('id="again"' in browser.html) != over
+    assert ("不用人脸，继续" in browser.html) != over
+    browser.get("/done")
+    assert ('id="recognise"' in browser.html) == (outcome not in ("enrolled", "confirmed"))
+
+
+@pytest.mark.parametrize("outcome", ["read", "confirm_fields", "no_card", "minor", "expired", "failed"])
+def test_a_card_lease_ends_on_a_page_that_says_how(browser: Browser, core: CoreDouble, outcome: str) -> None:
+    core.script(
+        "read_card",
+        CardSeen.model_validate({"outcome": outcome, "masked_name": "张*", "masked_number": "3***4"}),
+    )
+    registered(browser, core)
+    browser.post("/card")
+    browser.get("/card-read")
+    assert browser.shows("outcome") == outcome
+    assert "3***4" in browser.html
+
+
+def test_p38_after_a_card_of_someone_under_14_nothing_goes_on(browser: Browser, core: CoreDouble) -> None:
+    core.script("read_card", CardSeen(outcome="minor"))
+    registered(browser, core)
+    browser.post("/card")
+    browser.get("/card-read")
+    assert 'id="continue" href="/"' in browser.html
+    assert len(core.of("end")) == 1
+    browser.get("/done")
+    assert browser.path == "/"
+
+
+@pytest.mark.parametrize(("path", "scope"), [("/recognise", Scope.FACE_MATCH), ("/card", Scope.ID_CARD)])
+def test_p49_without_its_scope_there_is_no_button_and_no_lease(
+    browser: Browser, core: CoreDouble, path: str, scope: Scope
+) -> None:
+    registered(browser, core, tuple(s for s in ALL if s != scope))
+    assert f'action="{path}"' not in browser.html
+    browser.post(path)
+    assert browser.path == "/done"
+    assert core.of("recognise") == core.of("read_card") == []
+
+
+@pytest.mark.parametrize("path", ["/recognise", "/card"])
+def test_no_lease_begins_by_looking_at_a_page(browser: Browser, core: CoreDouble, path: str) -> None:
+    registered(browser, core)
+    for seen in (path, "/recognised", "/card-read"):
+        browser.get(seen)
+        assert browser.path == "/done"
+    assert core.of("recognise") == core.of("read_card") == []
+
+
+def test_a_lease_under_way_is_not_started_twice_and_another_may_follow(
+    browser: Browser, core: CoreDouble
+) -> None:
+    gate = core.hold("recognise")
+    registered(browser, core)
+    browser.post("/recognise")
+    browser.post("/recognise")
+    gate.set()
+    browser.get("/recognised")
+    browser.post("/recognise", csrf=_token(browser.get("/done")))
+    browser.get("/recognised")
+    assert len(core.of("recognise")) == 2
+
+
+def test_the_result_waits_for_the_end_of_the_lease(browser: Browser, core: CoreDouble) -> None:
+    gate = core.hold("recognise")
+    registered(browser, core)
+    browser.post("/recognise")
+    waiting = threading.Thread(target=browser.get, args=("/recognised",))
+    waiting.start()
+    assert browser.path == "/recognise"
+    gate.set()
+    waiting.join(10)
+    assert (browser.path, browser.shows("outcome")) == ("/recognised", "enrolled")
+
+
+def test_stopping_ends_the_session_while_the_lease_runs(browser: Browser, core: CoreDouble) -> None:
+    gate = core.hold("recognise")
+    registered(browser, core)
+    browser.post("/recognise")
+    browser.post("/finish")
+    assert browser.path == "/"
+    assert core.of("end")[0].session == core.of("recognise")[0].session
+    gate.set()
+    browser.get("/recognised")
+    assert browser.path == "/"
+
+
+def test_what_the_core_refuses_shows_as_unavailable(browser: Browser, core: CoreDouble) -> None:
+    core.script("recognise", refusal("no_consent"))
+    core.script("read_card", refusal("session_over"))
+    registered(browser, core)
+    browser.post("/recognise")
+    browser.get("/recognised")
+    assert (browser.status, browser.shows("outcome")) == (200, "unavailable")
+    browser.get("/done")
+    browser.post("/card")
+    browser.get("/card-read")
+    assert (browser.status, browser.shows("outcome")) == (200, "failed")
+
+
+def test_a_core_that_goes_away_during_a_lease_is_said_and_may_be_tried_again(
+    browser: Browser, core: CoreDouble
+) -> None:
+    core.script("recognise", None, Recognised(outcome="confirmed"))
+    registered(browser, core)
+    browser.post("/recognise")
+    browser.get("/recognised")
+    assert (browser.status, browser.shows("trouble")) == (503, "silent")
+    browser.get("/done")
+    browser.post("/recognise")
+    browser.get("/recognised")
+    assert browser.shows("outcome") == "confirmed"
+
+
+def _token(html: str) -> str:
+    return html.split('name="csrf" value="')[1][:64]
