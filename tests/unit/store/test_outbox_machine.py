@@ -9,9 +9,18 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from edge.wire import (
     Batch,
@@ -201,4 +210,12 @@ def _receipt_of(sent: Sent) -> Receipt:
 
 
 TestOutboxMachine = OutboxMachine.TestCase
-TestOutboxMachine.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
+TestOutboxMachine.settings = settings(max_examples=20, stateful_step_count=30, deadline=None)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+def test_the_outbox_at_length() -> None:
+    run_state_machine_as_test(
+        OutboxMachine, settings=settings(max_examples=1000, stateful_step_count=60, deadline=None)
+    )
