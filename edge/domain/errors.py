@@ -16,6 +16,11 @@ class GatehouseError(Exception):
         self.hint = hint
 
 
+def without_text(error: BaseException) -> BaseException:
+    """Return where an unforeseen error happened, for a log, without its text: it may quote a stranger."""
+    return RuntimeError(type(error).__name__).with_traceback(error.__traceback__)
+
+
 class ConfigError(GatehouseError):
     """The configuration is wrong; the start stops and says where and what was expected."""
 

@@ -5,6 +5,7 @@ ever; errors that a person has to mend (wrong password) are tried again slowly. 
 are reported, and only the first failure of a cycle warns.
 """
 
+import contextlib
 import logging
 import threading
 import time
@@ -14,7 +15,7 @@ from tenacity.nap import sleep_using_event
 from tenacity.stop import stop_when_event_set
 from tenacity.wait import wait_exponential_jitter
 
-from edge.domain.errors import DeviceError
+from edge.domain.errors import DeviceError, without_text
 from edge.ipc.driver import Driver, Frame, Sink
 from edge.ipc.messages import DeviceState, FromWorker
 
@@ -40,7 +41,7 @@ class Changes:
 
     def __init__(self, sink: Sink, device: str) -> None:
         self._sink = sink
-        self._device = device
+        self.device = device
         self._last: tuple[str, str] | None = None
 
     def observe(self, message: FromWorker) -> None:
@@ -58,12 +59,12 @@ class Changes:
     def failed(self, error: DeviceError) -> None:
         """Report the state that `error` means; warn once per change."""
         if (error.state, error.code) != self._last:
-            log.warning("device=%s state=%s code=%s", self._device, error.state, error.code)
+            log.warning("device=%s state=%s code=%s", self.device, error.state, error.code)
         self.report(error.state, error.code)
 
     def report(self, state: str, code: str) -> None:
         """Report a state of this device, now."""
-        fields = {"device": self._device, "state": state, "code": code, "at_ms": now_ms()}
+        fields = {"device": self.device, "state": state, "code": code, "at_ms": now_ms()}
         self.observe(DeviceState.model_validate(fields))
 
 
@@ -79,12 +80,11 @@ def keep_running(driver: Driver, device: str, sink: Sink, stop: threading.Event)
     changes = Changes(sink, device)
     changes.report("connecting", "starting")
     while not stop.is_set():
-        try:
-            _cycle(stop)(_session, driver, changes)
-        except _CycleOver:
-            stop.wait(FIRST_WAIT_S)
-        except DeviceError:
-            continue  # the cycle ended because `stop` was set
+        # A DeviceError gets here only when `stop` ended the cycle. A session that returned without
+        # being asked to waits as well: no driver may turn this into a busy loop.
+        with contextlib.suppress(_CycleOver, DeviceError):
+            _cycle(stop)(_session, driver, changes, stop)
+        stop.wait(FIRST_WAIT_S)
 
 
 def _cycle(stop: threading.Event) -> Retrying:
@@ -92,7 +92,7 @@ def _cycle(stop: threading.Event) -> Retrying:
         wait=_wait,
         stop=stop_when_event_set(stop),
         sleep=sleep_using_event(stop),
-        retry=retry_if_not_exception_type(_CycleOver) & (lambda state: not stop.is_set()),
+        retry=retry_if_not_exception_type(_CycleOver),
         reraise=True,
     )
 
@@ -104,7 +104,9 @@ def _wait(state: RetryCallState) -> float:
     return _BACKOFF(state)
 
 
-def _session(driver: Driver, changes: Changes) -> None:
+def _session(driver: Driver, changes: Changes, stop: threading.Event) -> None:
+    if stop.is_set():  # set while waiting for this try
+        return
     began = time.monotonic()
     try:
         driver.run(changes)
@@ -112,7 +114,8 @@ def _session(driver: Driver, changes: Changes) -> None:
         changes.failed(error)
         _end(error, began)
     except Exception as error:  # a native library may raise anything; its device alone pays for it
-        log.error("driver fault type=%s", type(error).__name__, exc_info=error.__traceback__ is None)
+        where = without_text(error)
+        log.error("driver fault device=%s type=%s", changes.device, type(error).__name__, exc_info=where)
         fault = DriverFault("run a driver", "driver_fault")
         changes.failed(fault)
         _end(fault, began)

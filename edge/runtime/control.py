@@ -16,11 +16,14 @@ from edge.domain.errors import GatehouseError, InvalidInput, Refused
 from edge.ipc.control import Answer
 from edge.ipc.framing import MAX_LINE
 from edge.ipc.messages import Message
+from edge.runtime.supervise import contain
 
 log = logging.getLogger(__name__)
 
 _UCRED = struct.Struct("3i")
 MOST_CLIENTS = 32
+IDLE_S = 30.0
+"""A client that asks nothing for so long gives its place to another."""
 
 
 def uid_of(user: str) -> int:
@@ -72,9 +75,9 @@ class ControlSocket(Generic[Q]):
         self._clients.add(task)
         try:
             if self._may(writer) and len(self._clients) <= MOST_CLIENTS:
-                await self._converse(reader, writer)
-        except (ConnectionError, asyncio.LimitOverrunError, ValueError, asyncio.CancelledError):
-            pass  # the peer went away, broke the framing, or the core stops: this connection is over
+                await contain(f"client of {self._path.name}", lambda: self._converse(reader, writer))
+        except asyncio.CancelledError:
+            pass  # the core stops: this connection is over
         finally:
             self._clients.discard(task)
             writer.close()
@@ -87,17 +90,19 @@ class ControlSocket(Generic[Q]):
         return uid in self._allowed
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while line := await reader.readline():
+        while line := await _line(reader):
             answer = await self._one(line)
             writer.write(answer.model_dump_json().encode() + b"\n")
-            await writer.drain()
+            try:
+                await writer.drain()
+            except ConnectionError:
+                return
 
     async def _one(self, line: bytes) -> Answer:
         try:
             request = self._requests.validate_json(line)
         except ValidationError as error:
-            fields = ", ".join(".".join(str(p) for p in e["loc"]) for e in error.errors())
-            return Answer(ok=False, code="invalid_request", hint=f"wrong: {fields}")
+            return Answer(ok=False, code="invalid_request", hint=f"wrong: {_wrong(error)}")
         try:
             result = await self._answer(request)
         except (Refused, InvalidInput) as error:
@@ -106,3 +111,23 @@ class ControlSocket(Generic[Q]):
             log.warning("request failed operation=%r cause=%r", error.operation, error.cause)
             return Answer(ok=False, code="unavailable", hint=error.hint or error.cause)
         return Answer(ok=True, result=result.model_dump(mode="json"))
+
+
+async def _line(reader: asyncio.StreamReader) -> bytes:
+    """Return the next line, or nothing when the peer left, broke the framing or has nothing to ask."""
+    try:
+        async with asyncio.timeout(IDLE_S):
+            return await reader.readline()
+    except (ConnectionError, ValueError, TimeoutError):  # ValueError: longer than MAX_LINE
+        return b""
+
+
+def _wrong(error: ValidationError) -> str:
+    """Name the fields that are wrong; never a name or value that the peer made up."""
+    known = {
+        ".".join(str(part) for part in e["loc"]) or "the request"
+        for e in error.errors()
+        if e["type"] != "extra_forbidden"
+    }
+    unknown = {"an unknown field"} if any(e["type"] == "extra_forbidden" for e in error.errors()) else set()
+    return ", ".join(sorted(known | unknown))

@@ -4,14 +4,17 @@ A session returns (asked to) or raises. Failures back off exponentially with jit
 only a StoreError ends the process, because recovery from the disk happens at start.
 """
 
+import asyncio
+import contextlib
 import logging
+import random
 import time
 from collections.abc import Awaitable, Callable
 
 from tenacity import AsyncRetrying, RetryCallState
 from tenacity.wait import wait_exponential_jitter
 
-from edge.domain.errors import GatehouseError, StoreError
+from edge.domain.errors import GatehouseError, StoreError, without_text
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +22,8 @@ Session = Callable[[], Awaitable[None]]
 
 FIRST_WAIT_S = 0.5
 LAST_WAIT_S = 60.0
-HEALTHY_AFTER_S = 20.0
+HEALTHY_AFTER_S = 5.0
+"""A session that lasted this long ends the cycle: its next failure starts from the first wait."""
 _BACKOFF = wait_exponential_jitter(initial=FIRST_WAIT_S, max=LAST_WAIT_S, jitter=0.5)
 
 
@@ -37,8 +41,16 @@ async def keep(name: str, session: Session) -> None:
         try:
             await AsyncRetrying(wait=_BACKOFF, retry=_same_cycle)(_guarded, name, session)
         except _SessionEnded:
+            # Jitter here too: a broker that goes down ends the healthy sessions of every box at once.
+            await asyncio.sleep(FIRST_WAIT_S * (1 + random.random()))  # noqa: S311 — no secret
             continue
         return
+
+
+async def contain(name: str, session: Session) -> None:
+    """Run `session` once; whatever fails costs it alone. Raises only StoreError (and cancellation)."""
+    with contextlib.suppress(_SessionEnded):
+        await _guarded(name, session)
 
 
 def _same_cycle(state: RetryCallState) -> bool:
@@ -55,12 +67,7 @@ async def _guarded(name: str, session: Session) -> None:
     except GatehouseError as error:
         log.warning("session ended name=%s operation=%r cause=%r", name, error.operation, error.cause)
     except Exception as error:  # anything unforeseen costs this session alone
-        log.error("session failed name=%s type=%s", name, type(error).__name__, exc_info=_bare(error))
+        log.error("session failed name=%s type=%s", name, type(error).__name__, exc_info=without_text(error))
     else:
         return
     raise _SessionEnded(time.monotonic() - began > HEALTHY_AFTER_S)
-
-
-def _bare(error: BaseException) -> BaseException:
-    """Return where it happened without the error's own text, which could carry what a stranger sent."""
-    return RuntimeError(type(error).__name__).with_traceback(error.__traceback__)

@@ -13,9 +13,35 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from edge.domain.errors import LinkDown, ProtocolError
 from edge.ipc.channel import Channel
-from edge.ipc.messages import Assign, FromWorker, Hello, Stop, ToWorker
+from edge.ipc.messages import (
+    Assign,
+    CallEnded,
+    CallKey,
+    CallStarted,
+    CardFailed,
+    CardPresent,
+    CardRead,
+    DeviceState,
+    Embedding,
+    FromWorker,
+    Headcount,
+    Hello,
+    Message,
+    Progress,
+    RecogniserDone,
+    Stop,
+    ToWorker,
+)
 
 log = logging.getLogger(__name__)
+
+_OF_ANY = (DeviceState, Progress, Embedding, RecogniserDone)
+"""What any worker may say; templates get through to be refused and audited."""
+_OF_KIND: dict[str, tuple[type[Message], ...]] = {
+    "vision": (Headcount,),
+    "card": (CardPresent, CardRead, CardFailed),
+    "phone": (CallStarted, CallKey, CallEnded),
+}
 
 Handler = Callable[[FromWorker], Awaitable[None]]
 
@@ -80,6 +106,8 @@ class Worker:
 
     async def session(self) -> None:
         """Start the process and pass its messages on; return if it was asked to stop, else raise LinkDown."""
+        if self._stopping:
+            return
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         channel = Channel(ours)
         try:
@@ -98,7 +126,10 @@ class Worker:
             raise LinkDown(f"worker {self.kind}", "worker_ended", f"exit code {process.returncode}")
 
     async def _converse(self, channel: Channel) -> None:
-        hello = await asyncio.wait_for(channel.receive(), HELLO_WITHIN_S)
+        try:
+            hello = await asyncio.wait_for(channel.receive(), HELLO_WITHIN_S)
+        except TimeoutError:
+            raise LinkDown(f"greet worker {self.kind}", "worker_silent") from None
         if hello is None:
             return
         if not isinstance(hello, Hello) or hello.worker != self.kind:
@@ -106,8 +137,17 @@ class Worker:
         await channel.send(self._assign)
         self._channel = channel
         log.info("worker up kind=%s pid=%d", self.kind, hello.pid)
+        if self._stopping:  # it was asked to stop before it could hear it
+            return
         while (message := await channel.receive()) is not None:
+            self._check(message)
             await self._handler(message)
+
+    def _check(self, message: FromWorker) -> None:
+        """Refuse what isn't this worker's to say: one that is taken over costs its own devices alone."""
+        own = getattr(message, "device", None) in (None, *self.devices)
+        if not own or not isinstance(message, (*_OF_ANY, *_OF_KIND.get(self.kind, ()))):
+            raise ProtocolError(f"hear worker {self.kind}", "not_its_own", message.type)
 
     async def _stop(self, channel: Channel, process: asyncio.subprocess.Process) -> None:
         self._channel = None

@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 QUEUE_LENGTH = 1024
 """Observations that wait for the socket. Progress is dropped when full; anything else waits."""
 
+CLOSE_S = 2.0
+
 FrameTaker = Callable[[str, Frame], None]
 
 
@@ -63,9 +65,10 @@ class Outlet:
             self._take_frame(device, frame)
 
     def close(self) -> None:
-        """Write what is queued, then stop."""
-        self._queue.put(None)
-        self._thread.join(2.0)
+        """Write what is queued, then stop; a core that doesn't read is not waited for."""
+        with contextlib.suppress(queue.Full):
+            self._queue.put(None, timeout=CLOSE_S)
+        self._thread.join(CLOSE_S)
 
     def _write(self) -> None:
         while (message := self._queue.get()) is not None:
