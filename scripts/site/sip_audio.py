@@ -42,7 +42,7 @@ def silence(seconds: float) -> bytes:
 def speech(text: str, voice: str = "cmn") -> bytes:
     """Return `text` spoken by espeak-ng as 16-bit mono PCM at 8 kHz."""
     spoken = subprocess.run(
-        ["espeak-ng", "-v", voice, "-s", "150", "--stdout", "--stdin"],
+        ["espeak-ng", "-v", voice, "-s", "180", "--stdout", "--stdin"],
         input=text.encode(),
         capture_output=True,
         check=True,
