@@ -94,6 +94,20 @@ class CoreDouble:
         """Let requests of `method` wait until the returned event is set (or the double stops)."""
         return self._gates.setdefault(method, threading.Event())
 
+    def reset(self) -> None:
+        """Answer as at the beginning, and forget what was asked."""
+        self.release()
+        self._rules.clear()
+        self.asked.clear()
+        if self._server is None:
+            self.start()
+
+    def release(self) -> None:
+        """Let go of everything that is held."""
+        for gate in self._gates.values():
+            gate.set()
+        self._gates.clear()
+
     def of(self, method: str) -> list[Any]:
         """Return the requests of `method` so far."""
         return [request for request in self.asked if request.method == method]
@@ -117,8 +131,7 @@ class CoreDouble:
 
     def stop(self) -> None:
         """Stop listening, as a core that went away; may be started again."""
-        for gate in self._gates.values():
-            gate.set()
+        self.release()
         if self._server and self._thread:
             self._server.shutdown()
             self._server.server_close()
