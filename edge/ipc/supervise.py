@@ -28,7 +28,7 @@ SLOW_WAIT_S = 60.0
 HEALTHY_AFTER_S = 30.0
 """A session that lasted this long ends the cycle: its next failure starts from the first wait."""
 
-_BACKOFF = wait_exponential_jitter(initial=FIRST_WAIT_S, max=LAST_WAIT_S, jitter=1.0)
+_BACKOFF = wait_exponential_jitter(multiplier=FIRST_WAIT_S, max=LAST_WAIT_S, jitter=1.0)
 
 
 def now_ms() -> int:

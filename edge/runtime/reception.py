@@ -1,5 +1,6 @@
 """What the kiosk may ask of the core: sessions in memory, and the visitor's acts; never a second way in."""
 
+import asyncio
 import contextlib
 import logging
 import time
@@ -23,6 +24,8 @@ from edge.wire import Purpose
 log = logging.getLogger(__name__)
 
 SESSION_S = 600.0
+SWEEP_S = 30.0
+"""How often idle sessions are looked for, while there are any."""
 MOST_SESSIONS = 64
 
 
@@ -30,6 +33,7 @@ MOST_SESSIONS = 64
 class _Session:
     touched: float = field(default_factory=time.monotonic)
     visitor: Visitor | None = None
+    registering: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Reception:
@@ -53,6 +57,7 @@ class Reception:
         self._call = thread.run
         self._offline_ms = offline_ms
         self._sessions: dict[str, _Session] = {}
+        self._sweeping = False
 
     async def answer(self, request: control.KioskRequest) -> Message:  # noqa: PLR0911 — one per request
         """Return the answer to one request; raises domain errors."""
@@ -84,7 +89,16 @@ class Reception:
             raise InvalidInput("begin", "too_many_sessions", "wait for a screen to clear")
         session = new_id()
         self._sessions[session] = _Session()
+        if not self._sweeping:
+            self._sweep()
         return session
+
+    def _sweep(self) -> None:
+        """Forget in time, so that nobody's number stays in memory until the next visitor comes."""
+        self._forget_old()
+        self._sweeping = bool(self._sessions)
+        if self._sweeping:
+            asyncio.get_running_loop().call_later(SWEEP_S, self._sweep)
 
     def _forget_old(self) -> None:
         now = time.monotonic()
@@ -107,10 +121,10 @@ class Reception:
 
     async def _register(self, request: control.Register) -> control.Registered:
         session = self._session(request.session)
-        if session.visitor is not None:
-            raise InvalidInput("register", "already_registered", "end this session first")
-        answer, visitor = await self._call(self._desk.register, request)
-        session.visitor = visitor
+        async with session.registering:
+            if session.visitor is not None:
+                raise InvalidInput("register", "already_registered", "end this session first")
+            answer, session.visitor = await self._call(self._desk.register, request)
         return answer
 
     async def _withdraw(self, request: control.Withdraw) -> control.Withdrawn:

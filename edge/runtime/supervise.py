@@ -24,7 +24,7 @@ FIRST_WAIT_S = 0.5
 LAST_WAIT_S = 60.0
 HEALTHY_AFTER_S = 5.0
 """A session that lasted this long ends the cycle: its next failure starts from the first wait."""
-_BACKOFF = wait_exponential_jitter(initial=FIRST_WAIT_S, max=LAST_WAIT_S, jitter=0.5)
+_BACKOFF = wait_exponential_jitter(multiplier=FIRST_WAIT_S, max=LAST_WAIT_S, jitter=0.5)
 
 
 class _SessionEnded(Exception):

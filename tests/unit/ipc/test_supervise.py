@@ -77,7 +77,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
             asked.append(timeout or 0.0)
             return super().wait(0)
 
-    monkeypatch.setattr(supervise, "sleep_using_event", lambda event: lambda seconds: event.wait(seconds))
+    monkeypatch.setattr(supervise, "sleep_using_event", lambda event: event.wait)
     monkeypatch.setattr(threading, "Event", Quick)
     return asked
 

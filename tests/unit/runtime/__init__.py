@@ -1,0 +1,1 @@
+"""Tests of the core's own machinery: supervision, sockets, leases, workers."""
