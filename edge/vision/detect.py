@@ -7,7 +7,6 @@ insightface.app.FaceAnalysis takes for the same weights; tests/unit/vision compa
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -57,6 +56,8 @@ class Detector:
         height, width = image.shape[:2]
         scale = min(1.0, longest / max(height, width))
         if scale < 1.0:
+            import cv2  # the entrance never needs it: its pictures come small, and it costs 27 MB
+
             size = (round(width * scale), round(height * scale))
             image = cv2.resize(image, size, interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
         blob = _blob(image)

@@ -14,13 +14,14 @@ import threading
 import time
 from pathlib import Path
 
-from edge.domain.errors import GatehouseError, ProtocolError
+from edge.domain.errors import ConfigError, GatehouseError, ProtocolError
 from edge.ipc.framing import Lines
 from edge.ipc.messages import Embedding, Hello, LeaseOver, Recognise, RecogniserDone, Stop
 from edge.vision import align
 from edge.vision.detect import Detector, Face
 from edge.vision.embed import Embedder
 from edge.vision.feed import Picture, read_pictures
+from edge.vision.memory import keep_small
 from edge.workers.host import receive
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,7 @@ GRACE_S = 1.0
 
 def main(sock: socket.socket, frames: socket.socket) -> int:
     """Serve one lease: read pictures from `frames`, send templates on `sock`; return the exit code."""
+    keep_small()
     lines = Lines(sock)
     lines.send(Hello(worker="recogniser", pid=os.getpid()).model_dump_json().encode())
     try:
@@ -88,6 +90,8 @@ class Session:
 
     def __init__(self, order: Recognise) -> None:
         self._lease = order.lease
+        if missing := {"detector", "embedder"} - order.models.keys():
+            raise ConfigError("start recognising", f"no model for {sorted(missing)[0]}", "models.*")
         self._detector = Detector(order.models["detector"])
         self._embedder = Embedder(order.models["embedder"])
         self._model = model_name(order.models["embedder"])

@@ -3,15 +3,19 @@
 It recognises nobody: the embedder is never imported in this process.
 """
 
+import contextlib
 import logging
 import os
+import signal
 import socket
+import threading
 
 from edge.domain.errors import ConfigError, ProtocolError
 from edge.ipc.driver import Frame
 from edge.ipc.framing import Lines
 from edge.ipc.messages import Assign, Hello, Stop
 from edge.vision.entrance import EntranceCount
+from edge.vision.memory import keep_small
 from edge.workers.host import Outlet, open_drivers, receive, serve
 
 log = logging.getLogger(__name__)
@@ -48,6 +52,10 @@ class VisionOutlet(Outlet):
 
 def main(sock: socket.socket) -> int:
     """Serve the core on `sock` until it says Stop or closes; return the exit code."""
+    keep_small()
+    if threading.current_thread() is threading.main_thread():
+        # As if the core had hung up: sessions end in order, and what was counted is sent.
+        signal.signal(signal.SIGTERM, lambda *_: _hang_up(sock))
     lines = Lines(sock)
     outlet = VisionOutlet(lines)
     outlet.observe(Hello(worker="vision", pid=os.getpid()))
@@ -63,3 +71,8 @@ def main(sock: socket.socket) -> int:
         log.error("vision worker ends cause=%s", error)
         return 1
     return 0
+
+
+def _hang_up(sock: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # the core was gone already
+        sock.shutdown(socket.SHUT_RD)

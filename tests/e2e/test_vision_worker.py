@@ -140,12 +140,13 @@ def passages(cameras: Cameras) -> list[tuple[float, float]]:
     return [(loop + one["from_s"], loop + one["to_s"]) for loop in loops for one in people]
 
 
-def test_people_at_the_entrance_are_counted_as_the_site_knows_them() -> None:
-    """The count agrees with the film's own truth, over whole and cut intervals; Stop loses nothing."""
+@pytest.mark.parametrize("how", ["stop", "term"])
+def test_people_at_the_entrance_are_counted_as_the_site_knows_them(how: str) -> None:
+    """The count agrees with the film's own truth, over whole and cut intervals; an end loses nothing."""
     with Cameras({"entrance": film("entrance")}) as cameras, Process("vision") as process:
         process.send(assign(cameras, "entrance", headcount_s=10))
         process.wait(lambda: len(process.of(Headcount)) >= 2, 40)
-        process.send(Stop())
+        process.process.terminate() if how == "term" else process.send(Stop())
         assert process.ended() == 0
         process.wait(lambda: len(process.of(Headcount)) >= 3, 5)
         counts = process.of(Headcount)
@@ -341,6 +342,15 @@ def test_a_wrong_password_is_one_state_and_no_loop(cameras: Cameras) -> None:
         process.send(Stop())
         assert process.ended() == 0
         assert process.states("desk") == ["connecting", "auth_failed"]
+
+
+def test_a_recogniser_without_a_model_ends_with_an_error() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, Process("recogniser", frames=theirs) as recogniser:
+        theirs.close()
+        recogniser.send(Recognise(lease=LEASE, models={"detector": DETECTOR}, seconds=20))
+        assert recogniser.ended(20) == 1
+        assert recogniser.of(Embedding) == []
 
 
 def test_an_entrance_without_a_detector_ends_the_worker_with_an_error(cameras: Cameras) -> None:
