@@ -26,10 +26,12 @@ def cache_root() -> Path:
 
 
 def film(name: str) -> Path:
-    """Return one of the films that scripts/site/media.py makes."""
+    """Return one of the films of scripts/site/media.py, making all of them (half a minute) if it is missing."""
     path = cache_root() / "site" / f"{name}.h264"
     if not path.exists():
-        raise FileNotFoundError(f"{path}: run scripts/models.py --media and scripts/site/media.py first")
+        from scripts.site.media import build
+
+        build(cache_root())
     return path
 
 
