@@ -26,7 +26,7 @@ def cache_root() -> Path:
 
 
 def film(name: str) -> Path:
-    """Return one of the films of scripts/site/media.py, making all of them (half a minute) if it is missing."""
+    """Return one of the films of scripts/site/media.py, making all (half a minute) if it is missing."""
     path = cache_root() / "site" / f"{name}.h264"
     if not path.exists():
         from scripts.site.media import build
