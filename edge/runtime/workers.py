@@ -134,7 +134,10 @@ class Worker:
             return
         if not isinstance(hello, Hello) or hello.worker != self.kind:
             raise ProtocolError(f"greet worker {self.kind}", "no_hello")
-        await channel.send(self._assign)
+        try:
+            await channel.send(self._assign)
+        except OSError:
+            raise LinkDown(f"greet worker {self.kind}", "worker_down") from None
         self._channel = channel
         log.info("worker up kind=%s pid=%d", self.kind, hello.pid)
         if self._stopping:  # it was asked to stop before it could hear it
