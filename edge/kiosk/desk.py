@@ -13,12 +13,11 @@ from starlette.responses import HTMLResponse, RedirectResponse
 
 from edge.domain.errors import GatehouseError, LinkDown, ProtocolError, Refused
 from edge.ipc.client import ControlClient
-from edge.ipc.control import Departed, End, GetNotice, Notice, ScopeOffer
+from edge.ipc.control import Departed, End, GetNotice, Notice
 from edge.ipc.messages import Message
 from edge.kiosk.security import Csrf, new_sid, set_cookie, sid_of
 from edge.kiosk.sittings import Sitting, Sittings
-from edge.kiosk.texts import Lang, scope_name, text
-from edge.wire import Scope
+from edge.kiosk.texts import Lang, text
 
 log = logging.getLogger(__name__)
 A = TypeVar("A", bound=Message)
@@ -137,9 +136,3 @@ class Desk:
     def go(self, request: Request, path: str) -> RedirectResponse:
         """Return the way to `path`, in the same language, to be fetched by GET."""
         return RedirectResponse(link(path, lang_of(request)), 303)
-
-
-def offers(notice: Notice | None, scopes: tuple[Scope, ...], lang: Lang) -> list[str]:
-    """Return the names of `scopes`, as the notice calls them where it does."""
-    named: dict[Scope, ScopeOffer] = {o.scope: o for o in notice.scopes} if notice else {}
-    return [named[s].label[lang] if s in named else scope_name(s, lang) for s in scopes]

@@ -73,7 +73,7 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "done.recognise": ("认出我", "Recognise me"),
     "done.recognise_note": (
         "面向接待台摄像头，二十秒内",
-        "Face the desk camera for a moment",
+        "Look at the desk camera",
     ),
     "done.card": ("读取身份证", "Read my ID card"),
     "done.card_note": ("先把证件放在读卡器上", "Put the card on the reader first"),
@@ -233,6 +233,6 @@ def text(key: str, lang: Lang) -> str:
 
 
 def scope_name(scope: Scope, lang: Lang) -> str:
-    """Return a short name for a scope that the notice in force doesn't offer."""
+    """Return a short name for a scope, where the notice's own words would be too long."""
     zh, en = _SCOPES[scope]
     return zh if lang == "zh" else en

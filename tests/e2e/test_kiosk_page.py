@@ -1,7 +1,9 @@
 """The kiosk in a real Chromium, as its own process before a scripted core: each path, in both languages."""
 
+import contextlib
 import re
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -9,12 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from edge.ipc.control import CardSeen, Recognised, Registered
 from edge.kiosk.texts import Lang
 from edge.wire import Scope
+from scripts.site.ca import issue, make_ca
 from scripts.site.visitor import CHROMIUM, CHROMIUM_ARGS, Visitor
 from tests.fakes.core_socket import NOTICE, CoreDouble
 
@@ -26,7 +30,8 @@ _START = """
 import sys
 from pathlib import Path
 from edge.kiosk.main import main
-sys.exit(main(Path(sys.argv[1]), "127.0.0.1", int(sys.argv[2]), None, None))
+tls = [Path(name) for name in sys.argv[3:]] or [None, None]
+sys.exit(main(Path(sys.argv[1]), "127.0.0.1", int(sys.argv[2]), *tls))
 """
 _WATCH_POLICY = """
 addEventListener("securitypolicyviolation", (e) => console.error("CSP", e.violatedDirective, e.blockedURI));
@@ -69,16 +74,23 @@ def _await_port(port: int, process: subprocess.Popen[bytes]) -> None:
     raise AssertionError(f"the kiosk didn't start: {process.poll()}")
 
 
-@pytest.fixture(scope="module")
-def kiosk(double: CoreDouble) -> Iterator[str]:
+@contextlib.contextmanager
+def _serve(core: CoreDouble, *tls: Path) -> Iterator[int]:
+    """Run the kiosk as a process of its own; yield its port."""
     port = _free_port()
-    arguments = [sys.executable, "-c", _START, str(double.path), str(port)]
+    arguments = [sys.executable, "-c", _START, str(core.path), str(port), *map(str, tls)]
     with subprocess.Popen(arguments, cwd=ROOT) as process:
         try:
             _await_port(port, process)
-            yield f"http://127.0.0.1:{port}"
+            yield port
         finally:
             process.terminate()
+
+
+@pytest.fixture(scope="module")
+def kiosk(double: CoreDouble) -> Iterator[str]:
+    with _serve(double) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture(scope="module")
@@ -402,3 +414,24 @@ def test_a_core_that_is_away_is_said_kindly_and_refusing_still_works(
     expect(page.locator("[data-outcome=trouble]")).to_have_attribute("data-trouble", "silent")
     page.click("#back")
     expect(page.locator("body")).to_have_attribute("data-page", "start")
+
+
+def test_p35_over_tls_the_cookie_is_secure_and_an_old_protocol_fails(
+    core: CoreDouble, tmp_path: Path
+) -> None:
+    make_ca(tmp_path)
+    own = issue(tmp_path, "kiosk", server=True, san=("127.0.0.1", "localhost"))
+    with _serve(core, own.cert, own.key) as port:
+        answer = httpx.get(
+            f"https://127.0.0.1:{port}/", verify=ssl.create_default_context(cafile=str(own.ca))
+        )
+        assert answer.status_code == 200
+        assert "Secure" in answer.headers["set-cookie"]
+        old = ssl.create_default_context(cafile=str(own.ca))
+        old.minimum_version = ssl.TLSVersion.TLSv1
+        old.maximum_version = ssl.TLSVersion.TLSv1_1
+        old.set_ciphers("ALL:@SECLEVEL=0")
+        with pytest.raises(httpx.ConnectError, match=r"EOF|ALERT|reset"):
+            httpx.get(f"https://127.0.0.1:{port}/", verify=old)
+        with pytest.raises(httpx.TransportError):
+            httpx.get(f"http://127.0.0.1:{port}/")

@@ -6,7 +6,7 @@ from edge.domain.errors import Refused
 from edge.ipc.control import Depart, Departed, Withdraw, Withdrawn
 from edge.ipc.messages import Message
 from edge.kiosk import forms
-from edge.kiosk.desk import SILENT, Desk, lang_of, offers
+from edge.kiosk.desk import SILENT, Desk, lang_of
 from edge.kiosk.forms import CHOICE, SCOPE_FIELDS
 from edge.wire import Scope
 
@@ -103,12 +103,11 @@ async def _withdraw_page(
     alert: str = "",
 ) -> Response:
     notice = desk.notice or await desk.current_notice()
-    scopes = tuple(offer.scope for offer in notice.scopes)
     return desk.page(
         request,
         "withdraw.html",
         status=503 if alert else 422 if errors else 200,
-        scopes=list(zip(scopes, offers(notice, scopes, lang_of(request)), strict=True)),
+        scopes=[(offer.scope, offer.label[lang_of(request)]) for offer in notice.scopes],
         typed=typed,
         chosen=chosen,
         errors=errors or {},

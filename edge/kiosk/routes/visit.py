@@ -8,11 +8,11 @@ from fastapi import APIRouter, Request, Response
 from edge.domain.errors import GatehouseError, Refused
 from edge.ipc.control import Begin, Begun, Notice, Register, Registered
 from edge.kiosk import forms
-from edge.kiosk.desk import SILENT, Desk, Expired, lang_of, offers
+from edge.kiosk.desk import SILENT, Desk, Expired, lang_of
 from edge.kiosk.forms import Registration
 from edge.kiosk.security import new_sid, sid_of
 from edge.kiosk.sittings import Sitting
-from edge.kiosk.texts import Lang
+from edge.kiosk.texts import Lang, scope_name
 from edge.wire import Scope
 
 log = logging.getLogger(__name__)
@@ -89,7 +89,7 @@ def router(desk: Desk) -> APIRouter:
             request,
             "done.html",
             known=known,
-            agreed=offers(desk.notice, known.active, lang_of(request)),
+            agreed=[scope_name(scope, lang_of(request)) for scope in known.active],
             face=sitting.outcomes.get("face", ""),
             card=sitting.outcomes.get("card", ""),
         )
