@@ -42,7 +42,7 @@ class Config(DeviceConfig):
     """The address of record is `username@domain`; the registrar's name if not given."""
     answer_s: Annotated[int, Field(ge=2, le=30)] = 10
     """Seconds in which the registrar answers; a refresh is begun so long before a registration lapses."""
-    register_s: Annotated[int, Field(ge=5, le=3600)] = 60
+    register_s: Annotated[int, Field(ge=5, le=3600)] = 30
     """For how long a registration is asked: a registrar that went away silently is noticed after it."""
     notice_wav: Path
     """What every caller hears first: WAV, PCM, mono, 16 bits, 8 kHz."""

@@ -11,6 +11,7 @@ import wave
 from array import array
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from edge.devices import sip
 from edge.devices._sip.setup import notice_seconds
 from edge.domain.errors import AuthFailed, DeviceMisconfigured, LinkDown
 from edge.ipc.driver import Driver
-from edge.ipc.messages import CallEnded, CallKey, CallStarted, DeviceState, RecordCall
+from edge.ipc.messages import CallEnded, CallKey, CallStarted, DeviceState, FromWorker, RecordCall
 from edge.ipc.seal import open_sealed
 from scripts.site.registrar import Registrar, free_port
 from scripts.site.sip_audio import energy, tone
@@ -79,6 +80,9 @@ class Core:
 
     def __init__(self, session: Session, spool: Path) -> None:
         self.session = session
+        self.open_spool: Callable[[str], int] = lambda call: os.open(
+            spool / call, os.O_CREAT | os.O_WRONLY, 0o600
+        )
         self._spool = spool
         self._observe = session.sink.observe
         session.sink.observe = self.observe  # type: ignore[method-assign]  # a witness that also answers
@@ -86,7 +90,7 @@ class Core:
     def observe(self, message: object) -> None:
         self._observe(message)  # type: ignore[arg-type]  # what a driver gives is a FromWorker
         if isinstance(message, CallKey) and message.key == "1":
-            fd = os.open(self._spool / message.call, os.O_CREAT | os.O_WRONLY, 0o600)
+            fd = self.open_spool(message.call)
             key = base64.b64encode(KEY).decode()
             request = RecordCall(device=message.device, call=message.call, key=key)
             self.session.driver.handle(request, lambda: fd)
@@ -328,6 +332,7 @@ def test_a_call_has_an_end(registrar: Registrar, up: Callable[..., Session]) -> 
     (end,) = ended(session)
     assert word.duration_ms == pytest.approx(5000, abs=1000)
     assert end.duration_ms == pytest.approx(word.duration_ms, abs=500)
+    assert end.mos_x100 is not None, "who hangs up makes no difference to what was measured"
 
 
 @pytest.mark.parametrize(
@@ -421,6 +426,78 @@ def test_who_does_not_come_from_the_registrar_is_refused_unheard(up: Callable[..
     friend = Plan(NUMBER, scenario="give_up", seconds=0.1)
     assert place_call(friend, "office", ("127.0.0.1", port)).final_status == 487
     ended(session)
+
+
+def test_a_call_that_is_still_being_sealed_costs_the_next_caller_nothing(
+    registrar: Registrar, up: Callable[..., Session]
+) -> None:
+    """The library gives the next caller the place of the last one while the disk still writes."""
+    session = up()
+    reader, writer = os.pipe()
+    core = Core(session, Path())
+    core.open_spool = lambda _call: os.dup(writer)
+    call(registrar, Plan(NUMBER, seconds=4.5, key="1", key_at=0.3))
+    assert session.sink.of(CallEnded) == [], "a pipe that nobody reads holds the seal up"
+    with ThreadPoolExecutor(1) as callers:
+        second = callers.submit(call, registrar, Plan("13800138001", seconds=3.0))
+        assert session.sink.wait(lambda: len(session.sink.messages) >= 4, 10), "the second call rings"
+        os.close(writer)
+        drain = threading.Thread(target=_drain, args=(reader,))
+        drain.start()
+        first = ended(session)[0]
+        assert first.recorded_ms > 3000
+        assert second.result().answered
+    drain.join(5)
+    assert len(ended(session, 2)) == 2
+
+
+def _drain(fd: int) -> None:
+    while os.read(fd, 65536):
+        pass
+    os.close(fd)
+
+
+def test_many_short_calls_each_end_once_and_leave_nothing(
+    registrar: Registrar, up: Callable[..., Session], tmp_path: Path
+) -> None:
+    session = up()
+    Core(session, tmp_path)
+
+    def one(number: int) -> None:
+        key = "1" if number % 2 else ""
+        with suppress(RuntimeError):  # a caller who finds the line busy fails its scenario; it is told of too
+            call(registrar, Plan(f"138{number:08}", seconds=0.5 + number % 3 / 3, key=key, key_at=0.2))
+
+    with ThreadPoolExecutor(6) as callers:
+        list(callers.map(one, range(30)))
+    ends = ended(session, 30)
+    starts = [m.call for m in session.sink.of(CallStarted) if isinstance(m, CallStarted)]
+    assert len(starts) == 30
+    assert sorted(e.call for e in ends) == sorted(starts)
+    recorded = [e for e in ends if e.recorded_ms]
+    assert {e.call for e in recorded} <= {path.name for path in tmp_path.iterdir()}
+
+
+def test_a_fault_in_a_callback_ends_the_session_and_not_the_process(
+    registrar: Registrar, line: Callable[..., Driver]
+) -> None:
+    session = Session(line(ring_ms=5000))
+    assert session.sink.wait(lambda: _state(session) == "up", 10)
+    observe = session.sink.observe
+
+    def faulty(message: FromWorker) -> None:
+        observe(message)
+        if isinstance(message, CallStarted):
+            raise KeyError("a fault")
+
+    session.sink.observe = faulty  # type: ignore[method-assign]  # a witness that fails
+    with suppress(RuntimeError):  # this caller is cut off
+        call(registrar, Plan(NUMBER, scenario="give_up", seconds=1.0))
+    assert session.ended(5)
+    assert isinstance(session.error, KeyError)
+    again = Session(line())
+    assert again.sink.wait(lambda: _state(again) == "up", 10), "the process can open the line again"
+    again.close()
 
 
 def test_a_close_during_a_recorded_call_ends_it_properly(

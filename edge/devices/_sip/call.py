@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 _KEYS = frozenset("0123456789*#")
 _MAX_KEYS = 32
 """Keys of one call that are passed on: a caller can't flood the core."""
+_SEAL_S = 10.0
+"""Seconds that the end of a call waits for a disk that stalls; what is sealed later isn't told."""
 _FRAME_US = 20_000
 
 
@@ -80,18 +82,33 @@ class Taps:
 
 
 class NativeCall(pj.Call):  # type: ignore[misc]  # pjsua2 has no types
-    """Passes the library's callbacks to `Call`."""
+    """Passes the library's callbacks to `Call`.
 
-    def __init__(self, account: pj.Account, native_id: int, guard: Guard) -> None:
+    It must be gone when the callback that told of its end returns: the library may give its place to the
+    next caller at once, and an older object that dies later would take that caller's callbacks away.
+    """
+
+    def __init__(
+        self, account: pj.Account, native_id: int, guard: Guard, forget: Callable[["NativeCall"], None]
+    ) -> None:
         super().__init__(account, native_id)
         self._guard = guard
+        self._forget = forget
         self.owner: Call | None = None
 
     def onCallState(self, prm: pj.OnCallStateParam) -> None:
         """The call went to another state."""
         with self._guard:
-            if self.owner is not None:
-                self.owner.on_state(self.getInfo().state)
+            info = self.getInfo()
+            owner = self.owner
+            if info.state != pj.PJSIP_INV_STATE_DISCONNECTED:
+                if owner is not None:
+                    owner.on_state(info.state)
+                return
+            self.owner = None
+            self._forget(self)
+            if owner is not None:
+                owner.on_gone()
 
     def onCallMediaState(self, prm: pj.OnCallMediaStateParam) -> None:
         """Media were set up or changed."""
@@ -203,9 +220,12 @@ class Call:
         """Follow the signalling."""
         if state == pj.PJSIP_INV_STATE_CONFIRMED:
             self._answered = True
-        if state == pj.PJSIP_INV_STATE_DISCONNECTED and not self.ended:
-            self._ended_at = time.monotonic()
-            self._stop_media()
+
+    def on_gone(self) -> None:
+        """The line is gone: let go of the native call. Its streams ended before."""
+        self._ended_at = time.monotonic()
+        self._native = None
+        self._stop_media()
 
     def on_media(self) -> None:
         """Connect what the caller hears and what is recorded to the call's (perhaps new) audio."""
@@ -244,12 +264,20 @@ class Call:
 
         Called in the session's thread before the library is destroyed. Waits for the seal at most 1 s.
         """
+        if self._native is not None:
+            self._native.owner = None
+            self._native = None
         if self._ended_at is None:
             self._ended_at = time.monotonic()
             self._stop_media()
         if self._recording is not None:
             self._recording.join(1.0)
         self._tell_end(wait=False)
+
+    def _sealing(self) -> bool:
+        if self._recording is None or self._recording.done or self._ended_at is None:
+            return False
+        return time.monotonic() - self._ended_at < _SEAL_S
 
     def _connect_taps(self) -> None:
         if self._pair is not None and self._audio is not None and self._player is not None:
@@ -276,12 +304,9 @@ class Call:
             log.debug("port gone call=%s status=%s", self.id, error.status)
 
     def _tell_end(self, *, wait: bool = True) -> None:
-        if self.over or (wait and self._recording is not None and not self._recording.done):
+        if self.over or (wait and self._sealing()):
             return
         self.over = True
-        if self._native is not None:
-            self._native.owner = None
-            self._native = None
         assert self._ended_at is not None
         self._observe(
             CallEnded(

@@ -5,6 +5,7 @@ excepted); what other threads want comes through the inbox.
 """
 
 import base64
+import contextlib
 import logging
 import os
 import threading
@@ -94,7 +95,7 @@ class Session:
         self._guard = Guard()
         self._taps = Taps(self._guard)
         self._calls: dict[str, Call] = {}
-        self._turned_away: list[NativeCall] = []
+        self._natives: set[NativeCall] = set()
         self._native: _Endpoint | None = None  # never in a variable of a frame: see run
         self._account: _Account | None = None
         self._trusted: frozenset[str] = frozenset()
@@ -156,7 +157,7 @@ class Session:
         for call in self._calls.values():
             call.release()
         self._calls.clear()
-        self._turned_away.clear()
+        self._natives.clear()
         self._inbox.drop_all()
         polite = self._failure is None and self._registered
         if self._account is not None:
@@ -188,8 +189,6 @@ class Session:
             call.tick(now)
             if call.over:
                 del self._calls[call.id]
-        if self._turned_away:
-            self._turned_away = [native for native in self._turned_away if native.isActive()]
         if now > self._lapses_at and self._failure is None:
             self._fail(LinkDown("register", "registration_lapsed" if self._registered else "no_answer"))
         if self._failure is not None and not self._calls:
@@ -225,10 +224,10 @@ class Session:
 
     def on_call(self, native_id: int, source: str, message: str) -> None:
         """Take a call that comes from the registrar; turn others away."""
-        native = NativeCall(self._account, native_id, self._guard)
+        native = NativeCall(self._account, native_id, self._guard, self._natives.discard)
+        self._natives.add(native)
         if not self._trusts(source):
             log.warning("refused a call that didn't come from the registrar device=%s", self._config.id)
-            self._turned_away.append(native)
             native.hangup(_forbidden())
             return
         busy = len(self._calls) >= self._config.max_calls
@@ -264,9 +263,15 @@ class Session:
 
 
 def _let_go(error: BaseException | None) -> None:
-    """Empty the frames that `error` keeps alive: no native object may outlive the library."""
+    """Empty the frames that `error` keeps alive: no native object may outlive the library.
+
+    A callback's frame also keeps the frame of the library's call that led to it.
+    """
     while error is not None:
-        traceback.clear_frames(error.__traceback__)
+        for frame, _line in traceback.walk_tb(error.__traceback__):
+            for caller, _its_line in traceback.walk_stack(frame):
+                with contextlib.suppress(RuntimeError):  # still running: it lets go by itself
+                    caller.clear()
         error = error.__context__
 
 
