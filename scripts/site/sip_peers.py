@@ -28,8 +28,6 @@ from scripts.site.sip_audio import Key, capture, energy, from_alaw, from_ulaw, s
 _SCENARIOS = Path(__file__).parent / "sipp"
 _LOUD = 300.0
 """Energy from which a packet of 20 ms counts as something heard."""
-_SPARE_S = 40.0
-"""Seconds beyond the planned ones after which a caller that hangs is ended."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +52,8 @@ class Plan:
     """The caller's own address, any of 127.0.0.0/8."""
     status: int = 486
     """`turned_away`: the answer that the caller expects."""
+    patience: float = 40.0
+    """Seconds beyond the planned ones after which a caller whose line is dead gives up."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class _Caller:
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 cwd=self._work,
-                timeout=self._plan.seconds + _SPARE_S + 10,
+                timeout=self._plan.seconds + self._plan.patience + 10,
                 check=False,
             )
         if done.returncode != 0:
@@ -130,7 +130,7 @@ class _Caller:
             "-m": 1,
             "-message_file": trace,
             "-error_file": self._work / "errors.log",
-            "-timeout": f"{round(self._plan.seconds + _SPARE_S)}s",
+            "-timeout": f"{round(self._plan.seconds + self._plan.patience)}s",
         }
         flags = ["-nostdin", "-trace_msg", "-trace_err", "-timeout_error"]
         words = [str(word) for pair in options.items() for word in pair]
