@@ -69,7 +69,9 @@ class Town:
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     chance = random.Random(7)
-    world, people, tokens = World(tmp_path_factory.mktemp("town")), [], {}
+    world = World(tmp_path_factory.mktemp("town"))
+    people: list[Someone] = []
+    tokens: dict[str, list[str]] = {}
     for n in range(PEOPLE):
         who = world.register(f"+86139{chance.randrange(10**8):08d}", *SCOPES)
         world.index(who, Scope.RECORDING)
@@ -150,9 +152,14 @@ def test_sealed_rows_are_unreadable_with_the_databases_key_alone(town: Town) -> 
     )
 
 
-def sealed_of(world: World, who: Someone) -> list[tuple[str, str, str, bytes]]:
-    """Every sealed value of one person: scope, table, row, bytes."""
-    database, held = world.store._database, []
+Sealed = tuple[str, str, str, bytes]
+"""Scope, table, row and the sealed bytes."""
+
+
+def sealed_of(world: World, who: Someone) -> list[Sealed]:
+    """Every sealed value of one person."""
+    database = world.store._database
+    held: list[Sealed] = []
     for row in database.query("SELECT * FROM contacts WHERE person = ?", (who.person,)):
         held.append((row.text("scope"), "contacts", who.person, row.blob("sealed")))
     for row in database.query("SELECT * FROM templates WHERE person = ?", (who.person,)):
@@ -175,7 +182,7 @@ def opens(key: bytes, person: str, scope: str, table: str, row: str, sealed: byt
 def test_p9_after_an_erasure_nothing_of_them_is_left_and_all_of_the_others(town: Town) -> None:
     """Runs last in this file: it changes the town."""
     world, gone, kept = town.world, town.people[:ERASED], town.people[ERASED:]
-    stolen = {who.person: sealed_of(world, who) for who in town.people}
+    stolen: dict[str, list[Sealed]] = {who.person: sealed_of(world, who) for who in town.people}
     assert all(len(values) == 4 for values in stolen.values())
     voices = {who.person: _spool_of(world, who) for who in town.people}
     for who in gone:
@@ -221,7 +228,7 @@ def _no_key_opens(
     world: World,
     gone: list[Someone],
     kept: list[Someone],
-    stolen: dict[str, list[tuple[str, str, str, bytes]]],
+    stolen: dict[str, list[Sealed]],
 ) -> None:
     """With the key file opened as well: ciphertext copied before the erasure opens with no key of it."""
     keys = [r.blob("key") for r in world.store._keys._database.query("SELECT key FROM keys")]

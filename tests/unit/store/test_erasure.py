@@ -4,6 +4,8 @@ import pytest
 
 from edge.consent.policy import State
 from edge.domain.errors import Refused, StoreError
+from edge.domain.facts import CommandDone
+from edge.ports import Cleared
 from edge.store.database import Database
 from edge.store.rows import Erased
 from edge.wire import ErasureReceipt, Purpose, Scope
@@ -102,11 +104,11 @@ def test_erasing_needs_a_permit_for_rights_and_no_transaction(world: World) -> N
     who = someone(world)
     before = everything(world)
 
-    def never(_erased: Erased) -> object:
+    def never(_erased: Erased) -> Cleared[CommandDone]:
         raise AssertionError("concluded")
 
     with pytest.raises(Refused):
-        world.store.erase(world.permit(Purpose.RECEPTION, who), (who.person,), never)  # type: ignore[arg-type] — never called
+        world.store.erase(world.permit(Purpose.RECEPTION, who), (who.person,), never)
     with pytest.raises(StoreError), world.store.transaction():
         world.erase(who)
     assert everything(world) == before

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from edge.domain.errors import StoreError
-from edge.domain.facts import Noted
+from edge.domain.facts import Noted, PersonId
+from edge.ports import ConsentReader, Outbox
 from edge.wire import (
     Batch,
     ConsentWithdrawn,
@@ -202,3 +203,11 @@ def test_what_waits_is_told_by_kind_and_age(world: World) -> None:
     oldest = world.store.oldest_ms()
     assert oldest is not None and oldest < first
     assert PHONE not in json.dumps(world.store.waiting())
+
+
+def test_the_store_is_what_pump_and_gate_ask_for(world: World) -> None:
+    """mypy reads this: a method that doesn't fit its protocol fails the check, not the sales office."""
+    outbox: Outbox = world.store
+    consents: ConsentReader = world.store
+    assert outbox.depth() == 0
+    assert consents.consent(PersonId("0" * 32), Scope.MARKETING).version == 0

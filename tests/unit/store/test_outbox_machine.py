@@ -25,6 +25,7 @@ from hypothesis.stateful import (
 from edge.wire import (
     Batch,
     CommandAnswered,
+    ConsentRecorded,
     DeviceHealth,
     ErasureReceipt,
     Receipt,
@@ -66,7 +67,8 @@ def name_of(entry: Entry) -> Name | None:
         return record.visit_id
     if isinstance(record, ErasureReceipt | CommandAnswered):
         return record.command_id
-    return record.kind + record.who if hasattr(record, "who") else record.kind
+    assert isinstance(record, ConsentRecorded)
+    return record.kind + record.who
 
 
 class OutboxMachine(RuleBasedStateMachine):
