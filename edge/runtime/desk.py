@@ -85,7 +85,7 @@ class Desk:
         if request.notice_hash != self._office.notice.hash:
             raise InvalidInput("register", "notice_changed", "show the notice in force and ask again")
         offered = {o.scope for o in self._office.notice.scopes}
-        if not request.scopes <= offered:
+        if not request.scopes | request.declined <= offered:
             raise InvalidInput("register", "scope_not_offered", "the notice doesn't name this scope")
 
     def _person(self, number: str) -> tuple[PersonId, bool]:

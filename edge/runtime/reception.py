@@ -78,7 +78,7 @@ class Reception:
             case control.Withdraw():
                 return await self._withdraw(request)
             case control.End():
-                self._sessions.pop(request.session, None)
+                self._end(request.session)
                 return control.Departed(closed=True)
 
     # -- sessions --------------------------------------------------------------------------
@@ -104,6 +104,12 @@ class Reception:
         now = time.monotonic()
         for name in [n for n, s in self._sessions.items() if now - s.touched > SESSION_S]:
             del self._sessions[name]
+
+    def _end(self, name: str) -> None:
+        """Forget a session; a lease that its visitor still has is over."""
+        session = self._sessions.pop(name, None)
+        if session is not None and session.visitor is not None:
+            self._leases.cancel(session.visitor.person)
 
     def _session(self, name: str) -> _Session:
         self._forget_old()
