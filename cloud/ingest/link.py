@@ -69,8 +69,6 @@ class Link:
         except OSError as failed:
             raise BrokerUnavailable(operation, str(failed.strerror or failed)) from failed
         self._await(operation, lambda: self._connected is not None)
-        if self._connected is not None and self._connected.is_failure:
-            raise BrokerUnavailable(operation, f"refused: {self._connected}")
         self._subscribe()
 
     def _subscribe(self) -> None:
@@ -91,6 +89,8 @@ class Link:
     def turn(self, timeout: float) -> None:
         """Wait up to `timeout` seconds for the network and move what is waiting in both directions."""
         code = self._client.loop(timeout)
+        if self._connected is not None and self._connected.is_failure:
+            raise BrokerUnavailable("connect to the broker", f"refused: {self._connected}")
         if code != MQTTErrorCode.MQTT_ERR_SUCCESS or self._lost:
             raise BrokerUnavailable("talk to the broker", self._lost or code.name)
 

@@ -64,7 +64,6 @@ class Database:
         """Move the write-ahead log into the file and empty it, so that erased rows aren't in it."""
         if self.is_sqlite:
             with _translated("check-point the database"), self._engine.connect() as connection:
-                connection.execution_options(autobegin=False)
                 connection.connection.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]  # the pool's connection is open here
 
     def upgrade(self) -> None:

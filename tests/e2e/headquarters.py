@@ -70,6 +70,7 @@ class Process:
 
     popen: subprocess.Popen[str]
     lines: list[str] = field(default_factory=list)
+    killed: bool = False
     _grown: threading.Condition = field(default_factory=threading.Condition)
 
     def read(self) -> None:
@@ -91,6 +92,7 @@ class Process:
             return found()[count - 1]
 
     def kill9(self) -> None:
+        self.killed = True
         self.popen.kill()
         self.popen.wait()
 
@@ -122,6 +124,7 @@ def running(*arguments: str) -> Iterator[Process]:
             reader.join()
             assert popen.stdout is not None
             popen.stdout.close()
+    assert process.killed or popen.returncode == 0, "".join(process.lines[-20:])
 
 
 class BoxPeer:

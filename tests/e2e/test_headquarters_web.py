@@ -126,7 +126,11 @@ def log_in(page: Page, hq: Headquarters) -> None:
 def seed(hq: Headquarters) -> None:
     """Let a box report one lively day; times lie before now."""
     now = time.time_ns() // 1_000_000
-    signer, token = hq.signer, lambda n: f"registration:{n:x}7e{'0' * (62 - len(f'{n:x}'))}"
+    signer = hq.signer
+
+    def token(number: int) -> str:
+        return f"registration:{f'{number:x}7e':0<64}"
+
     hq.database.write(lambda c: enrol(c, signer.topics, signer.public.hex(), now_ms=now))
     made: list[wire.Record] = []
     risk = "channel_risk:" + "5a" * 32
@@ -143,7 +147,7 @@ def seed(hq: Headquarters) -> None:
         arrived = now - ago * MINUTE
         basis = wire.Basis(kind=wire.BasisKind.CONSENT, scope=wire.Scope.REGISTRATION)
         kinds = ["registration", *(["face_confirmed"] if returning else []), *(["id_card"] if n == 3 else [])]
-        evidence = tuple(wire.Evidence(kind=k, at_ms=arrived, basis=basis) for k in kinds)  # type: ignore[arg-type]
+        evidence = tuple(wire.Evidence(kind=k, at_ms=arrived, basis=basis) for k in kinds)
         departed = arrived + stay * MINUTE if stay else None
         who = token(0xA3F100 + n * 4099)
         made.append(
@@ -237,7 +241,7 @@ def test_every_page_speaks_both_languages_and_breaks_no_policy(watched: Watched,
             page.goto(f"{hq.url}{path}?lang={language}")
             assert page.locator("html").get_attribute("lang") == tag
             assert page.locator("h1").count() == 1
-            assert not re.search(r"[0-9a-f]{16}7e0|(5a){5}", page.content()), "a whole token on a page"
+            assert not re.search(r"7e0{8}|(5a){5}", page.content()), "a whole token on a page"
             if language == "en":
                 assert not re.search(r"[\u4e00-\u9fff]", page.locator("main").inner_text()), path
             picture(page, f"{(path.strip('/') or 'overview')}-{language}")

@@ -2,6 +2,7 @@
 
 import json
 import queue
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -146,6 +147,46 @@ def test_a_withdrawal_order_is_answered(config: Path, box: BoxPeer) -> None:
         box.publish(box.signer.batch([entry(2, answer)]))
         receipted(box, 1)
         assert json.loads(cli("status", "--json", "--config", str(config)))["open_commands"] == 0
+
+
+def test_run_does_both_in_one_process_and_a_second_one_says_the_port_is_taken(
+    config: Path, box: BoxPeer
+) -> None:
+    with running("run", "--config", str(config)) as both:
+        address = both.wait_for("pages:").split()[-1]
+        assert both.wait_for("first password").split()[-1].startswith(f"{address}/first/")
+        both.wait_for("subscribed")
+        box.publish(box.signer.batch([one_call(1)]))
+        receipted(box, 1)
+        assert urllib.request.urlopen(f"{address}/login", timeout=20).status == 200
+        with pytest.raises(
+            RuntimeError, match=r"^gatehouse-cloud: listen on 127.0.0.1:\d+: Address already in use"
+        ):
+            cli("web", "--config", str(config))
+
+
+def test_a_stranger_without_rights_is_told_so(config: Path, broker: Mosquitto) -> None:
+    """A certificate of the site's authority that the access list doesn't know gets nothing."""
+    mine, stranger = broker.credentials("headquarters"), broker.credentials("stranger")
+    text = (
+        config.read_text()
+        .replace(str(mine.cert), str(stranger.cert))
+        .replace(str(mine.key), str(stranger.key))
+    )
+    config.write_text(text)
+    signer = Signer()
+    key = signer.public.hex()
+    cli("box", "add", "--config", str(config), "--site", "harbour", "--box", "box-1", "--public-key", key)
+    box = BoxPeer(broker, signer)
+    try:
+        with running("ingest", "--config", str(config)) as ingest:
+            ingest.wait_for("subscribed")  # mosquitto grants what it will not deliver
+            box.publish(signer.batch([one_call(1)]))
+            with pytest.raises(queue.Empty):
+                box.receipts.get(timeout=3)
+        assert ledger(config) == []
+    finally:
+        box.close()
 
 
 def test_a_missing_client_key_stops_the_start(config: Path, box: BoxPeer, broker: Mosquitto) -> None:

@@ -23,6 +23,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A PostgreSQL cluster on a Unix socket, with nothing on the network."""
     if not POSTGRES:
         pytest.skip("no PostgreSQL under /usr/lib/postgresql")
+    pytest.importorskip("psycopg", reason="the extra [postgres] is not installed")
     binaries = POSTGRES[-1].parent
     # Not below pytest's directory: only its owner may enter that one, and the server is another user.
     top = Path("/tmp") / f"gatehouse-pg-{os.getpid()}"

@@ -1,5 +1,6 @@
 """One valid record of every kind, with what a test wants to change; for the tests of cloud only."""
 
+from collections.abc import Callable
 from typing import Any
 
 from edge import wire
@@ -84,6 +85,6 @@ def answer(**changes: Any) -> wire.CommandAnswered:
     )
 
 
-ONE_OF_EACH = (
+ONE_OF_EACH: tuple[Callable[[], wire.Record], ...] = (
     visit, consent, withdrawal, call, verdict, footfall, health, blind, erasure, answer, wire.Voided
 )  # fmt: skip

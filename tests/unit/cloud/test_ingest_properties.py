@@ -15,7 +15,7 @@ from cloud.ingest.intake import Intake
 from cloud.keys import SigningKey
 from cloud.store import schema
 from cloud.store.database import Database, open_database
-from edge.wire import Voided
+from edge.wire import Record, Voided
 from tests.unit.cloud import records
 from tests.unit.cloud.signer import NOON, OTHER, WHO, Signer, entry, hexid
 
@@ -67,19 +67,16 @@ def batches(draw: st.DrawFn) -> list[bytes]:
     entries: list[dict[str, Any]] = []
     for sequence in range(1, draw(st.integers(2, 12))):
         who, at = draw(PEOPLE), draw(WHEN)
-        record = draw(
-            st.sampled_from(
-                (
-                    records.visit(who=who, visit_id=hexid(draw(st.integers(1, 3))), revision=sequence),
-                    records.consent(who=who, at_ms=at),
-                    records.withdrawal(who=who, at_ms=at),
-                    records.verdict(who=who, version=sequence),
-                    records.call(call_id=hexid(sequence)),
-                    records.health(since_ms=at),
-                    records.erasure(who=who, at_ms=at, command_id=hexid(sequence)),
-                )
-            )
+        choices: tuple[Record, ...] = (
+            records.visit(who=who, visit_id=hexid(draw(st.integers(1, 3))), revision=sequence),
+            records.consent(who=who, at_ms=at),
+            records.withdrawal(who=who, at_ms=at),
+            records.verdict(who=who, version=sequence),
+            records.call(call_id=hexid(sequence)),
+            records.health(since_ms=at),
+            records.erasure(who=who, at_ms=at, command_id=hexid(sequence)),
         )
+        record = draw(st.sampled_from(choices))
         entries.append(entry(sequence, record, wall_ms=at))
         if record.kind != "erasure_receipt" and draw(st.integers(0, 4)) == 0:
             entries.append(entry(sequence, Voided(), wall_ms=at))

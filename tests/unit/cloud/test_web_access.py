@@ -71,7 +71,7 @@ def served(pages: Pages) -> set[tuple[str, str]]:
     def walk(routes: object) -> None:
         for route in routes:  # type: ignore[attr-defined]
             if isinstance(route, APIRoute):
-                found.update((method, route.path) for method in route.methods)
+                found.update((method, route.path) for method in route.methods or ())
             elif isinstance(inner := getattr(route, "original_router", None), APIRouter):
                 walk(inner.routes)
 

@@ -80,4 +80,5 @@ def csrf(page: httpx.Response) -> str:
 
 def submit(browser: TestClient, shown_at: str, action: str, **fields: str) -> httpx.Response:
     """Fetch the page of a form and send the form."""
-    return browser.post(action, data={"csrf": csrf(browser.get(shown_at)), **fields})
+    answer: httpx.Response = browser.post(action, data={"csrf": csrf(browser.get(shown_at)), **fields})
+    return answer
