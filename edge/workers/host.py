@@ -108,8 +108,13 @@ def run(worker: str, sock: socket.socket) -> int:
     lines = Lines(sock)
     outlet = Outlet(lines)
     outlet.observe(Hello.model_validate({"worker": worker, "pid": os.getpid()}))
-    assign = receive(lines)
+    try:
+        assign = receive(lines)
+    except ProtocolError:
+        outlet.close()
+        raise
     if not isinstance(assign, Assign):
+        outlet.close()
         return 0 if assign is None or isinstance(assign, Stop) else 1
     drivers = open_drivers(assign)
     serve(lines, outlet, drivers)

@@ -247,6 +247,18 @@ def test_a_session_registers_once_even_when_the_button_is_pressed_twice(desk: At
     asyncio.run(scene())
 
 
+def test_a_cleared_screen_ends_its_visitors_lease(desk: AtTheDesk) -> None:
+    async def scene() -> None:
+        session = await desk.registered()
+        await desk.reception.answer(control.End(session=session))
+        assert len(desk.leases.cancelled) == 1
+        await desk.reception.answer(control.End(session=session))
+        await desk.reception.answer(control.End(session=await desk.begin()))
+        assert len(desk.leases.cancelled) == 1
+
+    asyncio.run(scene())
+
+
 def test_the_notice_is_told_without_a_session(desk: AtTheDesk) -> None:
     assert asyncio.run(desk.reception.answer(control.GetNotice())) is desk.office.notice
 
