@@ -14,7 +14,9 @@ def add_to(app: typer.Typer) -> None:
 
 def run(
     config: ConfigOption = DEFAULT_CONFIG,
-    workers: Annotated[bool, typer.Option(help="Start the workers as child processes.")] = True,
+    workers: Annotated[
+        bool, typer.Option(help="Start the workers as child processes; without, use their systemd units.")
+    ] = True,
 ) -> None:
     """Run the core, and its workers unless they are units of their own."""
     from edge.runtime.core import run_core

@@ -47,6 +47,8 @@ log = logging.getLogger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
 
+UNITS = Path("/run/gatehouse-worker")
+"""Where the worker units listen (systemd/README.md)."""
 HOUSEKEEPING_S = 60.0
 ALIVE_S = 5.0
 DRAIN_S = 3.0
@@ -131,7 +133,8 @@ class Core:
             mine = tuple(d.model_dump(mode="json") for d in self._config.devices if d.worker == kind)
             models = {k: v for k, v in self._models().items() if kind == "vision" and k == "detector"}
             assign = Assign(devices=mine, models=models, headcount_s=self._config.footfall.interval_s)
-            made[kind] = Worker(kind, assign, self._from_worker, self._worker_lost)
+            unit = None if self._with_workers else UNITS / f"{kind}.sock"
+            made[kind] = Worker(kind, assign, self._from_worker, self._worker_lost, unit)
         return made
 
     def _make_pump(self) -> Pump:
@@ -168,8 +171,6 @@ class Core:
                 task.cancel()
 
     def _start_workers(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
-        if not self._with_workers:
-            return []
         return [tasks.create_task(keep(f"worker {k}", w.session)) for k, w in self._workers.items()]
 
     async def _stop_workers(self, running: list[asyncio.Task[None]]) -> None:

@@ -9,7 +9,8 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from pathlib import Path
 
 from edge.domain.errors import LinkDown, ProtocolError
 from edge.ipc.channel import Channel
@@ -74,9 +75,16 @@ class Worker:
     """One worker kind: its process, its socket, the devices it was assigned."""
 
     def __init__(
-        self, kind: str, assign: Assign, handler: Handler, lost: Callable[[str], Awaitable[None]]
+        self,
+        kind: str,
+        assign: Assign,
+        handler: Handler,
+        lost: Callable[[str], Awaitable[None]],
+        unit: Path | None = None,
     ) -> None:
+        """`unit` is the socket of the worker's systemd unit; None: it is started as a child process."""
         self.kind = kind
+        self._unit = unit
         self._assign = assign
         self._handler = handler
         self._lost = lost
@@ -105,25 +113,51 @@ class Worker:
             await self.send(Stop())
 
     async def session(self) -> None:
-        """Start the process and pass its messages on; return if it was asked to stop, else raise LinkDown."""
+        """Start the worker and pass its messages on; return if it was asked to stop, else raise LinkDown."""
         if self._stopping:
             return
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        channel = Channel(ours)
         try:
+            async with self._connected(self._unit) if self._unit else self._spawned() as channel:
+                await self._converse(channel)
+        finally:
+            self.pid = None
+            await self._lost(self.kind)
+        if not self._stopping:
+            raise LinkDown(f"worker {self.kind}", "worker_ended")
+
+    @contextlib.asynccontextmanager
+    async def _spawned(self) -> AsyncIterator[Channel]:
+        """The worker as a child process: it is told to stop at the end, and killed if it doesn't."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        with contextlib.closing(Channel(ours)) as channel:
             with theirs:
                 process = await spawn(self.kind, {"GATEHOUSE_FD": theirs.fileno()})
             self.pid = process.pid
             try:
-                await self._converse(channel)
+                yield channel
             finally:
-                await self._stop(channel, process)
-        finally:
-            self.pid = None
-            channel.close()
-            await self._lost(self.kind)
-        if not self._stopping:
-            raise LinkDown(f"worker {self.kind}", "worker_ended", f"exit code {process.returncode}")
+                await self._say_stop(channel)
+                await end(process)
+
+    @contextlib.asynccontextmanager
+    async def _connected(self, unit: Path) -> AsyncIterator[Channel]:
+        """The worker as a systemd unit of its own: a connection starts it, its end ends it."""
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        with contextlib.closing(Channel(sock)) as channel:
+            try:
+                await asyncio.get_running_loop().sock_connect(sock, str(unit))
+            except OSError as error:
+                hint = f"systemctl start gatehouse-worker-{self.kind}.socket"
+                raise LinkDown(f"start worker {self.kind}", "no_unit", hint) from error
+            try:
+                yield channel
+            finally:
+                await self._say_stop(channel)
+
+    async def _say_stop(self, channel: Channel) -> None:
+        self._channel = None
+        with contextlib.suppress(OSError):
+            await channel.send(Stop())
 
     async def _converse(self, channel: Channel) -> None:
         try:
@@ -151,9 +185,3 @@ class Worker:
         own = getattr(message, "device", None) in (None, *self.devices)
         if not own or not isinstance(message, (*_OF_ANY, *_OF_KIND.get(self.kind, ()))):
             raise ProtocolError(f"hear worker {self.kind}", "not_its_own", message.type)
-
-    async def _stop(self, channel: Channel, process: asyncio.subprocess.Process) -> None:
-        self._channel = None
-        with contextlib.suppress(OSError):
-            await channel.send(Stop())
-        await end(process)
