@@ -47,6 +47,7 @@ _OF_KIND: dict[str, tuple[type[Message], ...]] = {
 Handler = Callable[[FromWorker], Awaitable[None]]
 
 HELLO_WITHIN_S = 20.0
+SAY_WITHIN_S = 1.0
 STOP_WITHIN_S = 5.0
 _KEPT_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "VIRTUAL_ENV", "TMPDIR", "OMP_NUM_THREADS")
 
@@ -156,8 +157,9 @@ class Worker:
 
     async def _say_stop(self, channel: Channel) -> None:
         self._channel = None
-        with contextlib.suppress(OSError):
-            await channel.send(Stop())
+        with contextlib.suppress(OSError, TimeoutError):  # one that hangs doesn't read either
+            async with asyncio.timeout(SAY_WITHIN_S):
+                await channel.send(Stop())
 
     async def _converse(self, channel: Channel) -> None:
         try:

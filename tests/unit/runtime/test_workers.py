@@ -350,3 +350,84 @@ def test_spawn_passes_each_descriptor_under_its_name(child: Callable[[str], None
 
     asyncio.run(scene())
     assert out.read_bytes() == b"frame"
+
+
+def test_a_worker_that_hangs_with_a_full_socket_is_killed(
+    child: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "SAY_WITHIN_S", 0.05)
+    monkeypatch.setattr("edge.runtime.workers.end", lambda process: end(process, 0.2))
+    child(f"say({HELLO!r})\nwhile True: time.sleep(60)")
+
+    async def scene() -> None:
+        worker = card_worker(Heard())
+        task = asyncio.create_task(worker.session())
+        lease = CardLease(lease=LEASE, device="card", seconds=1)
+        full = False
+        while not full:
+            try:
+                async with asyncio.timeout(0.5):
+                    await worker.send(lease)
+            except TimeoutError:
+                full = True
+            except LinkDown:
+                await asyncio.sleep(0.01)
+        pid = worker.pid
+        assert pid is not None
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert not alive(pid)
+
+    asyncio.run(scene())
+
+
+# ---- a worker as a unit of its own ----------------------------------------------------------
+
+
+def test_a_unit_that_is_not_there_is_a_lost_link_with_a_hint(tmp_path: Path) -> None:
+    async def scene() -> None:
+        heard = Heard()
+        worker = Worker("card", ASSIGN, heard.take, heard.gone, tmp_path / "card.sock")
+        with pytest.raises(LinkDown, match=r"no_unit.*gatehouse-worker-card\.socket"):
+            await worker.session()
+        assert heard.lost == ["card"]
+
+    asyncio.run(scene())
+
+
+def test_a_units_connection_is_its_life(tmp_path: Path) -> None:
+    """Its devices come after its greeting; Stop goes out at the end; no process of the core's own."""
+    unit = tmp_path / "card.sock"
+
+    async def scene() -> None:
+        got: list[bytes] = []
+        over = asyncio.Event()
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(HELLO.encode() + b"\n")
+            got.append(await reader.readline())
+            writer.write(state_down().encode() + b"\n")
+            got.append(await reader.readline())
+            writer.close()
+            over.set()
+
+        server = await asyncio.start_unix_server(serve, unit)
+        heard = Heard()
+        worker = Worker("card", ASSIGN, heard.take, heard.gone, unit)
+        task = asyncio.create_task(worker.session())
+        await heard.until(lambda: bool(heard.states()))
+        assert worker.pid is None
+        await worker.stop()
+        async with asyncio.timeout(30):
+            await task
+            await over.wait()
+        server.close()
+        assert Assign.model_validate_json(got[0]) == ASSIGN
+        assert b"stop" in got[1]
+
+    asyncio.run(scene())
+
+
+def state_down() -> str:
+    return DeviceState(device="card", state="down", code="link_down", at_ms=1).model_dump_json()
