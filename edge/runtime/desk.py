@@ -179,8 +179,9 @@ class Desk:
             number=card.number,
             valid_until=card.valid_until,
         )
-        self._office.store.apply(self._office.gate.clear(visitor.person, fact))
-        self._add_evidence(visitor, "id_card", Scope.ID_CARD)
+        with self._office.store.transaction():
+            self._office.store.apply(self._office.gate.clear(visitor.person, fact))
+            self._add_evidence(visitor, "id_card", Scope.ID_CARD)
 
     def may_lease(self, visitor: Visitor, purpose: Purpose) -> None:
         """Raise Refused unless this visitor's consent allows a lease for `purpose`."""
@@ -208,7 +209,10 @@ class Desk:
         fact = facts.EvidenceAdded(
             **stamp, visit=row.visit, person=visitor.person, evidence=evidence, records=(record,)
         )
-        self._office.store.apply(self._office.gate.clear(visitor.person, fact))
+        with self._office.store.transaction():
+            self._office.store.apply(self._office.gate.clear(visitor.person, fact))
+            if self._active(visitor.person, Scope.CHANNEL_RISK):
+                self._risk.judge_person(visitor.number())
 
     # -- departure and withdrawal ----------------------------------------------------------
 
@@ -267,7 +271,8 @@ class Desk:
         who = self._office.tokens.token(purpose, number)
         record = ConsentWithdrawn(who=who, scope=scope, at_ms=stamp["at_ms"], by=by)
         self._change(person, scope, Event.WITHDRAW, State.WITHDRAWN, record)
-        if scope is Scope.CHANNEL_RISK:
+        # What was given under the ended scope is no evidence any more.
+        if scope is Scope.CHANNEL_RISK or self._active(person, Scope.CHANNEL_RISK):
             self._risk.judge_person(number)
 
     def _number_of(self, person: PersonId) -> str:

@@ -1,0 +1,108 @@
+"""Findings follow their inputs: a new version at once when evidence comes or a scope ends, none otherwise."""
+
+import pytest
+
+from edge.config import Rules
+from edge.domain.errors import InvalidInput
+from edge.ipc.control import Register, ReportRow
+from edge.ipc.messages import CardRead
+from edge.runtime.desk import Desk, Visitor
+from edge.runtime.office import Office
+from edge.runtime.risk import Risk
+from edge.store.rows import VerdictRow
+from edge.wire import Purpose, Scope
+
+PHONE = "13800138000"
+RULES = Rules(name="riverside-2026", version=1, late_report=True, report_keeps_days=30)
+AGREED = frozenset({Scope.REGISTRATION, Scope.CHANNEL_RISK, Scope.ID_CARD})
+LATER_MS = 4_000_000_000_000
+"""A report's time after every presence: the first presence came before it."""
+
+
+class Front:
+    """Desk and risk over one store."""
+
+    def __init__(self, office: Office) -> None:
+        self.office = office
+        self.risk = Risk(office, RULES)
+        self.desk = Desk(office, self.risk)
+
+    def register(self, scopes: frozenset[Scope] = AGREED) -> Visitor:
+        request = Register(
+            session="0" * 32, notice_hash=self.office.notice.hash, scopes=scopes, phone=PHONE, source="agent"
+        )
+        _answer, visitor = self.desk.register(request)
+        assert visitor is not None
+        return visitor
+
+    def report(self, ref: str = "R-1", reported_ms: int = LATER_MS) -> None:
+        row = ReportRow(ref=ref, phone=PHONE, channel="a channel", agent="", reported_ms=reported_ms)
+        self.risk.import_rows((row,))
+
+    def findings(self, ref: str = "R-1") -> list[tuple[int, str | None]]:
+        rows: tuple[VerdictRow, ...] = self.office.store.verdicts(ref)
+        return [(row.version, row.verdict) for row in rows]
+
+
+@pytest.fixture
+def front(office: Office) -> Front:
+    return Front(office)
+
+
+def card() -> CardRead:
+    return CardRead(
+        device="card", lease="0" * 32, at_ms=1, name="李四", sex="1", nation="01", birth="19491231",
+        address="", number="11010519491231002X", issuer="", valid_from="20200101", valid_until="长期",
+        confirmed_twice=True,
+    )  # fmt: skip
+
+
+def test_a_card_read_makes_a_new_version(front: Front) -> None:
+    visitor = front.register()
+    front.report()
+    front.desk.card_read(visitor, card())
+    assert front.findings() == [(1, "RISK"), (2, "RISK")]
+
+
+def test_a_card_of_a_visit_that_is_over_is_not_kept(front: Front) -> None:
+    """P6: card and evidence are kept together, or neither."""
+    visitor = front.register()
+    front.desk.depart(PHONE)
+    with pytest.raises(InvalidInput, match="visit_is_over"):
+        front.desk.card_read(visitor, card())
+    permit = front.office.gate.permit(Purpose.IDENTITY_CHECK, visitor.person)
+    assert front.office.store.card(permit) is None
+
+
+def test_a_card_read_without_channel_risk_judges_nothing(front: Front) -> None:
+    visitor = front.register(AGREED - {Scope.CHANNEL_RISK})
+    front.report()
+    front.desk.card_read(visitor, card())
+    assert front.findings() == [(1, "UNKNOWN")]
+
+
+def test_ending_the_scope_of_the_evidence_is_judged_at_once(front: Front) -> None:
+    """P43: after a withdrawal nothing rests on what it covered."""
+    front.register()
+    front.report()
+    front.desk.withdraw(PHONE, frozenset({Scope.REGISTRATION}))
+    assert front.findings() == [(1, "RISK"), (2, "UNKNOWN")]
+
+
+def test_ending_everything_at_once_ends_in_unknown(front: Front) -> None:
+    """P43"""
+    visitor = front.register()
+    front.report()
+    front.desk.card_read(visitor, card())
+    front.desk.withdraw(PHONE, frozenset(Scope))
+    assert front.findings()[-1][1] == "UNKNOWN"
+
+
+def test_another_report_on_the_customer_changes_no_finding(front: Front) -> None:
+    visitor = front.register()
+    front.report()
+    front.desk.card_read(visitor, card())
+    before = front.findings()
+    front.report("R-2", 1)
+    assert front.findings() == before
+    assert front.findings("R-2") == [(1, "NORMAL")]
