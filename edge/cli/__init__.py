@@ -12,6 +12,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # rendering help with rich doubles its time
 )
 for noun in (core, worker, kiosk, config, credentials, status, outbox, reports):
     noun.add_to(app)

@@ -10,7 +10,7 @@ from edge.cli.options import DEFAULT_CONFIG, ConfigOption
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to `app`."""
-    app.command("check-config")(check)
+    app.command("check-config", short_help="Check a configuration file.")(check)
 
 
 def check(

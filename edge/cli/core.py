@@ -9,7 +9,7 @@ from edge.cli.options import DEFAULT_CONFIG, ConfigOption, log_to_stderr
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to `app`."""
-    app.command("run")(run)
+    app.command("run", short_help="Run the core and its workers.")(run)
 
 
 def run(

@@ -7,7 +7,7 @@ import typer
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to `app`."""
-    app.command("credentials")(create)
+    app.command("credentials", short_help="Create the box's own secrets, once.")(create)
 
 
 def create(directory: Path) -> None:

@@ -7,7 +7,7 @@ from edge.cli.options import DEFAULT_CONFIG, ConfigOption, log_to_stderr
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to `app`."""
-    app.command("kiosk")(kiosk)
+    app.command("kiosk", short_help="Serve the page at the reception desk.")(kiosk)
 
 
 def kiosk(config: ConfigOption = DEFAULT_CONFIG) -> None:

@@ -9,7 +9,7 @@ from edge.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to `app`."""
-    app.command("outbox")(outbox)
+    app.command("outbox", short_help="Show what waits to be sent, by kind.")(outbox)
 
 
 def outbox(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:

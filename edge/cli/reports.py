@@ -10,7 +10,7 @@ from edge.cli.options import DEFAULT_CONFIG, ConfigOption
 def add_to(app: typer.Typer) -> None:
     """Add the group to `app`."""
     group = typer.Typer(help="Agents' reports (报备).", no_args_is_help=True)
-    group.command("import")(import_file)
+    group.command("import", short_help="Import a CSV of reports.")(import_file)
     app.add_typer(group, name="reports")
 
 
@@ -22,7 +22,5 @@ def import_file(file: Path, config: ConfigOption = DEFAULT_CONFIG) -> None:
 
     rows = read_reports(file)
     imported = ask(config, ImportReports(rows=rows), Imported, timeout=60.0)
-    typer.secho(
-        f"✓ {imported.new} new, {imported.known} known before, {imported.verdicts} verdicts issued",
-        fg="green",
-    )
+    counts = f"{imported.new} new, {imported.known} known before, {imported.suppressed} suppressed"
+    typer.secho(f"✓ {counts}; {imported.verdicts} verdicts issued", fg="green")

@@ -20,7 +20,7 @@ class Kind(StrEnum):
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to `app`."""
-    app.command("worker")(worker)
+    app.command("worker", short_help="Run one worker (the core starts it).")(worker)
 
 
 def _inherited(variable: str) -> socket.socket:

@@ -240,4 +240,6 @@ class Imported(Message):
 
     new: int
     known: int
+    suppressed: int
+    """Not taken: somebody behind them was erased and has not come back."""
     verdicts: int

@@ -47,7 +47,8 @@ class Orders:
     def _erase(self, command: EraseCommand) -> None:
         persons, tokens = self._everyone_behind(command.who)
         rights = self._office.gate.permit_rights()
-        self._office.store.erase(rights, persons, lambda erased: self._erased(command, tokens, erased))
+        named = tokens or (command.who,)
+        self._office.store.erase(rights, persons, lambda erased: self._erased(command, tokens, erased), named)
 
     def _erased(
         self, command: EraseCommand, tokens: tuple[Token, ...], erased: Erased

@@ -25,17 +25,26 @@ class Risk:
         self._issued = 0
 
     def import_rows(self, rows: tuple[ReportRow, ...]) -> Imported:
-        """Keep all rows, or none if one can't be kept, and judge them; a known ref is left as it was."""
+        """Keep all rows, or none if one can't be kept, and judge them.
+
+        A known ref is left as it was. A report on somebody who was erased isn't taken (P29).
+        """
         lookup, issued = self._office.gate.permit_lookup(Purpose.CHANNEL_RISK), self._issued
         with self._office.store.transaction():
             new = [row for row in rows if self._office.store.report(lookup, row.ref) is None]
-            for row in new:
-                self._lodge(row)
-        return Imported(new=len(new), known=len(rows) - len(new), verdicts=self._issued - issued)
+            kept = sum(self._lodge(row) for row in new)
+        return Imported(
+            new=kept,
+            known=len(rows) - len(new),
+            suppressed=len(new) - kept,
+            verdicts=self._issued - issued,
+        )
 
-    def _lodge(self, row: ReportRow) -> None:
+    def _lodge(self, row: ReportRow) -> bool:
         stamp = self._office.stamp()
         token = self._office.tokens.token("channel_risk", normalise(row.phone))
+        if self._office.store.suppressed(token):
+            return False
         start = row.reported_ms if row.reported_ms is not None else stamp["at_ms"]
         fact = facts.ReportLodged(
             **stamp,
@@ -48,6 +57,7 @@ class Risk:
         )
         self._office.store.apply(self._office.gate.on_other_basis(fact))
         self._judge_token(token)
+        return True
 
     def judge_person(self, number: str) -> None:
         """Judge every report on this number again."""
