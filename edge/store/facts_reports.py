@@ -5,6 +5,7 @@ import json
 from edge.domain.errors import InvalidInput, Refused
 from edge.domain.facts import ReportLodged, VerdictReached
 from edge.store.database import Row
+from edge.store.people import suppressed
 from edge.store.tables import Tables
 from edge.store.writing import Ground, write
 
@@ -12,7 +13,8 @@ from edge.store.writing import Ground, write
 @write.register
 def _report_lodged(fact: ReportLodged, ground: Ground, to: Tables) -> None:
     """The same report again changes nothing; another one under its name is refused."""
-    _refuse_suppressed(fact, to)
+    if suppressed(to, fact.token):
+        raise Refused("lodge a report", "suppressed")
     held = to.database.one("SELECT * FROM reports WHERE report_ref = ?", (fact.report_ref,))
     if held is None:
         _insert(fact, ground, to)
@@ -42,13 +44,6 @@ def _same(fact: ReportLodged, held: Row) -> bool:
         held.text("agent"),
         held.maybe_integer("reported_ms"),
     )
-
-
-def _refuse_suppressed(fact: ReportLodged, to: Tables) -> None:
-    """An import doesn't re-enter somebody erased (P29); their own later act, which indexes them, does."""
-    erased = to.database.one("SELECT 1 FROM tombstones WHERE mark = ?", (to.tokens.mark(fact.token),))
-    if erased and not to.database.one("SELECT 1 FROM person_tokens WHERE token = ?", (fact.token,)):
-        raise Refused("lodge a report", "suppressed")
 
 
 @write.register

@@ -9,7 +9,7 @@ from edge.ports import ConsentRow, Permit
 from edge.store.database import Row
 from edge.store.facts_consent import LATEST
 from edge.store.rows import CardRow
-from edge.store.tables import Part
+from edge.store.tables import Part, Tables
 from edge.wire import Purpose, Scope, Token
 
 _TOKEN_PURPOSE = {
@@ -98,9 +98,16 @@ class PeopleReads(Part):
         return tuple(PersonId(row.text("person")) for row in rows)
 
     def suppressed(self, token: Token) -> bool:
-        """Return whether somebody with this token was erased: an import must not re-enter them (P29)."""
-        mark = self._tables.tokens.mark(token)
-        return self._database.one("SELECT 1 FROM tombstones WHERE mark = ?", (mark,)) is not None
+        """Return whether an import must not re-enter somebody (P29): erased, and not come back since."""
+        return suppressed(self._tables, token)
+
+
+def suppressed(tables: Tables, token: Token) -> bool:
+    """Return whether somebody with this token was erased; their own later act, an index, ends it."""
+    mark = tables.tokens.mark(token)
+    erased = tables.database.one("SELECT 1 FROM tombstones WHERE mark = ?", (mark,)) is not None
+    back = tables.database.one("SELECT 1 FROM person_tokens WHERE token = ?", (token,)) is not None
+    return erased and not back
 
 
 def _consent(row: Row) -> ConsentRow:
