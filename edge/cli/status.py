@@ -30,6 +30,7 @@ def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
 def _show(found: dict[str, list[dict[str, str]]]) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     console = Console()
     for title in ("devices", "checks"):
@@ -37,7 +38,7 @@ def _show(found: dict[str, list[dict[str, str]]]) -> None:
         for column in ("name", "state", "what", "hint"):
             table.add_column(column)
         for row in found[title]:
-            colour = _COLOURS.get(row["state"], "red")
-            table.add_row(row["name"], f"[{colour}]{row['state']}[/]", row["what"], row["hint"])
+            state = Text(row["state"], style=_COLOURS.get(row["state"], "red"))
+            table.add_row(Text(row["name"]), state, Text(row["what"]), Text(row["hint"]))
         console.print(table)
         console.print()
