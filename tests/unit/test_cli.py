@@ -318,3 +318,15 @@ def test_no_command_leaves_a_traceback_on_a_directory_instead_of_a_file(tmp_path
         assert shown.returncode == 2
         assert "Traceback" not in shown.stderr
         assert len(shown.stderr.splitlines()) == 2
+
+
+def test_the_bench_measures_help_against_its_limit() -> None:
+    """Speed itself is the bench's to judge, on a quiet machine; here only that it really measures."""
+    bench = Path(__file__).parents[2] / "scripts" / "bench"
+    run = subprocess.run(
+        [bench, "cli", "--runs", "1", "--json"], capture_output=True, text=True, timeout=60, check=False
+    )
+    found = json.loads(run.stdout)
+    assert found["limit_s"] == 0.3
+    assert 0 < found["import_typer_cpu_s"] and 0 < found["help_cpu_s"]
+    assert run.returncode == (0 if found["ok"] else 1)
