@@ -85,8 +85,7 @@ def _peers(place: Place, book: Book, seed: int) -> list[Peer]:
     return [
         *visitors,
         Operator("operator", 0, place, book, seed, people[:60]),
-        Caller("caller-7", 7, place, book, seed),
-        Caller("caller-9", 9, place, book, seed),
+        *(Caller(f"caller-{n}", n, place, book, seed) for n in (4, 7, 9)),
     ]
 
 

@@ -24,7 +24,7 @@ Asked = tuple[End, dict[str, Any]]
 
 ANSWER_S = 45.0
 """Longer than anything that the core does on a busy machine: silence means that it is gone."""
-PATIENCE_S = 8.0
+PATIENCE_S = 6.0
 """A caller whose line is dead hangs up after this time, so that the next one can call."""
 SOURCES: tuple[control.Source, ...] = ("agent", "walk_in", "advert", "friend", "other")
 
@@ -149,7 +149,7 @@ class Kiosk(Peer):
                 self.withdraw(number, self._random.choices(scopes, (7, 1, 1))[0])
             case "decline":
                 self.register(number, frozenset())
-        self.pause(0.02, 0.35)
+        self.pause(0.0, 0.2)
 
     def _come(self, number: str) -> None:
         risk = self._random.choices(("yes", "no", "open"), (5, 1, 4))[0]
@@ -245,9 +245,9 @@ class Caller(Peer):
         assert self._place.registrar is not None
         self._made += 1
         number = self.number(self._made)
-        plan = Plan(number, seconds=self._random.uniform(2.0, 6.0), patience=PATIENCE_S)
+        plan = Plan(number, seconds=self._random.uniform(1.0, 5.0), patience=PATIENCE_S)
         if self._random.random() < 0.5:
-            plan = replace(plan, seconds=11.0, key="1", key_at=7.0, speaks_from=8.0)
+            plan = replace(plan, seconds=5.0, key="1", key_at=1.5, speaks_from=2.5)
         before = now_ms()
         try:
             word = place_call(plan, "8001", ("127.0.0.1", self._place.registrar.port))

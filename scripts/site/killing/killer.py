@@ -59,7 +59,7 @@ class Killer:
     def run(self) -> None:
         """Do all of it; at the end everything runs again."""
         for number, victim in enumerate(self._order(), 1):
-            self._wait(self._random.uniform(0.1, 3.5))
+            self._wait(self._random.choice((self._random.uniform(0.0, 2.0), self._random.uniform(2.0, 8.0))))
             self._bring_back(victim)
             self._say(f"kill {number} of {self._kills}: {victim}")
             self._kill(victim)

@@ -236,7 +236,7 @@ class _Court:
             for ref in act.asked["refs"]:
                 imports[ref].append(act)
             if act.sure:
-                told = act.answer["new"] + act.answer["known"]
+                told = sum(act.answer[name] for name in ("new", "known", "suppressed"))
                 self.demand(told == len(act.asked["refs"]), f"an import of {len(act.asked['refs'])}: {told}")
         self.demand(set(chains) <= set(imports), "verdicts on reports that nobody made")
         for ref, acts in imports.items():
@@ -251,8 +251,8 @@ class _Court:
         for verdict in chain:
             same = verdict["reported_ms"] == reported_ms and self._customers.get(verdict["who"]) == number
             self.demand(same, f"{ref}: not the report that was made")
-            risky = [a for a in self._acts.get(number, []) if a.kind in ("register", "withdraw")]
-            cause = acts if verdict["version"] == 1 else risky
+            others = [a for a in self._acts.get(number, []) if a.kind != "depart"]
+            cause = acts if verdict["version"] == 1 else others
             told = any(a.end != "refused" and a.holds(verdict["decided_ms"]) for a in cause)
             self.demand(told, f"{ref}: version {verdict['version']} for no act of anybody")
         if chain:
@@ -266,14 +266,20 @@ class _Court:
             for c in records(self._rows, kind)
             if self._people.get(c["who"]) == number
         ]
-        if any(kind == "withdrawal" and scope == "registration" for _at, kind, scope in changes):
-            return  # what rests on an ended registration is judged again only when the next one comes
-        risk = sorted((at, kind) for at, kind, scope in changes if scope == "channel_risk")
-        arrivals = [v["arrived_ms"] for v in self._final.values() if self._people[v["who"]] == number]
-        if not risk or risk[-1][1] == "withdrawal" or not arrivals:
+        final: dict[str, str] = {}
+        for _at, kind, scope in sorted(changes):
+            final[scope] = kind
+        scope_of = {"registration": "registration", "id_card": "id_card", "face_confirmed": "face_match"}
+        presences = [
+            one["at_ms"]
+            for visit in self._final.values()
+            for one in visit["evidence"]
+            if self._people.get(visit["who"]) == number and final.get(scope_of[one["kind"]]) == "consent"
+        ]
+        if final.get("channel_risk") != "consent" or not presences:
             expected = "UNKNOWN"
         else:
-            expected = "RISK" if min(arrivals) <= reported_ms else "NORMAL"
+            expected = "RISK" if min(presences) <= reported_ms else "NORMAL"
         self.demand(last["verdict"] == expected, f"{ref}: {last['verdict']}, expected {expected}")
 
     # -- calls -----------------------------------------------------------------------------
