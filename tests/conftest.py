@@ -18,7 +18,7 @@ RUN_MARK = "GATEHOUSE_TEST_RUN"
 """In the environment of every process that a test starts, so that orphans are found as well."""
 GRACE_S = 10.0
 
-settings.register_profile("short", deadline=None, database=None, print_blob=True)
+settings.register_profile("short", deadline=None, database=None, print_blob=True, max_examples=60)
 settings.register_profile("long", deadline=None, database=None, print_blob=True, max_examples=5000)
 
 
