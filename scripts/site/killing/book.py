@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from scripts.site.sip_peers import Word
 
-Kind = Literal["register", "depart", "withdraw", "card", "face", "import"]
+Kind = Literal["register", "depart", "withdraw", "card", "face", "import", "erase"]
 End = Literal["acknowledged", "refused", "unknown"]
 """`unknown`: no answer came; the act happened wholly or not at all, and at most once."""
 
@@ -63,6 +63,8 @@ class Book:
     kills: list[Kill] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
     """What a peer saw that must not be, said in words without a number."""
+    begun: threading.Event = field(default_factory=threading.Event)
+    """Set whenever an act begins: who kills wants to meet it."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def write(self, entry: Act | Ring | Kill | str) -> None:
@@ -81,6 +83,13 @@ class Book:
     def of(self, kind: Kind) -> list[Act]:
         """Return the acts of one kind, in the order of their beginning."""
         return sorted((a for a in self.acts if a.kind == kind), key=lambda a: a.before_ms)
+
+    def met(self) -> int:
+        """Return how many acts a kill of the core met half-way."""
+        kills = [k.at_ms for k in self.kills if k.victim == "core"]
+        return sum(
+            a.end == "unknown" and any(a.before_ms <= at <= a.after_ms for at in kills) for a in self.acts
+        )
 
     def killed(self, victims: set[str], from_ms: int, to_ms: int) -> bool:
         """Whether one of `victims` was away at some time of a span."""

@@ -21,7 +21,7 @@ from edge.domain.errors import LinkDown, ProtocolError
 from edge.ipc import control
 from edge.ipc.client import ControlClient
 from scripts.site.killing.book import Book
-from scripts.site.killing.clients import Caller, Desk, Kiosk, Operator, Peer, people_of
+from scripts.site.killing.clients import Caller, Desk, Kiosk, Operator, Peer, Rights, people_of
 from scripts.site.killing.killer import Killer
 from scripts.site.killing.oracle import Token, audit
 from scripts.site.place import Options, Place
@@ -68,6 +68,10 @@ def campaign(root: Path, seed: int, kills: int, say: Callable[[str], None]) -> O
         acted = time.monotonic() - began - started
         say("draining")
         drained = drain(place)
+        for peer in peers:
+            if isinstance(peer, Rights):
+                peer.come_again()
+        drained += drain(place)
         status = json.loads(place.cloud("status", "--json"))
         rows = place.ledger()
     faults = audit(rows, status, book, place.token)
@@ -85,6 +89,7 @@ def _peers(place: Place, book: Book, seed: int) -> list[Peer]:
     return [
         *visitors,
         Operator("operator", 0, place, book, seed, people[:60]),
+        Rights("rights", 1, place, book, seed),
         *(Caller(f"caller-{n}", n, place, book, seed) for n in (4, 7, 9)),
     ]
 
@@ -95,9 +100,10 @@ def drain(place: Place) -> float:
 
     def empty() -> bool:
         try:
-            return operator.ask(control.GetOutbox(), control.OutboxState).depth == 0
+            waiting = operator.ask(control.GetOutbox(), control.OutboxState).depth
         except (LinkDown, ProtocolError):
             return False
+        return waiting == 0 and json.loads(place.cloud("status", "--json"))["open_commands"] == 0
 
     began = time.monotonic()
     place.wait_ready(90)
@@ -110,6 +116,7 @@ def _figures(book: Book, killer: Killer, rows: list[Row]) -> dict[str, Any]:
     return {
         "acts": len(book.acts),
         "by_act": dict(Counter(f"{a.kind} {a.end}" for a in sorted(book.acts, key=lambda a: a.kind))),
+        "met_half_way": book.met(),
         "calls": len(book.rings),
         "calls_answered": sum(r.word is not None and r.word.answered for r in book.rings),
         "kills": dict(Counter(k.victim for k in book.kills)),

@@ -78,6 +78,7 @@ class Peer(threading.Thread):
     def note(self, kind: Kind, number: str, asked: dict[str, Any], call: Callable[[], Asked]) -> Act:
         """Do `call` and write down what became of it."""
         before = now_ms()
+        self._book.begun.set()
         end, answer = call()
         act = Act(kind, number, before, now_ms(), end, asked, answer)
         self._book.write(act)
@@ -231,6 +232,51 @@ class Operator(Peer):
             agent="王经纪",
             reported_ms=now_ms() + self._random.choice((-3_600_000, 0, 1000)),
         )
+
+
+class Rights(Peer):
+    """Headquarters' clerk: orders the erasure of visitors who asked for it, who later come anew."""
+
+    KNOWN_S = 30.0
+    """How long a visit may take to reach headquarters, with everything being killed."""
+
+    def __init__(self, name: str, ordinal: int, place: Place, book: Book, seed: int) -> None:
+        super().__init__(name, ordinal, place, book, seed)
+        self._made = 0
+        self._erased: list[str] = []
+
+    def act(self) -> None:
+        """Let one visitor come, and order the erasure of what is held of them."""
+        self._made += 1
+        number = self.number(self._made)
+        scopes = frozenset({Scope.REGISTRATION, self._random.choice((Scope.CHANNEL_RISK, Scope.ID_CARD))})
+        came = [self.register(number, scopes) for _ in range(self._random.randint(1, 2))]
+        if any(one is not None and one[0].sure for one in came):
+            self._order(number)
+        self.pause(0.2, 1.5)
+
+    def _order(self, number: str) -> None:
+        who, until = self._place.token("registration", number), time.monotonic() + self.KNOWN_S
+
+        def order() -> Asked:
+            words = ("erase", "--who", "-", "--reason", "visitor_request")
+            while True:
+                try:
+                    return "acknowledged", {"order": self._place.cloud(*words, stdin=who)}
+                except RuntimeError as refusal:
+                    if "unknown_token" not in str(refusal) or time.monotonic() > until:
+                        self._book.write(f"an erasure could not be ordered: {str(refusal)[-200:]}")
+                        return "refused", {}
+                    time.sleep(0.3)
+
+        if self.note("erase", number, {}, order).sure:
+            self._erased.append(number)
+
+    def come_again(self) -> None:
+        """Let everybody who was erased come anew: the box knows none of them. After the run is drained."""
+        for number in self._erased:
+            self.register(number, frozenset({Scope.REGISTRATION, Scope.CHANNEL_RISK}))
+            self.depart(number)
 
 
 class Caller(Peer):

@@ -61,6 +61,8 @@ class Killer:
         for number, victim in enumerate(self._order(), 1):
             self._wait(self._random.choice((self._random.uniform(0.0, 2.0), self._random.uniform(2.0, 8.0))))
             self._bring_back(victim)
+            if victim not in WORKERS:
+                self._meet_an_act()
             self._say(f"kill {number} of {self._kills}: {victim}")
             self._kill(victim)
         self._until(lambda: not self._down and not self._orphans, ORPHANS_S + CORE_STARTS_S)
@@ -71,6 +73,13 @@ class Killer:
         while len(order) < self._kills:
             order += self._random.sample(VICTIMS, len(VICTIMS))
         return order[: self._kills]
+
+    def _meet_an_act(self) -> None:
+        """Mostly kill while somebody is being served, a little after they asked."""
+        if self._random.random() < 0.8:
+            self._book.begun.clear()
+            self._book.begun.wait(2.0)
+            time.sleep(self._random.choice((self._random.uniform(0.0, 0.01), self._random.uniform(0.0, 0.2))))
 
     # -- killing ---------------------------------------------------------------------------
 

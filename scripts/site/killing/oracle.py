@@ -6,7 +6,8 @@ there at most once; what was refused isn't there; and nothing is there that no p
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -14,7 +15,17 @@ from scripts.site.killing.book import Act, Book, Ring
 from scripts.site.steps import Row, near, records
 
 Token = Callable[[str, str], str]
-KINDS = {"visit", "consent", "withdrawal", "verdict", "call", "health", "blind", "footfall"}
+KINDS = {
+    "visit",
+    "consent",
+    "withdrawal",
+    "verdict",
+    "call",
+    "health",
+    "blind",
+    "footfall",
+    "erasure_receipt",
+}
 """What this site may tell headquarters."""
 CALL_TOLERANCE_MS = 2500
 """Signalling on a machine that is busy with being killed."""
@@ -27,7 +38,7 @@ def audit(rows: list[Row], status: Row, book: Book, token: Token) -> list[str]:
     court = _Court(rows, book, token)
     for check in (
         court.visits, court.departures, court.evidence, court.consents, court.reports, court.calls,
-        court.devices, court.numbering,
+        court.erasures, court.devices, court.numbering,
     ):  # fmt: skip
         check()
     for box in status["boxes"]:
@@ -52,8 +63,11 @@ class _Memory:
 class _Court:
     def __init__(self, rows: list[Row], book: Book, token: Token) -> None:
         self._rows = rows
-        self._book = book
+        self._orders = {a.number: a for a in book.of("erase") if a.sure}
+        acts = [a for a in book.acts if a.kind != "erase" and not self._is_forgotten(a)]
+        self._book = book = replace(book, acts=acts)
         self.faults = list(book.troubles)
+        self._who = partial(token, "registration")
         self._acts: dict[str, list[Act]] = defaultdict(list)
         for act in sorted(book.acts, key=lambda a: a.before_ms):
             self._acts[act.number].append(act)
@@ -63,6 +77,11 @@ class _Court:
         self._customers = {token("channel_risk", n): n for n in people}
         self._callers = {token("recording", r.number): r for r in book.rings}
         self._final = _final_visits(records(rows, "visit"))
+
+    def _is_forgotten(self, act: Act) -> bool:
+        """Whether the act's person was erased afterwards: then it is as if it had never been."""
+        order = self._orders.get(act.number)
+        return order is not None and act.before_ms <= order.after_ms
 
     def demand(self, true: bool, fault: str) -> None:
         if not true:
@@ -282,6 +301,17 @@ class _Court:
             expected = "RISK" if min(presences) <= reported_ms else "NORMAL"
         self.demand(last["verdict"] == expected, f"{ref}: {last['verdict']}, expected {expected}")
 
+    # -- erasures --------------------------------------------------------------------------
+
+    def erasures(self) -> None:
+        """One receipt for each order. That nothing else is left, the other checks see: nobody did it."""
+        receipts = Counter(r["who"] for r in records(self._rows, "erasure_receipt"))
+        for number, order in self._orders.items():
+            found = receipts.pop(self._who(number), 0)
+            self.demand(found == 1, f"an erasure has {found} receipts ({_when(order)})")
+        self.demand(not receipts, f"{len(receipts)} receipts for what nobody ordered")
+        self._unique("receipt", Counter(r["command_id"] for r in records(self._rows, "erasure_receipt")))
+
     # -- calls -----------------------------------------------------------------------------
 
     def calls(self) -> None:
@@ -333,8 +363,11 @@ class _Court:
         for one, after in pairwise(counts):
             apart = one["camera"] != after["camera"] or one["to_ms"] <= after["from_ms"]
             self.demand(apart, f"two head counts cover one time (at {after['from_ms']})")
-        strays = {r["kind"] for r in self._rows} - KINDS
+        strays = {r["kind"] for r in self._rows if r["record"] is not None} - KINDS
         self.demand(not strays, f"records of kinds {sorted(strays)}")
+        emptied = [r for r in self._rows if r["record"] is None]
+        erased = all(r["kind"] == "voided" or r["code"] == "erased" for r in emptied)
+        self.demand(erased and (not emptied or bool(self._orders)), "records that are gone, without an order")
 
     def numbering(self) -> None:
         """Every epoch's numbers come without a gap, each once."""
