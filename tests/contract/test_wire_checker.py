@@ -86,7 +86,8 @@ def test_a_phone_number_as_a_report_reference_is_found() -> None:
     verdict = {
         "kind": "verdict", "v": 1, "verdict_id": "0" * 32, "report_ref": f"R-{PHONE}", "version": 1,
         "who": "registration:" + "0" * 64, "verdict": "RISK", "reasons": ["late_report"], "rule_set": "demo",
-        "rule_version": 1, "inputs_hash": "0" * 64, "reported_ms": None, "presence_ms": None, "decided_ms": 1_790_000_000_000,
+        "rule_version": 1, "inputs_hash": "0" * 64, "reported_ms": None, "presence_ms": None,
+        "decided_ms": 1_790_000_000_000,
     }  # fmt: skip
     entry = {
         "sequence": 1, "wall_ms": 1_790_000_000_000, "time_quality": "unknown",
