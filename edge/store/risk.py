@@ -62,11 +62,16 @@ class RiskReads(Part):
         return tuple(row.text("source") for row in rows)
 
     def withdrew_channel_risk(self, permit: Permit, token: Token) -> bool:
-        """Return whether this customer agreed to `channel_risk` once and ended it."""
+        """Return whether this customer agreed to `channel_risk` once and ended it.
+
+        A no to it that they say later changes nothing of that; a new yes does.
+        """
         self._allow(permit, Purpose.CHANNEL_RISK)
         row = self._database.one(
-            f"SELECT 1 FROM person_tokens t WHERE t.token = ? AND {_RISK_STATE} = ?",  # noqa: S608 — constants
-            (token, State.WITHDRAWN),
+            f"SELECT 1 FROM person_tokens t WHERE t.token = ? AND {_RISK_STATE} <> ?"  # noqa: S608 — constants
+            " AND EXISTS (SELECT 1 FROM consents w"
+            " WHERE w.person = t.person AND w.scope = ? AND w.state = ?)",
+            (token, State.ACTIVE, Scope.CHANNEL_RISK, State.WITHDRAWN),
         )
         return row is not None
 

@@ -8,6 +8,7 @@ from edge.ipc.control import Register, ReportRow
 from edge.ipc.messages import CardRead
 from edge.runtime.desk import Desk, Visitor
 from edge.runtime.office import Office
+from edge.runtime.rights import Rights
 from edge.runtime.risk import Risk
 from edge.store.rows import VerdictRow
 from edge.wire import Purpose, Scope
@@ -25,12 +26,16 @@ class Front:
     def __init__(self, office: Office) -> None:
         self.office = office
         self.risk = Risk(office, RULES)
-        self.desk = Desk(office, self.risk)
+        self.rights = Rights(office, self.risk, "b")
+        self.desk = Desk(office, self.risk, self.rights)
 
-    def register(self, scopes: frozenset[Scope] = AGREED) -> Visitor:
+    def register(
+        self, scopes: frozenset[Scope] = AGREED, declined: frozenset[Scope] = frozenset()
+    ) -> Visitor:
         request = Register(
-            session="0" * 32, notice_hash=self.office.notice.hash, scopes=scopes, phone=PHONE, source="agent"
-        )
+            session="0" * 32, notice_hash=self.office.notice.hash, scopes=scopes, declined=declined,
+            phone=PHONE, source="agent",
+        )  # fmt: skip
         _answer, visitor = self.desk.register(request)
         assert visitor is not None
         return visitor
@@ -85,7 +90,7 @@ def test_ending_the_scope_of_the_evidence_is_judged_at_once(front: Front) -> Non
     """P43: after a withdrawal nothing rests on what it covered."""
     front.register()
     front.report()
-    front.desk.withdraw(PHONE, frozenset({Scope.REGISTRATION}))
+    front.rights.withdraw(PHONE, frozenset({Scope.REGISTRATION}))
     assert front.findings() == [(1, "RISK"), (2, "UNKNOWN")]
 
 
@@ -94,8 +99,26 @@ def test_ending_everything_at_once_ends_in_unknown(front: Front) -> None:
     visitor = front.register()
     front.report()
     front.desk.card_read(visitor, card())
-    front.desk.withdraw(PHONE, frozenset(Scope))
+    front.rights.withdraw(PHONE, frozenset(Scope))
     assert front.findings()[-1][1] == "UNKNOWN"
+
+
+def test_a_no_after_a_withdrawal_changes_no_finding(front: Front) -> None:
+    front.register()
+    front.rights.withdraw(PHONE, frozenset({Scope.CHANNEL_RISK}))
+    front.report()
+    front.register(AGREED - {Scope.CHANNEL_RISK}, declined=frozenset({Scope.CHANNEL_RISK}))
+    front.report("R-2")
+    assert front.findings() == [(1, "UNKNOWN")]
+    assert front.office.store.verdicts("R-2")[0].reasons == ("consent_withdrawn",)
+
+
+def test_a_new_yes_after_a_withdrawal_counts_again(front: Front) -> None:
+    front.register()
+    front.rights.withdraw(PHONE, frozenset({Scope.CHANNEL_RISK}))
+    front.report()
+    front.register()
+    assert front.findings() == [(1, "UNKNOWN"), (2, "RISK")]
 
 
 def test_another_report_on_the_customer_changes_no_finding(front: Front) -> None:
