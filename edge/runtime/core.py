@@ -29,6 +29,7 @@ from edge.runtime.operation import Operation
 from edge.runtime.orders import Orders
 from edge.runtime.phone import Phone
 from edge.runtime.reception import Reception
+from edge.runtime.rights import Rights
 from edge.runtime.risk import Risk
 from edge.runtime.storethread import StoreThread
 from edge.runtime.supervise import keep
@@ -111,15 +112,16 @@ class Core:
             self._credentials.sign,
         )
         self._risk = Risk(office, config.rules)
-        desk = Desk(office, self._risk)
-        self._orders = Orders(office, desk)
+        rights = Rights(office, self._risk, config.site.box)
+        desk = Desk(office, self._risk, rights)
+        self._orders = Orders(office, rights)
         self._operation = Operation(office)
         lines = {d.id: str(getattr(d, "line", d.id)) for d in config.devices}
         self._phone = Phone(Calls(office, self._store.spool), self._thread, lines)
         self._leases = Leases(self._models())
         self._workers = self._make_workers()
         self._reception = Reception(
-            config, self._notice, desk, self._leases, self._workers, self._thread, self._offline_ms
+            config, self._notice, desk, rights, self._leases, self._workers, self._thread, self._offline_ms
         )
         self._pump = self._make_pump()
 
@@ -210,7 +212,8 @@ class Core:
     # -- from headquarters and from the workers ---------------------------------------------
 
     async def _on_command(self, command: Command) -> None:
-        await self._call(self._orders.carry_out, command)
+        for person in await self._call(self._orders.carry_out, command):
+            self._leases.cancel(person)
         self._pump.notify(changed=True)
 
     async def _from_worker(self, message: messages.FromWorker) -> None:

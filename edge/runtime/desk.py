@@ -13,18 +13,17 @@ from edge.domain.phone import normalise
 from edge.ipc.control import Register, Registered, Source
 from edge.ipc.messages import CardRead
 from edge.runtime.office import TOKEN_PURPOSE, Office, new_id
+from edge.runtime.rights import Rights
 from edge.runtime.risk import Risk
+from edge.store.rows import VisitRow
 from edge.wire import (
     Basis,
     BasisKind,
-    ConsentWithdrawn,
     Evidence,
     Purpose,
     Scope,
     VisitRecorded,
 )
-
-By = Literal["visitor", "headquarters"]
 
 
 class Visitor:
@@ -41,11 +40,12 @@ class Visitor:
 
 
 class Desk:
-    """Registration, evidence, departure, withdrawal."""
+    """Registration, evidence, departure."""
 
-    def __init__(self, office: Office, risk: Risk) -> None:
+    def __init__(self, office: Office, risk: Risk, rights: Rights) -> None:
         self._office = office
         self._risk = risk
+        self._rights = rights
 
     # -- registration ----------------------------------------------------------------------
 
@@ -67,13 +67,13 @@ class Desk:
         visit = self._open_visit(person, number, request.party_size, returning and visits_before > 0)
         if request.source is not None and Scope.CHANNEL_RISK in request.scopes:
             self._tell_source(person, visit, request.source)
-        if self._active(person, Scope.CHANNEL_RISK):
+        if self._office.active(person, Scope.CHANNEL_RISK):
             self._risk.judge_person(number)
         answer = Registered(
             outcome="registered",
             returning=returning and visits_before > 0,
             visit=visit,
-            active=tuple(s for s in Scope if self._active(person, s)),
+            active=tuple(s for s in Scope if self._office.active(person, s)),
             not_asked_again=self._not_asked(person),
             visits_before=visits_before,
         )
@@ -99,7 +99,7 @@ class Desk:
         """Registration first: the other scopes' proofs name the registration's token."""
         who = self._office.tokens.token("registration", number)
         for scope in sorted(chosen, key=lambda s: s is not Scope.REGISTRATION):
-            if not self._active(person, scope):
+            if not self._office.active(person, scope):
                 self._office.agree(person, scope, "tap", who)
                 self._index(person, scope, number)
         for scope in sorted(declined - chosen):
@@ -116,13 +116,13 @@ class Desk:
             self._office.store.apply(gate.clear(person, contact))
 
     def _decline(self, person: PersonId, scope: Scope) -> None:
-        if self._active(person, scope):
-            self._end_scope(person, scope, "visitor")
+        if self._office.active(person, scope):
+            self._rights.end_scope(person, scope, "visitor")
             return
         row = self._office.store.consent(person, scope)
         if State(row.state) is State.DECLINED:
             return
-        self._change(person, scope, Event.DECLINE, State.DECLINED)
+        self._office.change(person, scope, Event.DECLINE, State.DECLINED)
 
     def _open_visit(self, person: PersonId, number: str, party: int, returning: bool) -> str:
         stamp, visit = self._office.stamp(), new_id()
@@ -196,31 +196,22 @@ class Desk:
         row = self._office.store.visit(visitor.visit)
         if row is None or row.departed_ms is not None:
             raise InvalidInput("add evidence", "visit_is_over")
-        who = self._office.tokens.token("registration", visitor.number())
-        record = VisitRecorded(
-            visit_id=row.visit,
-            revision=row.revision + 1,
-            who=who,
-            returning=row.returning,
-            party_size=row.party_size,
-            arrived_ms=row.arrived_ms,
-            evidence=(*row.evidence, evidence),
-        )
+        record = self._next_record(row, visitor.number(), (*row.evidence, evidence), None)
         fact = facts.EvidenceAdded(
             **stamp, visit=row.visit, person=visitor.person, evidence=evidence, records=(record,)
         )
         with self._office.store.transaction():
             self._office.store.apply(self._office.gate.clear(visitor.person, fact))
-            if self._active(visitor.person, Scope.CHANNEL_RISK):
+            if self._office.active(visitor.person, Scope.CHANNEL_RISK):
                 self._risk.judge_person(visitor.number())
 
-    # -- departure and withdrawal ----------------------------------------------------------
+    # -- departure ----------------------------------------------------------
 
     def depart(self, phone: str) -> bool:
         """Close the newest open visit of this number; False if there is none."""
         number = normalise(phone)
         person, known = self._person(number)
-        if not known or not self._active(person, Scope.REGISTRATION):
+        if not known or not self._office.active(person, Scope.REGISTRATION):
             return False
         permit = self._office.gate.permit(Purpose.RECEPTION, person)
         still_open = [v for v in self._office.store.visits(permit) if v.departed_ms is None]
@@ -228,85 +219,28 @@ class Desk:
             return False
         row, stamp = still_open[0], self._office.stamp()
         departed = max(stamp["at_ms"], row.arrived_ms)
-        record = VisitRecorded(
-            visit_id=row.visit,
-            revision=row.revision + 1,
-            who=self._office.tokens.token("registration", number),
-            returning=row.returning,
-            party_size=row.party_size,
-            arrived_ms=row.arrived_ms,
-            departed_ms=departed,
-            evidence=row.evidence,
-        )
+        record = self._next_record(row, number, row.evidence, departed)
         fact = facts.VisitClosed(
             **stamp, visit=row.visit, person=person, departed_ms=departed, records=(record,)
         )
         self._office.store.apply(self._office.gate.clear(person, fact))
         return True
 
-    def withdraw(self, phone: str, scopes: frozenset[Scope]) -> tuple[tuple[Scope, ...], PersonId | None]:
-        """End the active ones of `scopes` for this number; return which they were, and whose."""
-        person, known = self._person(normalise(phone))
-        if not known:
-            return (), None
-        with self._office.store.transaction():
-            return self.withdraw_person(person, scopes, "visitor"), person
-
-    def found_minor(self, visitor: Visitor) -> None:
-        """A card says under 14 (P38): nothing of the card is kept, and every scope ends."""
-        with self._office.store.transaction():
-            self.withdraw_person(visitor.person, frozenset(Scope), "visitor")
-
-    def withdraw_person(self, person: PersonId, scopes: frozenset[Scope], by: By) -> tuple[Scope, ...]:
-        """End the active ones of `scopes` of a known person."""
-        ended = tuple(s for s in sorted(scopes) if self._active(person, s))
-        for scope in ended:
-            self._end_scope(person, scope, by)
-        return ended
-
-    def _end_scope(self, person: PersonId, scope: Scope, by: By) -> None:
-        number = self._number_of(person)
-        stamp = self._office.stamp()
-        purpose = TOKEN_PURPOSE[Scope.RECORDING if scope is Scope.RECORDING else Scope.REGISTRATION]
-        who = self._office.tokens.token(purpose, number)
-        record = ConsentWithdrawn(who=who, scope=scope, at_ms=stamp["at_ms"], by=by)
-        self._change(person, scope, Event.WITHDRAW, State.WITHDRAWN, record)
-        # What was given under the ended scope is no evidence any more.
-        if scope is Scope.CHANNEL_RISK or self._active(person, Scope.CHANNEL_RISK):
-            self._risk.judge_person(number)
-
-    def _number_of(self, person: PersonId) -> str:
-        """The contact is read under `duty`: a withdrawal must reach headquarters whatever was ended."""
-        rights = self._office.gate.permit_rights(person)
-        for scope in (Scope.REGISTRATION, Scope.RECORDING):
-            number = self._office.store.contact(rights, scope)
-            if number is not None:
-                return number
-        raise InvalidInput("find a person's token", "nothing_held")
+    def _next_record(
+        self, row: VisitRow, number: str, evidence: tuple[Evidence, ...], departed_ms: int | None
+    ) -> VisitRecorded:
+        return VisitRecorded(
+            visit_id=row.visit,
+            revision=row.revision + 1,
+            who=self._office.tokens.token("registration", number),
+            returning=row.returning,
+            party_size=row.party_size,
+            arrived_ms=row.arrived_ms,
+            departed_ms=departed_ms,
+            evidence=evidence,
+        )
 
     # -- shared ----------------------------------------------------------------------------
-
-    def _change(
-        self,
-        person: PersonId,
-        scope: Scope,
-        event: Event,
-        state: State,
-        record: ConsentWithdrawn | None = None,
-    ) -> None:
-        fact = facts.ConsentChanged(
-            **self._office.stamp(),
-            person=person,
-            scope=scope,
-            version=self._office.store.consent(person, scope).version + 1,
-            state=state,
-            records=(record,) if record else (),
-            urgent=record is not None,
-        )
-        self._office.store.apply(self._office.gate.changed(fact, event))
-
-    def _active(self, person: PersonId, scope: Scope) -> bool:
-        return State(self._office.store.consent(person, scope).state) is State.ACTIVE
 
     def _visits(self, person: PersonId) -> int:
         permit = self._office.gate.permit(Purpose.RECEPTION, person)

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from edge.consent.gate import Gate
-from edge.domain.facts import ConsentGiven, PersonId
+from edge.consent.policy import Event, State, usable
+from edge.domain.facts import CommandDone, ConsentChanged, ConsentGiven, PersonId
 from edge.ipc.control import Notice
-from edge.ports import TokenKeys
+from edge.ports import Cleared, TokenKeys
 from edge.runtime.clock import Clock
 from edge.store.store import SqlStore
-from edge.wire import ConsentRecorded, Scope, TimeQuality, Token, canonical
+from edge.wire import Command, ConsentRecorded, ConsentWithdrawn, Record, Scope, TimeQuality, Token, canonical
 
 
 class Stamp(TypedDict):
@@ -76,3 +77,32 @@ class Office:
             records=(record,),
         )
         self.store.apply(self.gate.agreed(fact))
+
+    def active(self, person: PersonId, scope: Scope) -> bool:
+        """Return whether this scope may be relied on now."""
+        return usable(State(self.store.consent(person, scope).state))
+
+    def change(
+        self,
+        person: PersonId,
+        scope: Scope,
+        event: Event,
+        state: State,
+        record: ConsentWithdrawn | None = None,
+    ) -> None:
+        """Keep a change of a consent that is none: refused, withdrawn. Its record is urgent."""
+        fact = ConsentChanged(
+            **self.stamp(),
+            person=person,
+            scope=scope,
+            version=self.store.consent(person, scope).version + 1,
+            state=state,
+            records=(record,) if record else (),
+            urgent=record is not None,
+        )
+        self.store.apply(self.gate.changed(fact, event))
+
+    def done(self, command: Command, outcome: str, record: Record) -> Cleared[CommandDone]:
+        """Return the cleared answer to an order, urgent."""
+        fact = CommandDone(**self.stamp(), command=command, outcome=outcome, records=(record,), urgent=True)
+        return self.gate.on_other_basis(fact)

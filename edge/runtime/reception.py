@@ -17,6 +17,7 @@ from edge.ipc.messages import CardFailed, CardRead, Message
 from edge.runtime.desk import Desk, Visitor
 from edge.runtime.leases import Leases, Seen
 from edge.runtime.office import new_id
+from edge.runtime.rights import Rights
 from edge.runtime.storethread import StoreThread
 from edge.runtime.workers import Worker
 from edge.wire import Purpose
@@ -44,6 +45,7 @@ class Reception:
         config: Config,
         notice: control.Notice,
         desk: Desk,
+        rights: Rights,
         leases: Leases,
         workers: dict[str, Worker],
         thread: StoreThread,
@@ -52,6 +54,7 @@ class Reception:
         self._config = config
         self._notice = notice
         self._desk = desk
+        self._rights = rights
         self._leases = leases
         self._workers = workers
         self._call = thread.run
@@ -134,7 +137,7 @@ class Reception:
         return answer
 
     async def _withdraw(self, request: control.Withdraw) -> control.Withdrawn:
-        ended, person = await self._call(self._desk.withdraw, request.phone, request.scopes)
+        ended, person = await self._call(self._rights.withdraw, request.phone, request.scopes)
         if person is not None and ended:
             self._leases.cancel(person)
         return control.Withdrawn(scopes=ended)
@@ -191,7 +194,7 @@ class Reception:
     async def _take_card(self, visitor: Visitor, card: CardRead) -> control.CardSeen:
         today = date.today().strftime("%Y%m%d")  # noqa: DTZ011 — validity ends on the site's own calendar day
         if _under_14(card.birth, today):
-            await self._call(self._desk.found_minor, visitor)
+            await self._call(self._rights.erase_minor, visitor.number())
             return control.CardSeen(outcome="minor")
         if card.valid_until != "长期" and card.valid_until < today:
             return control.CardSeen(outcome="expired")

@@ -21,6 +21,7 @@ from edge.runtime.desk import Desk
 from edge.runtime.leases import Leases, Seen
 from edge.runtime.office import Office
 from edge.runtime.reception import Reception
+from edge.runtime.rights import Rights
 from edge.runtime.risk import Risk
 from edge.runtime.storethread import StoreThread
 from edge.runtime.workers import Worker
@@ -90,10 +91,13 @@ class AtTheDesk:
         self.leases = ScriptedLeases()
         self.offline_ms = 0
         workers = {kind: cast(Worker, object()) for kind in ("vision", "card")}
+        risk = Risk(office, RULES)
+        rights = Rights(office, risk, "b")
         self.reception = Reception(
             CONFIG,
             office.notice,
-            Desk(office, Risk(office, RULES)),
+            Desk(office, risk, rights),
+            rights,
             cast(Leases, self.leases),
             workers,
             thread,

@@ -1,0 +1,114 @@
+"""What a person's word against their data changes: withdrawal and erasure; in the store's thread.
+
+Withdrawal ends use and leaves what was lawful; erasure destroys keys and rows. Neither is ever refused
+for lack of a consent: both rest on `duty`.
+"""
+
+from typing import Literal
+
+from edge.consent.policy import Event, State
+from edge.domain import facts
+from edge.domain.errors import InvalidInput
+from edge.domain.facts import PersonId
+from edge.domain.phone import normalise
+from edge.ports import Cleared
+from edge.runtime.office import TOKEN_PURPOSE, Office, new_id
+from edge.runtime.risk import Risk
+from edge.store.rows import Erased
+from edge.wire import ConsentWithdrawn, EraseCommand, ErasureReceipt, Scope, Token
+
+By = Literal["visitor", "headquarters"]
+
+
+class Rights:
+    """Withdrawal and erasure of one box."""
+
+    def __init__(self, office: Office, risk: Risk, box: str) -> None:
+        self._office = office
+        self._risk = risk
+        self._box = box
+
+    # -- withdrawal ------------------------------------------------------------------------
+
+    def withdraw(self, phone: str, scopes: frozenset[Scope]) -> tuple[tuple[Scope, ...], PersonId | None]:
+        """End the active ones of `scopes` for this number; return which they were, and whose."""
+        who = self._office.tokens.token("registration", normalise(phone))
+        person = self._office.store.person_by_token(self._office.gate.permit_rights(), who)
+        if person is None:
+            return (), None
+        return self.withdraw_person(person, scopes, "visitor"), person
+
+    def withdraw_person(self, person: PersonId, scopes: frozenset[Scope], by: By) -> tuple[Scope, ...]:
+        """End the active ones of `scopes` of a known person, all or none."""
+        ended = tuple(s for s in sorted(scopes) if self._office.active(person, s))
+        with self._office.store.transaction():
+            for scope in ended:
+                self.end_scope(person, scope, by)
+        return ended
+
+    def end_scope(self, person: PersonId, scope: Scope, by: By) -> None:
+        """End one active scope; its record leaves before all others."""
+        number = self._number_of(person)
+        if number is None:
+            raise InvalidInput("end a scope", "nothing_held")
+        purpose = TOKEN_PURPOSE[Scope.RECORDING if scope is Scope.RECORDING else Scope.REGISTRATION]
+        who = self._office.tokens.token(purpose, number)
+        record = ConsentWithdrawn(who=who, scope=scope, at_ms=self._office.clock.now_ms(), by=by)
+        self._office.change(person, scope, Event.WITHDRAW, State.WITHDRAWN, record)
+        # What was given under the ended scope is no evidence any more.
+        if scope is Scope.CHANNEL_RISK or self._office.active(person, Scope.CHANNEL_RISK):
+            self._risk.judge_person(number)
+
+    def _number_of(self, person: PersonId) -> str | None:
+        """The contact is read under `duty`: a person's word has to reach headquarters whatever ended."""
+        rights = self._office.gate.permit_rights(person)
+        for scope in (Scope.REGISTRATION, Scope.RECORDING):
+            number = self._office.store.contact(rights, scope)
+            if number is not None:
+                return number
+        return None
+
+    # -- erasure ---------------------------------------------------------------------------
+
+    def erase(self, order: EraseCommand) -> tuple[PersonId, ...]:
+        """Destroy all that is held of the human behind `order.who`; return the persons that they were."""
+        persons, tokens = self._everyone_behind(order.who)
+        rights, named = self._office.gate.permit_rights(), tokens or (order.who,)
+        self._office.store.erase(rights, persons, lambda erased: self._erased(order, tokens, erased), named)
+        return persons
+
+    def erase_minor(self, number: str) -> None:
+        """A card says under 14 (P38): without a guardian nothing is kept, here or at headquarters."""
+        who, now = self._office.tokens.token("registration", number), self._office.clock.now_ms()
+        self.erase(EraseCommand(command_id=new_id(), box=self._box, issued_ms=now, who=who))
+
+    def _erased(
+        self, order: EraseCommand, tokens: tuple[Token, ...], erased: Erased
+    ) -> Cleared[facts.CommandDone]:
+        held = erased.keys_destroyed > 0 or any(erased.rows.values())
+        receipt = ErasureReceipt(
+            command_id=order.command_id,
+            who=order.who,
+            also=tuple(t for t in tokens if t != order.who),
+            outcome="erased" if held else "nothing_held",
+            keys_destroyed=erased.keys_destroyed,
+            rows=dict(erased.rows),
+            at_ms=self._office.clock.now_ms(),
+        )
+        return self._office.done(order, receipt.outcome, receipt)
+
+    def _everyone_behind(self, who: Token) -> tuple[tuple[PersonId, ...], tuple[Token, ...]]:
+        """Return every person record of the human behind `who`, and all their tokens.
+
+        One human may be two records that nothing joined (a visitor, a caller): an erasure finds
+        both by the number, which it may read under `duty`.
+        """
+        store, rights = self._office.store, self._office.gate.permit_rights()
+        first = store.person_by_token(rights, who)
+        if first is None:
+            return (), ()
+        number = self._number_of(first)
+        purposes = TOKEN_PURPOSE.values()
+        tokens = tuple(self._office.tokens.token(p, number) for p in purposes) if number else (who,)
+        found = [store.person_by_token(rights, token) for token in tokens]
+        return tuple(dict.fromkeys([first, *(p for p in found if p is not None)])), tokens
