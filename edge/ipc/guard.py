@@ -24,8 +24,13 @@ class Guard:
             self._failure = error
         return True
 
+    def take(self) -> BaseException | None:
+        """Return what a callback raised, once."""
+        failure, self._failure = self._failure, None
+        return failure
+
     def check(self) -> None:
         """Raise what a callback raised, once."""
-        failure, self._failure = self._failure, None
+        failure = self.take()
         if failure is not None:
             raise failure

@@ -128,6 +128,13 @@ class NativeCall(pj.Call):  # type: ignore[misc]  # pjsua2 has no types
             if self.owner is not None:
                 self.owner.on_statistics(self.getStreamStat(prm.streamIdx))
 
+    def say_goodbye(self) -> None:
+        """Hang up, whatever state the call is in."""
+        try:
+            self.hangup(_reply(0))
+        except pj.Error as error:
+            log.info("could not hang up status=%s", error.status)
+
 
 class Call:
     """One caller. `tick` drives everything that happens by time; `over` says when it can be dropped."""

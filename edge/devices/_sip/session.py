@@ -159,23 +159,35 @@ class Session:
         self._calls.clear()
         self._natives.clear()
         self._inbox.drop_all()
-        polite = self._failure is None and self._registered
         if self._account is not None:
+            self._give_back_line(self._account)
             self._account.owner = None
             self._account.shutdown()
             self._account = None
+        fault = self._guard.take()
+        _let_go(fault)
         if self._endpoint.libGetState() >= pj.PJSUA_STATE_RUNNING:
             self._endpoint.audDevManager().setNoDev()
         self._taps.clear()
-        self._endpoint.libDestroy(0 if polite else pj.PJSUA_DESTROY_NO_TX_MSG)
+        self._endpoint.libDestroy(pj.PJSUA_DESTROY_NO_NETWORK)  # all was said; it would wait a second
         self._endpoint.owner = None
         self._native = None
+        if fault is not None:
+            raise fault
 
     def _goodbye(self) -> None:
-        for call in self._calls.values():
-            call.hang_up()
+        for native in list(self._natives):
+            native.say_goodbye()
         until = time.monotonic() + _GOODBYE_S
-        while time.monotonic() < until and not all(call.ended for call in self._calls.values()):
+        while time.monotonic() < until and self._natives:
+            self._endpoint.libHandleEvents(_TURN_MS)
+
+    def _give_back_line(self, account: _Account) -> None:
+        if self._failure is not None or not self._registered:
+            return
+        account.setRegistration(False)
+        until = time.monotonic() + _GOODBYE_S
+        while time.monotonic() < until and self._registered:
             self._endpoint.libHandleEvents(_TURN_MS)
 
     # ---- one turn of the loop
@@ -219,7 +231,9 @@ class Session:
             self._failure = None
             self._lapses_at = time.monotonic() + expires_s
             self._report("up", "registered")
-        elif code != 200:
+        elif code == 200:
+            self._registered = False  # as we asked, at the end
+        else:
             self._fail(setup.registration_error(code))
 
     def on_call(self, native_id: int, source: str, message: str) -> None:
