@@ -58,9 +58,11 @@ class DeviceError(GatehouseError):
 
     state = "down"
 
-    def __init__(self, operation: str, code: str, hint: str = "") -> None:
+    def __init__(self, operation: str, code: str, hint: str = "", since_s: float = 0.0) -> None:
         super().__init__(operation, code, hint)
         self.code = code
+        self.since_s = since_s
+        """Seconds for which it had failed already when it was noticed."""
 
 
 class LinkDown(DeviceError):

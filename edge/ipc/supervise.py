@@ -43,6 +43,7 @@ class Changes:
         self._sink = sink
         self.device = device
         self._last: tuple[str, str] | None = None
+        self._last_ms = 0
 
     def observe(self, message: FromWorker) -> None:
         """Pass `message` on unless it repeats the last state."""
@@ -50,6 +51,7 @@ class Changes:
             if (message.state, message.code) == self._last:
                 return
             self._last = (message.state, message.code)
+            self._last_ms = message.at_ms
         self._sink.observe(message)
 
     def frame(self, device: str, frame: Frame) -> None:
@@ -57,14 +59,18 @@ class Changes:
         self._sink.frame(device, frame)
 
     def failed(self, error: DeviceError) -> None:
-        """Report the state that `error` means; warn once per change."""
+        """Report the state that `error` means, from when it began on; warn once per change."""
         if (error.state, error.code) != self._last:
             log.warning("device=%s state=%s code=%s", self.device, error.state, error.code)
-        self.report(error.state, error.code)
+        # Blind is a device from its last picture on, not from when that was noticed; but no state
+        # begins before the one that it follows.
+        began_ms = max(self._last_ms, now_ms() - round(error.since_s * 1000))
+        self.report(error.state, error.code, began_ms)
 
-    def report(self, state: str, code: str) -> None:
-        """Report a state of this device, now."""
-        fields = {"device": self.device, "state": state, "code": code, "at_ms": now_ms()}
+    def report(self, state: str, code: str, at_ms: int | None = None) -> None:
+        """Report a state of this device, since `at_ms` or now."""
+        since_ms = now_ms() if at_ms is None else at_ms
+        fields = {"device": self.device, "state": state, "code": code, "at_ms": since_ms}
         self.observe(DeviceState.model_validate(fields))
 
 

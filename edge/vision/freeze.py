@@ -42,7 +42,10 @@ class FreezeWatch:
 
     def check(self, now: float) -> None:
         """Raise Frozen if nothing new came for longer than the limit."""
-        if now - self._seen > self._limit_s:
-            raise Frozen("watch the camera", "no_frames", "the connection stands, but no picture comes")
-        if self._repeats >= REPEATS and now - self._changed > self._limit_s:
-            raise Frozen("watch the camera", "same_picture", "restart the camera if it stays like this")
+        seen_s, changed_s = now - self._seen, now - self._changed
+        if seen_s > self._limit_s:
+            hint = "the connection stands, but no picture comes"
+            raise Frozen("watch the camera", "no_frames", hint, since_s=seen_s)
+        if self._repeats >= REPEATS and changed_s > self._limit_s:
+            hint = "restart the camera if it stays like this"
+            raise Frozen("watch the camera", "same_picture", hint, since_s=changed_s)

@@ -42,6 +42,8 @@ OPTIONS = Options(interval_s=10, phone=False, kiosk=False, noise=0.0)
 LOCKED, WRONG = "locked", "wrong password"
 NUMBER = "13800138000"
 NOTICED_MS = 10_000
+LAST_PICTURE_MS = 2000
+"""Encoded and sent, a picture is seen some time after it was filmed; the rest is for a busy machine."""
 BACK_S = 5.0
 OTHER_BOX = "box-02"
 
@@ -129,13 +131,9 @@ class Troubled(Place):
         ]
 
     def health(self, device: str, state: str, since_ms: int) -> list[tuple[int, Row]]:
-        """Return when and how a device was said to be in a state, from an instant on."""
+        """Return when and how a device was said to be in a state, of what was said from an instant on."""
         found = self.heard_records("health")
-        return [
-            (at, r)
-            for at, r in found
-            if (r["device"], r["state"]) == (device, state) and r["since_ms"] >= since_ms
-        ]
+        return [(at, r) for at, r in found if (r["device"], r["state"]) == (device, state) and at >= since_ms]
 
 
 @dataclass
@@ -178,7 +176,7 @@ def trouble(place: Troubled) -> Trouble:
         _count_logins(place, seen)
         _forge(place, seen)
         _kill(place, watcher, seen)
-    noticed_ms = seen.noticed[0][1]["since_ms"] - seen.frozen_ms
+    noticed_ms = seen.noticed[0][0] - seen.frozen_ms
     log.info(
         "measured noticed_ms=%d blind_ms=%d tries=%d logins=%d watched_s=%.0f respawned_s=%s up_again_ms=%s",
         noticed_ms, seen.blind[0]["to_ms"] - seen.blind[0]["from_ms"], seen.tries, seen.logins,
@@ -358,14 +356,16 @@ def test_a_wrong_camera_password_is_no_login_storm(trouble: Trouble) -> None:
 
 
 def test_a_frozen_camera_is_noticed_within_ten_seconds(trouble: Trouble) -> None:
-    (at_ms, record) = trouble.noticed[0]
-    assert 0 <= record["since_ms"] - trouble.frozen_ms <= NOTICED_MS
-    assert record["since_ms"] <= at_ms
+    """By the camera's clock for the freeze, and the broker's client's for the news of it."""
+    (heard_ms, _record) = trouble.noticed[0]
+    assert 0 < heard_ms - trouble.frozen_ms <= NOTICED_MS
 
 
-def test_headquarters_knows_when_the_camera_was_blind(trouble: Trouble) -> None:
+def test_headquarters_knows_from_when_to_when_the_camera_was_blind(trouble: Trouble) -> None:
+    """From its last picture on, not from when somebody noticed; a verdict near it depends on that."""
     (blind,) = trouble.blind
-    assert trouble.frozen_ms <= blind["from_ms"] <= trouble.frozen_ms + NOTICED_MS
+    assert abs(blind["from_ms"] - trouble.frozen_ms) <= LAST_PICTURE_MS
+    assert blind["from_ms"] == trouble.noticed[0][1]["since_ms"]
     assert blind["to_ms"] > trouble.thawed_ms
 
 

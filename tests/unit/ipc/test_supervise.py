@@ -11,7 +11,7 @@ from edge.domain.errors import AuthFailed, DeviceError, DeviceMisconfigured, Fro
 from edge.ipc import supervise
 from edge.ipc.driver import Frame, Sink
 from edge.ipc.messages import DeviceState, FromWorker, Progress, ToWorker
-from edge.ipc.supervise import keep_running
+from edge.ipc.supervise import Changes, keep_running, now_ms
 
 DEVICE = "entrance"
 
@@ -123,6 +123,19 @@ def test_each_change_of_state_is_reported_once(waits: list[float]) -> None:
         ("connecting", "starting"), ("up", "ok"), ("down", "link_down"), ("down", "no_route"), ("up", "ok"),
         ("down", "link_down"), ("frozen", "no_new_picture"), ("up", "ok"), ("down", "link_down"),
     ]  # fmt: skip
+
+
+def test_a_state_begins_when_its_fault_did_but_never_before_the_state_it_follows() -> None:
+    """A frozen camera was blind from its last picture on, not from when that was noticed."""
+    sink = Collected()
+    changes, now = Changes(sink, DEVICE), now_ms()
+    changes.report("up", "ok", now - 60_000)
+    changes.failed(Frozen("watch", "no_frames", since_s=8.0))
+    changes.report("up", "ok", now - 1000)
+    changes.failed(Frozen("watch", "no_frames", since_s=8.0))
+    told = [m.at_ms for m in sink.messages if isinstance(m, DeviceState)]
+    assert told[0] == now - 60_000 and now - 8000 <= told[1] <= now_ms() - 8000
+    assert told[2:] == [now - 1000, now - 1000]
 
 
 def test_only_the_first_failure_of_a_kind_warns(waits: list[float], caplog: pytest.LogCaptureFixture) -> None:
