@@ -20,6 +20,7 @@ from typing import Any, Self
 from scripts.site.broker import Mosquitto, free_port
 from scripts.site.cameras import Cameras, cache_root, film
 from scripts.site.card_terminal import Terminal
+from scripts.site.notice_wav import render
 from scripts.site.processes import BIN, ROOT, Program, run, until
 from scripts.site.registrar import Registrar
 from scripts.site.wiretap import Wiretap
@@ -241,9 +242,14 @@ kept_by = "hypervisor"
         if self.registrar is not None:
             text += self._device("phone", "sip", "box line secret") + (
                 f'line = "{LINE}"\nregistrar = "127.0.0.1"\nport = {self.registrar.port}\nbind_port = 0\n'
-                f'username = "8001"\nnotice_wav = "{cache_root() / "site" / "notice.wav"}"\n'
+                f'username = "8001"\nnotice_wav = "{self._spoken_notice()}"\n'
             )
         return text
+
+    def _spoken_notice(self) -> Path:
+        sound = self.box_directory / "notice.wav"
+        render(sound)
+        return sound
 
     def _device(self, name: str, kind: str, password: str | None = None) -> str:
         text = f'[[devices]]\nid = "{name}"\nkind = "{kind}"\n'
