@@ -241,14 +241,14 @@ kept_by = "hypervisor"
             text += self._device("card", "card_serial") + f'port = "{self.root / "terminal"}"\n'
         if self.registrar is not None:
             text += self._device("phone", "sip", "box line secret") + (
-                f'line = "{LINE}"\nregistrar = "127.0.0.1"\nport = {self.registrar.port}\nbind_port = 0\n'
+                f'line = "{LINE}"\nregistrar = "127.0.0.1"\nport = {self.registrar.port}\nbind_port = {free_port()}\n'
                 f'username = "8001"\nnotice_wav = "{self._spoken_notice()}"\n'
             )
         return text
 
     def _spoken_notice(self) -> Path:
         sound = self.box_directory / "notice.wav"
-        render(sound)
+        render(sound, "您好,这里是示例售楼处。同意通话录音请按一,不按键则不录音。")
         return sound
 
     def _device(self, name: str, kind: str, password: str | None = None) -> str:

@@ -107,7 +107,7 @@ class Play:
         self._done("head_count", peer, look)
 
     def _camera_cut(self) -> None:
-        self._act("entrance camera: cable cut")
+        self._act("desk camera: cable cut")
         cameras = self._place.cameras
         assert cameras is not None
         cut_ms = cameras.order("cut", "desk")
