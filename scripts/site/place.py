@@ -241,7 +241,8 @@ kept_by = "hypervisor"
             text += self._device("card", "card_serial") + f'port = "{self.root / "terminal"}"\n'
         if self.registrar is not None:
             text += self._device("phone", "sip", "box line secret") + (
-                f'line = "{LINE}"\nregistrar = "127.0.0.1"\nport = {self.registrar.port}\nbind_port = {free_port()}\n'
+                f'line = "{LINE}"\nregistrar = "127.0.0.1"\nport = {self.registrar.port}\n'
+                f"bind_port = {free_port()}\n"
                 f'username = "8001"\nnotice_wav = "{self._spoken_notice()}"\n'
             )
         return text
