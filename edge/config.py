@@ -170,7 +170,7 @@ def load(path: Path, with_secrets: bool = True) -> Config:
         raise _explain(path, error, ()) from None
 
 
-def _devices(path: Path, entries: object, with_secrets: bool) -> tuple[DeviceConfig, ...]:
+def _devices(path: Path, entries: object, with_secrets: bool = True) -> tuple[DeviceConfig, ...]:
     if not isinstance(entries, list):
         raise ConfigError(f"read {path}", "devices: expected a list of tables", "write [[devices]]")
     return tuple(_device(path, index, entry, with_secrets) for index, entry in enumerate(entries))
