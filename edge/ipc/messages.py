@@ -23,7 +23,7 @@ class Message(BaseModel):
 
 
 class Hello(Message):
-    """A worker started; `native` are the native parsers it has loaded."""
+    """A worker started; its first line."""
 
     type: Literal["hello"] = "hello"
     worker: Literal["vision", "recogniser", "card", "phone"]
