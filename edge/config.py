@@ -76,6 +76,8 @@ class Kiosk(Section):
     port: Annotated[int, Field(ge=1, le=65535)] = 8443
     certificate: Path | None = None
     key: Path | None = None
+    names: tuple[str, ...] = ()
+    """Further host names by which browsers reach the page; any other is refused."""
     user: str | None = None
     """The account of the kiosk process; None: the account of the core."""
 

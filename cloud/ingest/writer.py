@@ -4,7 +4,7 @@ The rules, each independent of the order and the number of times batches arrive:
 - an entry that is known by the same bytes changes nothing and gets the same answer again;
 - a known sequence with other bytes is quarantined, except `Voided`, which takes the other's place;
 - what was made about a person up to the time of an erasure is deleted, or dropped as `erased`;
-- a withdrawal is a row like any other: which consents it ends is asked by time (reports/consent.py).
+- a withdrawal is a row like any other: which consents it ends is asked by time (reports/lawful.py).
 """
 
 from collections import defaultdict

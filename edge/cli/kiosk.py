@@ -19,4 +19,6 @@ def kiosk(config: ConfigOption = DEFAULT_CONFIG) -> None:
     settings = load(config, with_secrets=False)
     where = settings.kiosk
     socket_path = settings.paths.run / "kiosk.sock"
-    raise typer.Exit(page.main(socket_path, where.host, where.port, where.certificate, where.key))
+    raise typer.Exit(
+        page.main(socket_path, where.host, where.port, where.certificate, where.key, where.names)
+    )

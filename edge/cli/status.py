@@ -1,10 +1,14 @@
 """`gatehouse status`: the box's health for a technician; no personal data."""
 
 import json
+from typing import TYPE_CHECKING
 
 import typer
 
 from edge.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
+
+if TYPE_CHECKING:
+    from edge.ipc.control import Status
 
 _COLOURS = {"up": "green", "ok": "green", "connecting": "yellow", "warn": "yellow"}
 
@@ -23,22 +27,25 @@ def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
     if as_json:
         typer.echo(json.dumps(found.model_dump(mode="json"), ensure_ascii=False))
     else:
-        _show(found.model_dump(mode="json"))
+        _show(found)
     raise typer.Exit(0 if found.healthy else 1)
 
 
-def _show(found: dict[str, list[dict[str, str]]]) -> None:
+def _show(found: "Status") -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     console = Console()
-    for title in ("devices", "checks"):
+    for title, lines in (("devices", found.devices), ("checks", found.checks)):
         table = Table(title=title, title_justify="left", box=None, pad_edge=False)
         for column in ("name", "state", "what", "hint"):
             table.add_column(column)
-        for row in found[title]:
-            state = Text(row["state"], style=_COLOURS.get(row["state"], "red"))
-            table.add_row(Text(row["name"]), state, Text(row["what"]), Text(row["hint"]))
+        for row in lines:
+            state = Text(row.state, style=_COLOURS.get(row.state, "red"))
+            table.add_row(Text(row.name), state, Text(row.what), Text(row.hint))
         console.print(table)
         console.print()
+    for title, tally in (("sensed", found.sensed), ("gate", found.gate)):
+        counts = "   ".join(f"{name} {count}" for name, count in sorted(tally.items()))
+        console.print(Text(f"{title} since the start: ", style="bold") + Text(counts or "nothing"))

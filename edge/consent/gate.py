@@ -4,8 +4,11 @@ Its two concrete classes are private to this file. Whoever wants to keep, send o
 about a person needs one of them, and there is no other way to get one.
 """
 
+import functools
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Concatenate, Generic, ParamSpec, TypeVar
 
 from edge.consent.policy import Event, State, step, usable
 from edge.domain import facts
@@ -141,14 +144,44 @@ def _also_needed(fact: Fact) -> frozenset[Scope]:
     return frozenset({Scope.REGISTRATION}) if isinstance(fact, facts.EvidenceAdded) else frozenset()
 
 
+P = ParamSpec("P")
+R = TypeVar("R", bound=Cleared[Fact] | Permit)
+
+
+def _counted(
+    decide: Callable[Concatenate["Gate", P], R],
+) -> Callable[Concatenate["Gate", P], R]:
+    """Count what a decision was, for `status` and the technician."""
+
+    @functools.wraps(decide)
+    def counting(gate: "Gate", /, *args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            decided = decide(gate, *args, **kwargs)
+        except Refused as refusal:
+            gate._tally[f"refused {refusal.code}"] += 1
+            raise
+        ground = decided.basis if isinstance(decided, Cleared) else decided.purpose
+        gate._tally[f"{'kept' if isinstance(decided, Cleared) else 'used'} {ground}"] += 1
+        return decided
+
+    return counting
+
+
 class Gate:
     """Decides, from the consents in the store, what may be kept, sent, read or used."""
 
     def __init__(self, consents: ConsentReader) -> None:
         self._consents = consents
+        self._tally: Counter[str] = Counter()
+
+    @property
+    def tally(self) -> dict[str, int]:
+        """How often what was kept, used or refused since the start; about no person."""
+        return dict(self._tally)
 
     # -- keeping ---------------------------------------------------------------------------
 
+    @_counted
     def agreed(self, fact: facts.ConsentGiven) -> Cleared[facts.ConsentGiven]:
         """Clear a new consent: the person was offered the scope (in this act) and agreed to it.
 
@@ -167,6 +200,7 @@ class Gate:
         step(_consented(_offered(state), fact.act), Event.PROOF_STORED)
         return _Cleared(fact, Basis(kind=BasisKind.DUTY), Purpose.RIGHTS, None)
 
+    @_counted
     def changed(self, fact: facts.ConsentChanged, event: Event) -> Cleared[facts.ConsentChanged]:
         """Clear a change of a consent that is no consent: refusal, withdrawal, expiry, re-asking."""
         if event in _CONSENTING:
@@ -181,6 +215,7 @@ class Gate:
         kind, purpose = _OTHER_BASES[facts.ConsentChanged]
         return _Cleared(fact, Basis(kind=kind), purpose, None)
 
+    @_counted
     def clear(self, person: PersonId, fact: F) -> Cleared[F]:
         """Clear a fact about a person under the one scope that its kind needs; Refused without it."""
         scope, purpose = self._scope_of(fact)
@@ -201,6 +236,7 @@ class Gate:
             return SCOPE_OF[type(fact)]
         raise Refused("clear a fact", "no_basis", "no scope allows to keep this")
 
+    @_counted
     def on_other_basis(self, fact: F) -> Cleared[F]:
         """Clear what rests on `duty` or `report`: a closed list of kinds."""
         if type(fact) not in _OTHER_BASES or isinstance(fact, facts.ConsentChanged):
@@ -208,6 +244,7 @@ class Gate:
         kind, purpose = _OTHER_BASES[type(fact)]
         return _Cleared(fact, Basis(kind=kind), purpose, None)
 
+    @_counted
     def inquiry(self, fact: facts.CallNoted) -> Cleared[facts.CallNoted]:
         """Clear a call: counted; its number is kept 72 h to call back and joined with nothing.
 
@@ -218,12 +255,14 @@ class Gate:
             raise Refused("clear a call", "inquiry_is_never_joined")
         return _Cleared(fact, Basis(kind=BasisKind.INQUIRY), Purpose.CALL_HANDLING, None)
 
+    @_counted
     def recorded_call(self, person: PersonId, fact: facts.CallNoted) -> Cleared[facts.CallNoted]:
         """Clear a call whose caller agreed to the recording: its record may carry the token."""
         relies_on = self._active(person, Scope.RECORDING)
         basis = Basis(kind=BasisKind.CONSENT, scope=Scope.RECORDING)
         return _Cleared(fact, basis, Purpose.CALL_HANDLING, relies_on)
 
+    @_counted
     def impersonal(self, fact: facts.Noted) -> Cleared[facts.Noted]:
         """Clear what is about no person: a closed list of records."""
         if not fact.records or not all(isinstance(r, _IMPERSONAL) for r in fact.records):
@@ -234,6 +273,7 @@ class Gate:
 
     # -- using -----------------------------------------------------------------------------
 
+    @_counted
     def permit(self, purpose: Purpose, person: PersonId) -> Permit:
         """Return leave to read what is held about `person` for `purpose`; Refused without consent."""
         if purpose not in _PERMIT_SCOPE:

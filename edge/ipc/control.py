@@ -176,7 +176,7 @@ class Registered(Message):
     visit: OpaqueId | None = None
     active: tuple[Scope, ...] = ()
     not_asked_again: tuple[Scope, ...] = ()
-    """Refused now or within the last 48 h: no page offers these to this visitor again (P50)."""
+    """Refused now or within the last 48 h (P50): for pages that come after the registration."""
     visits_before: int = 0
 
 
@@ -224,6 +224,10 @@ class Status(Message):
     healthy: bool
     devices: tuple[StateLine, ...]
     checks: tuple[StateLine, ...]
+    sensed: dict[str, int]
+    """Since the start, by device and kind of observation; never how many people."""
+    gate: dict[str, int]
+    """Since the start: what was kept by which basis, used for which purpose, refused for which reason."""
 
 
 class OutboxState(Message):

@@ -41,7 +41,7 @@ class DeviceState(Message):
 
 
 class Progress(Message):
-    """Real work was done since the last one (frames read, polls answered): feeds the watchdog."""
+    """Real work was done since the last one (frames read, polls answered)."""
 
     type: Literal["progress"] = "progress"
     device: Name

@@ -48,6 +48,11 @@ def configure(
         raise ConfigError(
             "start the kiosk", "no certificate", f"{host} is reachable by others: encrypt (P35)"
         )
+    for file in (certificate, key):
+        if file is not None and not file.is_file():
+            raise ConfigError(
+                "start the kiosk", f"no such file: {file}", "see kiosk.certificate and kiosk.key"
+            )
     https = certificate is not None
     hosts = [host, "localhost", "127.0.0.1", *names]
     return uvicorn.Config(

@@ -131,8 +131,8 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "card.no_card_note": ("请把身份证平放在读卡器上。", "Please lay the card flat on the reader."),
     "card.minor": ("未满十四岁", "Under fourteen"),
     "card.minor_note": (
-        "未保存证件信息，登记也已撤回。需要监护人同意，请找接待员。",
-        "Nothing of the card was kept; the registration has ended. A guardian has to agree: please ask.",
+        "未保存证件信息，刚才的登记也已删除。需要监护人同意，请找接待员。",
+        "Nothing of the card was kept, and the registration was erased. A guardian has to agree: please ask.",
     ),
     "card.expired": ("证件已过有效期", "The card has expired"),
     "card.expired_note": ("未保存任何信息，不影响参观。", "Nothing was kept. Your visit goes on as usual."),

@@ -6,6 +6,7 @@ It never imports a native parser of what strangers send (av, cv2, onnxruntime, p
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -78,7 +79,7 @@ class Core:
         self._with_workers = with_workers
         self._thread = StoreThread()
         self._workers: dict[str, Worker] = {}
-        self._progress = 0
+        self._sensed: Counter[str] = Counter()
         self._last_up = time.monotonic()
 
     async def run(self) -> None:
@@ -103,9 +104,10 @@ class Core:
     def _compose(self) -> None:
         config, clock = self._config, Clock(self._config.clock.kept_by)
         self._clock = clock
+        self._gate = Gate(self._store)
         office = Office(
             self._store,
-            Gate(self._store),
+            self._gate,
             self._credentials.tokens,
             clock,
             self._notice,
@@ -185,7 +187,7 @@ class Core:
             await asyncio.sleep(0.05)
 
     async def _stay_alive(self, life: Lifecycle) -> None:
-        """The heartbeat: the loop turns, the store answers, and configured devices make progress."""
+        """The heartbeat of the core alone: the loop turns and the store answers."""
         while True:
             await self._thread.run(self._store.depth)
             if self._pump.state.link.name == "up":
@@ -217,6 +219,7 @@ class Core:
         self._pump.notify(changed=True)
 
     async def _from_worker(self, message: messages.FromWorker) -> None:
+        self._count(message)
         match message:
             case messages.DeviceState():
                 await self._call(self._operation.device_state, message)
@@ -233,6 +236,12 @@ class Core:
             case messages.Embedding() | messages.RecogniserDone():
                 await self._audit("embedding_outside_lease")
         self._pump.notify()
+
+    def _count(self, message: messages.FromWorker) -> None:
+        device = getattr(message, "device", "")
+        units = message.units if isinstance(message, messages.Progress) else 1
+        kind = "units" if isinstance(message, messages.Progress) else message.type
+        self._sensed[f"{device} {kind}".strip()] += units
 
     async def _card_answer(self, message: messages.CardRead | messages.CardFailed) -> None:
         try:
@@ -285,7 +294,9 @@ class Core:
         checks = run_all(await self._facts())
         good = {"up", "ok", "warn", "connecting"}
         healthy = all(line.state in good for line in (*devices, *checks))
-        return protocol.Status(healthy=healthy, devices=devices, checks=checks)
+        return protocol.Status(
+            healthy=healthy, devices=devices, checks=checks, sensed=dict(self._sensed), gate=self._gate.tally
+        )
 
     def _device_line(self, device: str) -> protocol.StateLine:
         state = self._operation.states.get(device)

@@ -44,7 +44,11 @@ class Phone:
         spool = await self._thread.run(self._calls.agreed, call)
         if spool is None:
             return
-        fd = await asyncio.to_thread(_create, spool)
+        try:
+            fd = await asyncio.to_thread(_create, spool)
+        except OSError as error:
+            log.error("recording not started cause=%s", error.strerror)
+            return
         try:
             key = base64.b64encode(call.key).decode()
             await worker.send(RecordCall(device=message.device, call=message.call, key=key), (fd,))

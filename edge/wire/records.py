@@ -115,7 +115,7 @@ class DeviceHealth(Frozen):
 
 
 class BlindTime(Frozen):
-    """The box did not see with this device during this time; verdicts near it are UNKNOWN."""
+    """The box did not see with this device during this time."""
 
     kind: Literal["blind"] = "blind"
     v: Literal[1] = 1

@@ -7,12 +7,14 @@ import shutil
 import sys
 import tempfile
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
 from playwright.sync_api import Error as BrowserError
 from playwright.sync_api import Page, sync_playwright
+from rich.columns import Columns
 from rich.console import Console, Group
 from rich.live import Live
 from rich.panel import Panel
@@ -21,8 +23,9 @@ from rich.text import Text
 
 from scripts.site.place import Place
 from scripts.site.play import Play
-from scripts.site.steps import Step, match_all
+from scripts.site.steps import Matcher, Step
 
+STATUS_S = 2.0
 CHROMIUM = "/usr/bin/chromium"
 QUIET_CHROMIUM = [
     "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
@@ -37,9 +40,11 @@ class Board:
         self._place = place
         self.acts: deque[str] = deque(maxlen=6)
         self.steps: list[Step] = []
+        self._last: dict[str, dict[str, int]] = {}
+        self._asked = 0.0
 
     def __rich__(self) -> Group:
-        return Group(self._acts(), self._table(), self._wire())
+        return Group(self._acts(), self._table(), self._box(), self._wire())
 
     def _acts(self) -> Panel:
         lines = [Text(("▸ " if i == len(self.acts) - 1 else "  ") + act) for i, act in enumerate(self.acts)]
@@ -55,6 +60,25 @@ class Board:
             mark = "[green]✓[/]" if step.ok else "[yellow]…[/]"
             table.add_row(step.name, _brief(step.peer), _brief(step.headquarters), mark)
         return table
+
+    def _box(self) -> Columns:
+        """What the box says of itself, to be looked at beside the peers' words; nothing is judged by it."""
+        status = self._status()
+        sensed = [f"{name:<24} {count:>7}" for name, count in sorted(status.get("sensed", {}).items())]
+        gate = [f"{name:<34} {count:>4}" for name, count in sorted(status.get("gate", {}).items())]
+        return Columns(
+            [
+                Panel(Text("\n".join(sensed[-12:])), title="what the devices sensed", border_style="blue"),
+                Panel(Text("\n".join(gate[-12:])), title="what the gate said", border_style="yellow"),
+            ],
+            expand=True,
+        )
+
+    def _status(self) -> dict[str, dict[str, int]]:
+        now = time.monotonic()
+        if now - self._asked > STATUS_S:
+            self._asked, self._last = now, self._place.status() or self._last
+        return self._last
 
     def _wire(self) -> Panel:
         heard = list(self._place.wiretap.heard)
@@ -118,9 +142,13 @@ def play(place: Place, board: Board, live: Live | None, log: Console) -> bool:
 
     with browser_page() as page:
         visitor = Visitor(page, place.kiosk_url)
-        Play(place, visitor, board.steps.append, on_act).run()
-        match_all(place, board.steps, lambda: None)
-    return all(step.ok for step in board.steps)
+        matcher = Matcher(place, board.steps)
+        try:
+            Play(place, visitor, board.steps.append, on_act).run()
+        except BaseException:
+            matcher.close()
+            raise
+        return matcher.finish()
 
 
 def main() -> int:

@@ -1,7 +1,8 @@
 """What a step of the visit script is: what the peer knows, and what headquarters must show for it."""
 
+import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +12,7 @@ Row = dict[str, Any]
 Look = Callable[[list[Row]], Row | None]
 """Finds, among headquarters' rows, the one that the peer's own knowledge demands; None: not there (yet)."""
 
-MATCH_WITHIN_S = 40.0
+MATCH_WITHIN_S = 90.0
 POLL_S = 1.0
 
 
@@ -42,17 +43,35 @@ class Step:
         return {"name": self.name, "ok": self.ok, "peer": self.peer, "headquarters": self.headquarters}
 
 
-def match_all(place: Place, steps: Iterable[Step], on_change: Callable[[], None]) -> None:
-    """Ask headquarters until every step matched or its time is over."""
-    waiting = [step for step in steps if not step.ok]
-    until = time.monotonic() + MATCH_WITHIN_S
-    while waiting and time.monotonic() < until:
-        rows = place.ledger()
-        for step in waiting:
-            step.try_match(rows)
-        waiting = [step for step in waiting if not step.ok]
-        on_change()
-        time.sleep(POLL_S)
+class Matcher:
+    """Asks headquarters every second, while the script plays and after it, until every step matched."""
+
+    def __init__(self, place: Place, steps: list[Step]) -> None:
+        self._place = place
+        self._steps = steps
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="matcher")
+        self._thread.start()
+
+    def finish(self) -> bool:
+        """Give what is still open its time; return whether every step matched."""
+        until = time.monotonic() + MATCH_WITHIN_S
+        while not all(step.ok for step in self._steps) and time.monotonic() < until:
+            time.sleep(POLL_S)
+        self.close()
+        return all(step.ok for step in self._steps)
+
+    def close(self) -> None:
+        """Stop asking."""
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.wait(POLL_S):
+            waiting = [step for step in list(self._steps) if not step.ok]
+            rows = self._place.ledger() if waiting else []
+            for step in waiting:
+                step.try_match(rows)
 
 
 def records(rows: list[Row], kind: str) -> list[Row]:

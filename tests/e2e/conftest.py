@@ -9,7 +9,7 @@ import pytest
 from scripts.site.demo import browser_page
 from scripts.site.place import BOX, SITE, TENANT, Place
 from scripts.site.play import Play
-from scripts.site.steps import Row, Step, match_all
+from scripts.site.steps import Matcher, Row, Step
 from scripts.site.visitor import Visitor
 from scripts.site.wiretap import Heard
 
@@ -44,7 +44,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
                 Play(place, Visitor(page, place.kiosk_url), steps.append, lambda _act: None).run()
         except (RuntimeError, TimeoutError) as error:
             trouble = f"{type(error).__name__}: {error}"
-        match_all(place, steps, lambda: None)
+        Matcher(place, steps).finish()
         rows = tuple(place.ledger())
     return Played(
         tuple(steps), tuple(place.wiretap.heard), rows, f"gatehouse/v1/{TENANT}/{SITE}/{BOX}/", trouble,
