@@ -60,14 +60,14 @@ def judged(outcome: Outcome, rows: list[Row], status: Row | None = None) -> list
 
 
 def some(outcome: Outcome, kind: str) -> int:
-    return next(n for n, row in enumerate(outcome.rows) if row["kind"] == kind)
+    return next(n for n, row in enumerate(outcome.rows) if row["kind"] == kind and row["record"])
 
 
 def without(outcome: Outcome, kind: str) -> list[Row]:
     """Lose a whole fact: a visit with all of its revisions, a report with all of its verdicts."""
     name = {"visit": "visit_id", "verdict": "report_ref", "consent": "at_ms", "withdrawal": "at_ms"}[kind]
     lost = outcome.rows[some(outcome, kind)]["record"][name]
-    return [r for r in outcome.rows if r["kind"] != kind or r["record"][name] != lost]
+    return [r for r in outcome.rows if r["kind"] != kind or not r["record"] or r["record"][name] != lost]
 
 
 def renumbered(rows: list[Row]) -> list[Row]:

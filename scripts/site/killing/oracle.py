@@ -29,6 +29,8 @@ KINDS = {
 """What this site may tell headquarters."""
 CALL_TOLERANCE_MS = 2500
 """Signalling on a machine that is busy with being killed."""
+REPEATED_MS = 10_000
+"""An INVITE that nobody took is repeated on its way: it may arrive after its caller gave up."""
 LINE_NOTICED_MS = 2000
 """From the caller's BYE until the core has kept the call."""
 
@@ -344,7 +346,7 @@ class _Court:
             caller = self._callers.get(call["who"])
             return caller is not None and caller.number == ring.number
         if ring.word is None:
-            return bool(ring.before_ms <= call["started_ms"] <= ring.after_ms)
+            return bool(ring.before_ms <= call["started_ms"] <= ring.after_ms + REPEATED_MS)
         return near(call["started_ms"], ring.word.started_ms, CALL_TOLERANCE_MS)
 
     def _as_told(self, call: Row, ring: Ring) -> bool:
