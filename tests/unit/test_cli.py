@@ -224,6 +224,8 @@ def status(healthy: bool) -> control.Status:
         healthy=healthy,
         devices=(control.StateLine(name="entrance", state=state, what="wrong_password", hint="mend [it]"),),
         checks=(control.StateLine(name="clock", state="ok"),),
+        sensed={"entrance headcount": 4},
+        gate={"kept consent:registration": 2},
     )
 
 
@@ -236,7 +238,15 @@ def test_status_says_by_its_exit_code_whether_a_person_is_needed(
         machine = gatehouse("status", "--json", "--config", str(config))
     assert (table.returncode, machine.returncode) == (code, code)
     assert [json.loads(a) for a in asked] == [{"method": "status"}] * 2
-    for expected in ("devices", "entrance", "wrong_password", "mend [it]", "clock"):
+    for expected in (
+        "devices",
+        "entrance",
+        "wrong_password",
+        "mend [it]",
+        "clock",
+        "headcount 4",
+        "registration 2",
+    ):
         assert expected in table.stdout
     assert control.Status.model_validate_json(machine.stdout) == status(healthy)
 

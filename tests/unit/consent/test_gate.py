@@ -464,3 +464,14 @@ def test_rights_need_no_consent_because_they_end_one() -> None:
     """P40, P43: an erasure or a withdrawal works on a person whose every scope is over."""
     permit = gate((Scope.REGISTRATION, State.WITHDRAWN)).permit_rights(PERSON)
     assert (permit.purpose, permit.person, permit.relies_on) == (Purpose.RIGHTS, PERSON, None)
+
+
+def test_the_tally_counts_decisions_and_names_nobody() -> None:
+    box = active(Scope.REGISTRATION)
+    box.clear(PERSON, indexed(Scope.REGISTRATION))
+    box.permit(Purpose.RECEPTION, PERSON)
+    for _ in range(2):
+        with pytest.raises(Refused):
+            box.clear(PERSON, indexed(Scope.RECORDING))
+    assert box.tally == {"kept consent:registration": 1, "used reception": 1, "refused no_consent": 2}
+    assert gate().tally == {}
