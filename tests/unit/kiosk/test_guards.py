@@ -218,11 +218,14 @@ def test_p54_logs_name_nobody(browser: Browser, core: CoreDouble, caplog: pytest
 
 def test_the_address_must_be_definite_and_encrypted_beyond_this_machine(tmp_path: Path) -> None:
     socket_path, some = tmp_path / "s", tmp_path / "x.pem"
+    some.touch()
     settings = configure(socket_path, "127.0.0.1", 8080, None, None)
     assert (settings.host, settings.port, settings.is_ssl) == ("127.0.0.1", 8080, False)
     for host in ("0.0.0.0", "::", "192.0.2.7", "kiosk.lan"):
         with pytest.raises(ConfigError):
             configure(socket_path, host, 8080, None, None)
+    with pytest.raises(ConfigError, match="no such file"):
+        configure(socket_path, "192.0.2.7", 8443, tmp_path / "no.pem", some)
     with pytest.raises(ConfigError, match="together"):
         configure(socket_path, "127.0.0.1", 8080, some, None)
     encrypted = configure(socket_path, "192.0.2.7", 8443, some, some)
