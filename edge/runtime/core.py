@@ -5,7 +5,6 @@ It never imports a native parser of what strangers send (av, cv2, onnxruntime, p
 
 import asyncio
 import logging
-import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -80,7 +79,7 @@ class Core:
         self._thread = StoreThread()
         self._workers: dict[str, Worker] = {}
         self._sensed: Counter[str] = Counter()
-        self._last_up = time.monotonic()
+        self._last_online_ms = 0
 
     async def run(self) -> None:
         """Run until stopped; raises what ends the process (a StoreError), after the staged stop."""
@@ -89,6 +88,7 @@ class Core:
         self._store = await self._thread.run(self._open_store)
         try:
             self._compose()
+            await self._thread.run(self._recall)
             await self._serve(life)
         finally:
             await self._thread.run(self._store.close)
@@ -189,11 +189,23 @@ class Core:
     async def _stay_alive(self, life: Lifecycle) -> None:
         """The heartbeat of the core alone: the loop turns and the store answers."""
         while True:
-            await self._thread.run(self._store.depth)
-            if self._pump.state.link.name == "up":
-                self._last_up = time.monotonic()
+            await self._thread.run(self._mark_moment, self._pump.state.link.name == "up")
             life.alive()
             await asyncio.sleep(ALIVE_S)
+
+    def _mark_moment(self, online: bool) -> None:
+        now = self._clock.now_ms()
+        self._store.mark("alive", now)
+        if online:
+            self._store.mark("online", now)
+            self._last_online_ms = now
+
+    def _recall(self) -> None:
+        """Go on from what the last start left: how long the box was down, and offline."""
+        alive, now = self._store.marked("alive"), self._clock.now_ms()
+        if alive is not None:
+            self._operation.box_was_down(tuple(d.id for d in self._config.devices), alive)
+        self._last_online_ms = self._store.marked("online") or now
 
     async def _keep_house(self) -> None:
         while True:
@@ -203,7 +215,8 @@ class Core:
             await asyncio.sleep(HOUSEKEEPING_S)
 
     def _offline_ms(self) -> int:
-        return int((time.monotonic() - self._last_up) * 1000)
+        """Over restarts, so by the wall clock; one that was set back counts as online just now."""
+        return max(0, self._clock.now_ms() - self._last_online_ms)
 
     async def _call(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Call into the store's thread, then tell the pump that rows may wait."""

@@ -34,6 +34,11 @@ class Operation:
             records.append(blind)
         self._note(*records)
 
+    def box_was_down(self, devices: tuple[str, ...], since_ms: int) -> None:
+        """The box itself was dead or off until now: its devices have been blind for as long."""
+        for device in devices:
+            self._blind_since.setdefault(device, (since_ms, "box_down"))
+
     def _blind(self, message: DeviceState) -> BlindTime | None:
         if message.state != SEEING:
             self._blind_since.setdefault(message.device, (message.at_ms, message.code))

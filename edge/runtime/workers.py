@@ -8,6 +8,7 @@ import contextlib
 import logging
 import os
 import socket
+import struct
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
@@ -46,6 +47,7 @@ _OF_KIND: dict[str, tuple[type[Message], ...]] = {
 
 Handler = Callable[[FromWorker], Awaitable[None]]
 
+_UCRED = struct.Struct("3i")
 HELLO_WITHIN_S = 20.0
 SAY_WITHIN_S = 1.0
 STOP_WITHIN_S = 5.0
@@ -70,6 +72,14 @@ async def end(process: asyncio.subprocess.Process, within_s: float = STOP_WITHIN
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         await process.wait()
+
+
+def _only_systemd(sock: socket.socket) -> None:
+    """Refuse a socket that isn't systemd's own: devices' passwords go through it."""
+    raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
+    _pid, uid, _gid = _UCRED.unpack(raw)
+    if uid != 0:
+        raise ProtocolError("connect to a worker's unit", "not_systemd", "who made this socket?")
 
 
 class Worker:
@@ -150,6 +160,7 @@ class Worker:
             except OSError as error:
                 hint = f"systemctl start gatehouse-worker-{self.kind}.socket"
                 raise LinkDown(f"start worker {self.kind}", "no_unit", hint) from error
+            _only_systemd(sock)
             try:
                 yield channel
             finally:

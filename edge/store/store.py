@@ -28,6 +28,7 @@ from edge.store.erasure import Erasure
 from edge.store.identity import BoxIdentity
 from edge.store.keys import KeyFile
 from edge.store.lock import StoreLock
+from edge.store.marks import Marks
 from edge.store.migrate import migrate
 from edge.store.people import PeopleReads
 from edge.store.retention import Retention
@@ -43,7 +44,7 @@ def wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class SqlStore(PeopleReads, VisitReads, RiskReads, CallReads, Erasure, Retention, AuditLog):
+class SqlStore(PeopleReads, VisitReads, RiskReads, CallReads, Erasure, Retention, AuditLog, Marks):
     """Open store; call it from one thread at a time."""
 
     def __init__(self, tables: Tables, opened: ExitStack) -> None:

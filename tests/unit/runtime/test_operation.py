@@ -108,3 +108,21 @@ def test_p6_head_counts_leave_from_five_on_and_per_camera(office: Office) -> Non
     count("north", 2, 1)
     count("south", 0, 1)
     assert records(office) == [FootfallCounted(camera="north", from_ms=0, to_ms=2, count=5)]
+
+
+def test_the_time_in_which_the_box_itself_was_dead_is_blind_for_every_device(office: Office) -> None:
+    operation = Operation(office)
+    operation.box_was_down(("entrance", "desk"), 1000)
+    for device in ("entrance", "desk"):
+        operation.device_state(state("connecting", 5000, "starting", device))
+        operation.device_state(state("up", 6000, "frames_arrive", device))
+    blind = [(r.device, r.from_ms, r.to_ms, r.cause) for r in records(office) if isinstance(r, BlindTime)]
+    assert blind == [("entrance", 1000, 6000, "box_down"), ("desk", 1000, 6000, "box_down")]
+
+
+def test_a_moment_is_remembered_by_the_store_the_last_one_wins(office: Office) -> None:
+    assert office.store.marked("alive") is None
+    office.store.mark("alive", 5)
+    office.store.mark("alive", 9)
+    office.store.mark("online", 7)
+    assert (office.store.marked("alive"), office.store.marked("online")) == (9, 7)
