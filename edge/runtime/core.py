@@ -12,7 +12,7 @@ from typing import ParamSpec, TypeVar
 
 from edge.config import Config, load
 from edge.consent.gate import Gate
-from edge.domain.errors import NotLeased
+from edge.domain.errors import NotLeased, StoreError
 from edge.ipc import control as protocol
 from edge.ipc import messages
 from edge.ipc.messages import Assign, Message
@@ -48,6 +48,8 @@ log = logging.getLogger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
 
+STORE_FAILED = 74
+"""Exit code EX_IOERR of sysexits.h: systemd starts the core again."""
 UNITS = Path("/run/gatehouse-worker")
 """Where the worker units listen (systemd/README.md)."""
 HOUSEKEEPING_S = 60.0
@@ -62,7 +64,14 @@ def run_core(config_path: Path, with_workers: bool) -> int:
     credentials = Credentials.load(config.paths.credentials)
     config.paths.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     config.paths.run.mkdir(mode=0o755, parents=True, exist_ok=True)
-    asyncio.run(Core(config, notice, credentials, with_workers).run())
+    try:
+        asyncio.run(Core(config, notice, credentials, with_workers).run())
+    except BaseExceptionGroup as group:
+        store, others = group.split(StoreError)
+        if store is None or others is not None:
+            raise
+        log.critical("the store failed; recovery happens at the next start: %s", store.exceptions[0])
+        return STORE_FAILED
     return 0
 
 

@@ -156,7 +156,8 @@ class Reception:
             return control.Recognised(outcome="unavailable")
 
     async def _look(self, visitor: Visitor, camera: str, vision: Worker) -> control.FaceOutcome:
-        templates = [unpack(v) for _model, v in await self._call(self._desk.templates, visitor)]
+        kept = await self._call(self._desk.templates, visitor)
+        templates = [(model, unpack(vector)) for model, vector in kept]
         looking = _Look(templates, self._threshold())
         with contextlib.suppress(TimeoutError):  # the lease is over: what was seen until then counts
             async with self._leases.recognition(visitor.person, camera, vision) as seen:
@@ -211,8 +212,8 @@ class Reception:
 class _Look:
     """One visitor before the camera: collects templates until the outcome is clear."""
 
-    def __init__(self, known: list[Vector], threshold: float) -> None:
-        self._known = known
+    def __init__(self, templates: list[tuple[str, Vector]], threshold: float) -> None:
+        self._templates = templates
         self._threshold = threshold
         self._seen: list[Vector] = []
         self._several = 0
@@ -227,8 +228,10 @@ class _Look:
             return None
         self.model = one.model
         self._seen.append(one.vector)
-        if self._known:
-            self._confirmed = confirmation(self._seen, self._known, self._threshold)
+        # Templates of another model can't be compared: after a change of model one is enrolled anew.
+        known = [vector for model, vector in self._templates if model == one.model]
+        if known:
+            self._confirmed = confirmation(self._seen, known, self._threshold)
         else:
             self.template = enrolment(self._seen, self._threshold)
         clear = self._confirmed is not None or self.template is not None

@@ -464,3 +464,16 @@ def test_templates_are_read_as_they_were_kept(desk: AtTheDesk) -> None:
         assert (model, vector) == ("sface", pack((0.6, 0.8)))
 
     asyncio.run(scene())
+
+
+def test_a_template_of_another_model_is_not_compared_but_enrolled_anew(desk: AtTheDesk) -> None:
+    async def scene() -> None:
+        first = await desk.registered()
+        assert await desk.recognise(first, *[face()] * 3) == "enrolled"
+        await desk.reception.answer(control.End(session=first))
+        again = await desk.registered()
+        other = [Seen(1, UNLIKE, "arcface")] * 3
+        assert await desk.recognise(again, *other) == "enrolled"
+        assert rows(desk.office, "templates") == 2
+
+    asyncio.run(scene())
