@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,7 @@ def campaign(root: Path, seed: int, kills: int, say: Callable[[str], None]) -> O
         drained += drain(place)
         status = json.loads(place.cloud("status", "--json"))
         rows = place.ledger()
+        _keep(book, root / "book.json")
     faults = audit(rows, status, book, place.token)
     times = {"start_s": started, "run_s": acted, "drain_s": drained, "all_s": time.monotonic() - began}
     return Outcome(
@@ -109,6 +110,14 @@ def drain(place: Place) -> float:
     place.wait_ready(90)
     until("the outbox empty", empty, DRAIN_S)
     return time.monotonic() - began
+
+
+def _keep(book: Book, file: Path) -> None:
+    """Write the peers' ledger beside the logs of the run, for whoever looks into a fault."""
+    parts = {"acts": book.acts, "rings": book.rings, "kills": book.kills}
+    written = {name: [asdict(one) for one in part] for name, part in parts.items()}
+    file.write_text(json.dumps(written, default=sorted))
+    file.chmod(0o600)
 
 
 def _figures(book: Book, killer: Killer, rows: list[Row]) -> dict[str, Any]:

@@ -29,6 +29,8 @@ KINDS = {
 """What this site may tell headquarters."""
 CALL_TOLERANCE_MS = 2500
 """Signalling on a machine that is busy with being killed."""
+CLOCK_MS = 500
+"""sipp reads its clock and writes its trace when it finds the time."""
 REPEATED_MS = 10_000
 """An INVITE that nobody took is repeated on its way: it may arrive after its caller gave up."""
 LINE_NOTICED_MS = 2000
@@ -348,12 +350,13 @@ class _Court:
             return caller is not None and caller.number == ring.number
         if ring.word is None:
             return bool(ring.before_ms <= call["started_ms"] <= ring.after_ms + REPEATED_MS)
-        return near(call["started_ms"], ring.word.started_ms, CALL_TOLERANCE_MS)
+        last = ring.word.answered_ms or ring.word.ended_ms  # a repeated INVITE comes before the answer
+        return bool(ring.word.started_ms - CLOCK_MS <= call["started_ms"] <= last + CLOCK_MS)
 
     def _as_told(self, call: Row, ring: Ring) -> bool:
-        word = ring.word
-        assert word is not None
-        same = near(call["duration_ms"], word.duration_ms, CALL_TOLERANCE_MS) and call["answered"]
+        assert ring.word is not None
+        ended_ms = call["started_ms"] + call["duration_ms"]
+        same = near(ended_ms, ring.word.ended_ms, CALL_TOLERANCE_MS) and call["answered"]
         return bool(same and call["recorded"] == (ring.key == "1"))
 
     # -- devices and numbers ---------------------------------------------------------------
