@@ -26,6 +26,7 @@ from scripts.site.play import Play
 from scripts.site.steps import Matcher, Step
 
 STATUS_S = 2.0
+PACE_S = 3.0
 CHROMIUM = "/usr/bin/chromium"
 QUIET_CHROMIUM = [
     "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
@@ -144,7 +145,7 @@ def play(place: Place, board: Board, live: Live | None, log: Console) -> bool:
         visitor = Visitor(page, place.kiosk_url)
         matcher = Matcher(place, board.steps)
         try:
-            Play(place, visitor, board.steps.append, on_act).run()
+            Play(place, visitor, board.steps.append, on_act, PACE_S).run()
         except BaseException:
             matcher.close()
             raise

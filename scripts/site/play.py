@@ -6,11 +6,16 @@ counts), never from what the box says of itself.
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
+from edge.domain.errors import Refused
+from edge.ipc import control
+from edge.ipc.client import ControlClient
+from edge.wire import Scope
 from scripts.site.cameras import cache_root
 from scripts.site.place import LINE, Place, now_ms
 from scripts.site.processes import until
@@ -48,12 +53,19 @@ class Play:
     """Plays the script against one place and hands every step on as it was done."""
 
     def __init__(
-        self, place: Place, visitor: Visitor, on_step: OnStep, on_act: Callable[[str], None]
+        self,
+        place: Place,
+        visitor: Visitor,
+        on_step: OnStep,
+        on_act: Callable[[str], None],
+        pace_s: float = 0.0,
     ) -> None:
+        """`pace_s`: seconds between two acts, so that somebody who watches can follow."""
         self._place = place
         self._visitor = visitor
         self._on_step = on_step
-        self._act = on_act
+        self._on_act = on_act
+        self._pace_s = pace_s
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="caller")
         self._registered: list[str] = []
 
@@ -64,6 +76,7 @@ class Play:
         self._registration()
         self._decline()
         self._verdicts()
+        self._refusal()
         self._face()
         self._card()
         self._finish_calls(recorded, silent)
@@ -73,6 +86,10 @@ class Play:
         self._withdrawal()
         self._erasure()
         self._pool.shutdown()
+
+    def _act(self, what: str) -> None:
+        self._on_act(what)
+        time.sleep(self._pace_s)
 
     def _done(
         self, name: str, peer: Row, look: Callable[[list[Row]], Row | None], settle_ms: int = 0
@@ -179,6 +196,23 @@ class Play:
         peer = {"declined_ms": span, "pages": [first["outcome"], typed["outcome"]]}
         declined = first["outcome"] == typed["outcome"] == "declined"
         self._done("decline", peer, look if declined else _never, settle_ms=60_000)
+
+    def _refusal(self) -> None:
+        """Somebody at the desk tries a face lease on a visitor who never agreed to one: nothing starts."""
+        self._act("desk: a face lease is tried without consent")
+        client = ControlClient(self._place.box_directory / "run" / "kiosk.sock", timeout=30.0)
+        notice = client.ask(control.GetNotice(), control.Notice)
+        session = client.ask(control.Begin(), control.Begun).session
+        scopes = frozenset({Scope.REGISTRATION})
+        request = control.Register(
+            session=session, notice_hash=notice.hash, scopes=scopes, phone=IRIS[3:], party_size=1
+        )
+        client.ask(request, control.Registered)
+        try:
+            client.ask(control.Recognise(session=session), control.Recognised)
+        except Refused:
+            return
+        raise RuntimeError("a lease was granted without consent")
 
     def _face(self) -> None:
         self._act("kiosk: face enrolled under consent")
