@@ -114,8 +114,11 @@ def drain(place: Place) -> float:
 
 def _keep(book: Book, file: Path) -> None:
     """Write the peers' ledger beside the logs of the run, for whoever looks into a fault."""
-    parts = {"acts": book.acts, "rings": book.rings, "kills": book.kills}
-    written = {name: [asdict(one) for one in part] for name, part in parts.items()}
+    written = {
+        "acts": [asdict(act) for act in book.acts],
+        "rings": [asdict(ring) for ring in book.rings],
+        "kills": [asdict(kill) for kill in book.kills],
+    }
     file.write_text(json.dumps(written, default=sorted))
     file.chmod(0o600)
 
