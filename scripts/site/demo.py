@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import json
 import shutil
+import signal
 import sys
 import tempfile
 import threading
@@ -158,6 +159,8 @@ def main() -> int:
     parser.add_argument("--once", action="store_true", help="end after the script; print one JSON line")
     parser.add_argument("--keep", type=Path, help="keep everything in this new directory")
     options = parser.parse_args()
+    for number in (signal.SIGTERM, signal.SIGHUP):  # a closed terminal stops everything too
+        signal.signal(number, _interrupt)
     console = Console(stderr=options.once)
     root = options.keep or Path(tempfile.mkdtemp(prefix="gatehouse-demo-"))
     try:
@@ -168,6 +171,10 @@ def main() -> int:
     finally:
         if options.keep is None:
             shutil.rmtree(root, ignore_errors=True)
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
 
 
 def run(root: Path, once: bool, console: Console) -> int:
