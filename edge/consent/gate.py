@@ -19,15 +19,36 @@ from edge.wire import (
     Basis,
     BasisKind,
     BlindTime,
+    CallRecorded,
+    CommandAnswered,
+    ConsentRecorded,
+    ConsentWithdrawn,
     DeviceHealth,
+    ErasureReceipt,
     Evidence,
     FootfallCounted,
     Purpose,
     Scope,
+    VerdictIssued,
+    VisitRecorded,
 )
 
 F = TypeVar("F", bound=Fact)
 F_co = TypeVar("F_co", bound=Fact, covariant=True)
+
+_IMPERSONAL = (FootfallCounted, DeviceHealth, BlindTime)
+_LEAVES_WITH: dict[type[Fact], tuple[type, ...]] = {
+    facts.ConsentGiven: (ConsentRecorded,),
+    facts.ConsentChanged: (ConsentWithdrawn,),
+    facts.VisitOpened: (VisitRecorded,),
+    facts.EvidenceAdded: (VisitRecorded,),
+    facts.VisitClosed: (VisitRecorded,),
+    facts.CallNoted: (CallRecorded,),
+    facts.VerdictReached: (VerdictIssued,),
+    facts.CommandDone: (ErasureReceipt, CommandAnswered),
+    facts.Noted: _IMPERSONAL,
+}
+"""Which records may leave with a kind of fact; with others none, or a visit left on an answer's basis."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +57,11 @@ class _Cleared(Cleared[F_co], Generic[F_co]):
     _basis: Basis
     _purpose: Purpose
     _relies_on: ConsentVersion | None
+
+    def __post_init__(self) -> None:
+        """Refuse records that are not this fact's own: they would leave on its basis."""
+        if not all(isinstance(r, _LEAVES_WITH.get(type(self._fact), ())) for r in self._fact.records):
+            raise Refused("clear a fact", "records_of_another_kind")
 
     @property
     def fact(self) -> F_co:
@@ -95,7 +121,6 @@ _EVIDENCE_SCOPE = {
     "appointment": Scope.REGISTRATION,
     "announced_call": Scope.RECORDING,
 }
-_IMPERSONAL = (FootfallCounted, DeviceHealth, BlindTime)
 _OTHER_BASES: dict[type[Fact], tuple[BasisKind, Purpose]] = {
     facts.ConsentChanged: (BasisKind.DUTY, Purpose.RIGHTS),
     facts.CommandDone: (BasisKind.DUTY, Purpose.RIGHTS),
@@ -138,10 +163,15 @@ def _evidence_scope(evidence: Evidence) -> Scope:
 
 
 def _also_needed(fact: Fact) -> frozenset[Scope]:
-    """Return further scopes that have to be ACTIVE: a visit and what is added to it live together."""
+    """Return further scopes that have to be ACTIVE: a visit and what is added to it live together.
+
+    What a record tells of a visit again, in a later revision, needs its scope as the first time.
+    """
+    told = [e for record in fact.records if isinstance(record, VisitRecorded) for e in record.evidence]
     if isinstance(fact, facts.VisitOpened):
-        return frozenset(_evidence_scope(evidence) for evidence in fact.evidence)
-    return frozenset({Scope.REGISTRATION}) if isinstance(fact, facts.EvidenceAdded) else frozenset()
+        told += fact.evidence
+    needed = frozenset(_evidence_scope(evidence) for evidence in told)
+    return needed | {Scope.REGISTRATION} if isinstance(fact, facts.EvidenceAdded) else needed
 
 
 P = ParamSpec("P")

@@ -229,6 +229,10 @@ class Desk:
     def _next_record(
         self, row: VisitRow, number: str, evidence: tuple[Evidence, ...], departed_ms: int | None
     ) -> VisitRecorded:
+        # Evidence whose scope has ended since isn't told again; the revision that told it stands.
+        standing = tuple(
+            e for e in evidence if e.basis.scope and self._office.active(row.person, e.basis.scope)
+        )
         return VisitRecorded(
             visit_id=row.visit,
             revision=row.revision + 1,
@@ -237,7 +241,7 @@ class Desk:
             party_size=row.party_size,
             arrived_ms=row.arrived_ms,
             departed_ms=departed_ms,
-            evidence=evidence,
+            evidence=standing,
         )
 
     # -- shared ----------------------------------------------------------------------------

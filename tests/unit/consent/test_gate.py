@@ -1,7 +1,7 @@
 """The gate: every kind of fact × every state of its scope, the closed lists, and what a permit is for."""
 
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, TypedDict
 
 import pytest
@@ -475,3 +475,36 @@ def test_the_tally_counts_decisions_and_names_nobody() -> None:
             box.clear(PERSON, indexed(Scope.RECORDING))
     assert box.tally == {"kept consent:registration": 1, "used reception": 1, "refused no_consent": 2}
     assert gate().tally == {}
+
+
+def test_a_fact_takes_no_record_of_another_kind_out_of_the_box() -> None:
+    """What leaves with a fact leaves on its basis: an order's answer is no way out for a visit (P2)."""
+    visit = wire.VisitRecorded(
+        visit_id="1" * 32, revision=1, who=TOKEN, returning=False, party_size=1, arrived_ms=AT, evidence=(),
+    )  # fmt: skip
+    order = wire.EraseCommand(command_id="3" * 32, box="box-01", issued_ms=AT, who=TOKEN)
+    answer = facts.CommandDone(**STAMP, command=order, outcome="erased", records=(visit,), urgent=True)
+    smuggling: list[Callable[[], object]] = [
+        lambda: gate().on_other_basis(answer),
+        lambda: gate().on_other_basis(replace(report(), records=(visit,))),
+        lambda: gate().agreed(replace(given(version=1), records=(visit,))),
+        lambda: active(*Scope).clear(PERSON, facts.CardKept(
+            **STAMP, person=PERSON, name="n", number="1", valid_until="20301231", records=(visit,))),
+    ]  # fmt: skip
+    for act in smuggling:
+        with pytest.raises(Refused) as refused:
+            act()
+        assert refused.value.code == "records_of_another_kind"
+
+
+def test_p43_a_later_revision_needs_the_scope_of_all_evidence_that_it_tells_again() -> None:
+    """P43: after a withdrawal no record of the visit carries what was given under that scope."""
+    again = wire.VisitRecorded(
+        visit_id="1" * 32, revision=2, who=TOKEN, returning=False, party_size=1, arrived_ms=AT,
+        departed_ms=AT, evidence=(sign("face_confirmed", Scope.FACE_MATCH),),
+    )  # fmt: skip
+    closed = facts.VisitClosed(**STAMP, visit="1" * 32, person=PERSON, departed_ms=AT, records=(again,))
+    assert active(Scope.REGISTRATION, Scope.FACE_MATCH).clear(PERSON, closed)
+    with pytest.raises(Refused) as refused:
+        gate((Scope.REGISTRATION, State.ACTIVE), (Scope.FACE_MATCH, State.WITHDRAWN)).clear(PERSON, closed)
+    assert refused.value.code == "no_consent"
