@@ -53,7 +53,9 @@ class Rights:
             raise InvalidInput("end a scope", "nothing_held")
         purpose = TOKEN_PURPOSE[Scope.RECORDING if scope is Scope.RECORDING else Scope.REGISTRATION]
         who = self._office.tokens.token(purpose, number)
-        record = ConsentWithdrawn(who=who, scope=scope, at_ms=self._office.clock.now_ms(), by=by)
+        # A clock that was set back since must not make the consent look like the later word.
+        at_ms = max(self._office.clock.now_ms(), self._office.store.consent(person, scope).at_ms)
+        record = ConsentWithdrawn(who=who, scope=scope, at_ms=at_ms, by=by)
         self._office.change(person, scope, Event.WITHDRAW, State.WITHDRAWN, record)
         # What was given under the ended scope is no evidence any more.
         if scope is Scope.CHANNEL_RISK or self._office.active(person, Scope.CHANNEL_RISK):

@@ -25,7 +25,7 @@ from edge.runtime.rights import Rights
 from edge.runtime.risk import Risk
 from edge.runtime.storethread import StoreThread
 from edge.runtime.workers import Worker
-from edge.wire import Scope
+from edge.wire import ConsentRecorded, ConsentWithdrawn, Record, Scope, VisitRecorded
 
 PHONE = "13800138000"
 LIKE: Vector = (1.0, 0.0)
@@ -475,5 +475,53 @@ def test_a_template_of_another_model_is_not_compared_but_enrolled_anew(desk: AtT
         other = [Seen(1, UNLIKE, "arcface")] * 3
         assert await desk.recognise(again, *other) == "enrolled"
         assert rows(desk.office, "templates") == 2
+
+    asyncio.run(scene())
+
+
+def waiting(office: Office, kind: str) -> list[Record]:
+    batch = office.store.take_batch(500)
+    entries = batch.entries if batch else ()
+    return [entry.record for entry in entries if entry.record.kind == kind]
+
+
+def test_p43_evidence_of_a_withdrawn_scope_is_not_told_again_at_departure(desk: AtTheDesk) -> None:
+    """P43: the revision from before stands as it was; the one made afterwards holds nothing of it."""
+
+    async def scene() -> None:
+        await desk.read_card(await desk.registered(), card())
+        withdraw = control.Withdraw(phone=PHONE, scopes=frozenset({Scope.ID_CARD}))
+        await desk.reception.answer(withdraw)
+        assert await desk.reception.answer(control.Depart(phone=PHONE)) == control.Departed(closed=True)
+        told = [
+            {piece.kind for piece in record.evidence}
+            for record in waiting(desk.office, "visit")
+            if isinstance(record, VisitRecorded)
+        ]
+        assert told == [{"registration"}, {"registration", "id_card"}, {"registration"}]
+
+    asyncio.run(scene())
+
+
+def test_p43_a_withdrawal_is_the_last_word_though_the_clock_was_set_back(
+    desk: AtTheDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Headquarters orders consents and withdrawals by their times: a fast clock must not undo one."""
+
+    async def scene() -> None:
+        await desk.registered()
+        set_back = desk.office.clock.now_ms() - 3_600_000
+        monkeypatch.setattr(desk.office.clock, "now_ms", lambda: set_back)
+        await desk.reception.answer(control.Withdraw(phone=PHONE, scopes=frozenset({Scope.FACE_MATCH})))
+        records = waiting(desk.office, "withdrawal")
+        ended = [r.at_ms for r in records if isinstance(r, ConsentWithdrawn)]
+        batch = desk.office.store.pending_batches()[0]
+        agreed = [
+            e.record.at_ms
+            for e in batch.entries
+            if isinstance(e.record, ConsentRecorded) and e.record.scope is Scope.FACE_MATCH
+        ]
+        assert len(ended) == len(agreed) == 1
+        assert ended[0] >= agreed[0]
 
     asyncio.run(scene())
