@@ -121,7 +121,8 @@ class Calls:
             duration_ms=message.duration_ms,
             answered=message.answered,
             recorded=False,
-            number=call.number,
+            # Who agreed has their contact under `recording`; the call would join the two.
+            number=call.number if call.person is None else None,
             records=(_record(call, message, None),),
         )
         self._office.store.apply(self._office.gate.inquiry(noted))
