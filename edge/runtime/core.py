@@ -299,7 +299,8 @@ class Core:
 
     async def _kiosk(self, request: protocol.KioskRequest) -> Message:
         answer = await self._reception.answer(request)
-        self._pump.notify()
+        # A child's card erases (P38), so what a batch under way holds may have been voided.
+        self._pump.notify(changed=isinstance(request, protocol.ReadCard))
         return answer
 
     async def _operator(self, request: protocol.OperatorRequest) -> Message:

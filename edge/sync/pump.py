@@ -279,7 +279,9 @@ class Pump:
         elif not ended <= one.sequences:
             self._count_ignored("other_rows")
         else:
-            await self._run_in_store(self._outbox.apply_receipt, receipt)
+            if not await self._run_in_store(self._outbox.apply_receipt, receipt):
+                # Voided between the sending and the receipt: it goes again, as another batch.
+                self._reread = True
             self._last_receipt = time.monotonic()
             one.open -= ended
             if not one.open:

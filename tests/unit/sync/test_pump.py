@@ -178,6 +178,27 @@ def test_a_repeated_receipt_is_harmless() -> None:
     play(scenario())
 
 
+def test_a_batch_voided_before_its_receipt_came_goes_again_though_nobody_said_so() -> None:
+    """The receipt is for what the batch was: what it became waits for one of its own."""
+
+    async def scenario() -> None:
+        outbox = filled(1)
+        async with pumping(outbox) as (pump, uplink):
+            uplink.set("up")
+            await settle()
+            outbox.void(0)
+            uplink.receipt(uplink.sent[0])
+            await settle()
+            assert len(uplink.sent) == 2
+            assert uplink.sent[1]["entries"][0]["record"]["kind"] == "voided"
+            uplink.receipt(uplink.sent[1])
+            await settle()
+            assert outbox.depth() == 0
+            assert pump.state.in_flight == 0
+
+    play(scenario())
+
+
 def test_a_refused_batch_waits_and_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario() -> None:
         async with pumping(filled(1)) as (pump, uplink):
