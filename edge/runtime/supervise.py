@@ -64,6 +64,12 @@ async def _guarded(name: str, session: Session) -> None:
         await session()
     except StoreError:
         raise
+    except BaseExceptionGroup as group:  # of a session with tasks of its own
+        if (failed := _store_error(group)) is not None:
+            raise failed from None
+        if not isinstance(group, ExceptionGroup):
+            raise
+        log.error("session failed name=%s type=%s", name, type(group).__name__, exc_info=without_text(group))
     except GatehouseError as error:
         log.warning("session ended name=%s operation=%r cause=%r", name, error.operation, error.cause)
     except Exception as error:  # anything unforeseen costs this session alone
@@ -71,3 +77,13 @@ async def _guarded(name: str, session: Session) -> None:
     else:
         return
     raise _SessionEnded(time.monotonic() - began > HEALTHY_AFTER_S)
+
+
+def _store_error(group: BaseExceptionGroup[BaseException]) -> StoreError | None:
+    """Return the StoreError that a group holds, however deep."""
+    for error in group.exceptions:
+        if isinstance(error, StoreError):
+            return error
+        if isinstance(error, BaseExceptionGroup) and (found := _store_error(error)) is not None:
+            return found
+    return None

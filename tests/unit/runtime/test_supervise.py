@@ -88,6 +88,19 @@ def test_a_store_error_ends_it(waits: list[float]) -> None:
         asyncio.run(contain("client", scripted(StoreError("write", "disk full"))[1]))
 
 
+def test_a_store_error_ends_it_out_of_a_session_with_tasks_of_its_own(waits: list[float]) -> None:
+    """The pump runs its parts in a task group, which wraps what one of them raises."""
+
+    async def pump() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(asyncio.Event().wait())
+            tasks.create_task(scripted(StoreError("write", "disk full"))[1]())  # type: ignore[arg-type] # a coroutine
+
+    with pytest.raises(StoreError):
+        asyncio.run(keep("pump", pump))
+    assert not waits
+
+
 def test_a_cancellation_ends_it_in_the_middle_of_a_pause() -> None:
     async def scene() -> None:
         failed = asyncio.Event()
