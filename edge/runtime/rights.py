@@ -75,8 +75,10 @@ class Rights:
     def erase(self, order: EraseCommand) -> tuple[PersonId, ...]:
         """Destroy all that is held of the human behind `order.who`; return the persons that they were."""
         persons, tokens = self._everyone_behind(order.who)
-        rights, named = self._office.gate.permit_rights(), tokens or (order.who,)
-        self._office.store.erase(rights, persons, lambda erased: self._erased(order, tokens, erased), named)
+        store, rights, named = self._office.store, self._office.gate.permit_rights(), tokens or (order.who,)
+        # Headquarters deletes what was made up to the receipt's time: a clock set back must not save it.
+        at_ms = max(self._office.clock.now_ms(), store.newest_ms(rights, persons, named))
+        store.erase(rights, persons, lambda erased: self._erased(order, tokens, erased, at_ms), named)
         return persons
 
     def erase_minor(self, number: str) -> None:
@@ -85,7 +87,7 @@ class Rights:
         self.erase(EraseCommand(command_id=new_id(), box=self._box, issued_ms=now, who=who))
 
     def _erased(
-        self, order: EraseCommand, tokens: tuple[Token, ...], erased: Erased
+        self, order: EraseCommand, tokens: tuple[Token, ...], erased: Erased, at_ms: int
     ) -> Cleared[facts.CommandDone]:
         held = erased.keys_destroyed > 0 or any(erased.rows.values())
         receipt = ErasureReceipt(
@@ -95,7 +97,7 @@ class Rights:
             outcome="erased" if held else "nothing_held",
             keys_destroyed=erased.keys_destroyed,
             rows=dict(erased.rows),
-            at_ms=self._office.clock.now_ms(),
+            at_ms=at_ms,
         )
         return self._office.done(order, receipt.outcome, receipt)
 

@@ -21,6 +21,17 @@ from edge.wire import BasisKind, Purpose, TimeQuality, Token
 
 _OF_PERSON = ("person_tokens", "contacts", "templates", "cards", "sources")
 _CLASS = {"person_tokens": "tokens"}
+_NEWEST = """
+WITH whose AS (SELECT value AS person FROM json_each(?1)), mine AS (SELECT value AS token FROM json_each(?2))
+SELECT coalesce(max(at_ms), 0) FROM (
+    SELECT at_ms FROM consents JOIN whose USING (person)
+    UNION ALL SELECT max(arrived_ms, coalesce(departed_ms, 0)) FROM visits JOIN whose USING (person)
+    UNION ALL SELECT e.at_ms FROM evidence e JOIN visits USING (visit) JOIN whose USING (person)
+    UNION ALL SELECT c.at_ms FROM calls c JOIN recordings USING (call) JOIN whose USING (person)
+    UNION ALL SELECT v.at_ms FROM verdicts v JOIN reports USING (report_ref) JOIN mine USING (token)
+)
+"""
+"""Each of these times left the box on a record."""
 
 
 class Erasure(Writing, OutboxTable):
@@ -83,6 +94,14 @@ class Erasure(Writing, OutboxTable):
         )
         destroyed = self._keys.destroyed()
         return [PersonId(row.text("person")) for row in living if row.text("person") in destroyed]
+
+    def newest_ms(self, permit: Permit, persons: Sequence[PersonId], tokens: Sequence[Token]) -> int:
+        """Return the latest time on anything held of `persons` and claimed on `tokens`; 0 if there is none.
+
+        A clock that was set back may have put it after now; an erasure has to cover it all the same.
+        """
+        self._allow(permit)
+        return self._database.count(_NEWEST, (json.dumps(persons), json.dumps(tokens)))
 
     # -- beginning -------------------------------------------------------------------------
 

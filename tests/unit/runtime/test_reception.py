@@ -25,7 +25,7 @@ from edge.runtime.rights import Rights
 from edge.runtime.risk import Risk
 from edge.runtime.storethread import StoreThread
 from edge.runtime.workers import Worker
-from edge.wire import ConsentRecorded, ConsentWithdrawn, Record, Scope, VisitRecorded
+from edge.wire import ConsentRecorded, ConsentWithdrawn, ErasureReceipt, Record, Scope, VisitRecorded
 
 PHONE = "13800138000"
 LIKE: Vector = (1.0, 0.0)
@@ -523,5 +523,25 @@ def test_p43_a_withdrawal_is_the_last_word_though_the_clock_was_set_back(
         ]
         assert len(ended) == len(agreed) == 1
         assert ended[0] >= agreed[0]
+
+    asyncio.run(scene())
+
+
+def test_p41_an_erasure_covers_what_a_fast_clock_dated_later(
+    desk: AtTheDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P41: headquarters deletes what was made up to the receipt's time, so that is the latest of all."""
+
+    async def scene() -> None:
+        session = await desk.registered()
+        batch = desk.office.store.take_batch(500)
+        assert batch is not None
+        left = max(entry.wall_ms for entry in batch.entries)
+        set_back = desk.office.clock.now_ms() - 3_600_000
+        monkeypatch.setattr(desk.office.clock, "now_ms", lambda: set_back)
+        await desk.read_card(session, card(birth=years_ago(3)))
+        (receipt,) = waiting(desk.office, "erasure_receipt")
+        assert isinstance(receipt, ErasureReceipt)
+        assert receipt.at_ms >= left
 
     asyncio.run(scene())
