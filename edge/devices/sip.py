@@ -15,7 +15,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from edge.devices._sip.inbox import Inbox
 from edge.ipc.driver import DeviceConfig, Driver, Sink
-from edge.ipc.messages import RecordCall, ToWorker
+from edge.ipc.messages import LeaseOver, RecordCall, ToWorker
 from edge.wire.base import Name
 
 log = logging.getLogger(__name__)
@@ -96,7 +96,9 @@ class SipLine:
             self._inbox.drop_all()
 
     def handle(self, message: ToWorker, take_fd: Callable[[], int]) -> None:
-        """Take a RecordCall with its descriptor; ignore anything else."""
+        """Take a RecordCall with its descriptor, or the end of a call's recording; ignore anything else."""
+        if isinstance(message, LeaseOver) and not self._inbox.stop(message.lease):
+            log.warning("no room for the end of a recording call=%s", message.lease)
         if not isinstance(message, RecordCall):
             return
         fd = take_fd()

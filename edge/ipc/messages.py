@@ -182,7 +182,10 @@ class CardLease(Message):
 
 
 class LeaseOver(Message):
-    """The lease ended (expired, cancelled, or its consent was withdrawn): stop at once."""
+    """The lease ended (expired, cancelled, or its consent was withdrawn): stop at once.
+
+    A recording ends like a lease: `lease` is then its call.
+    """
 
     type: Literal["lease_over"] = "lease_over"
     lease: OpaqueId

@@ -87,6 +87,10 @@ class Calls:
         office.store.apply(office.gate.clear(person, indexed), office.gate.clear(person, contact))
         return person
 
+    def still_agreed(self, call: Call) -> bool:
+        """Return whether the consent that this call is recorded under stands."""
+        return call.person is not None and self._office.active(call.person, Scope.RECORDING)
+
     def ended(self, call: Call, message: CallEnded) -> None:
         """Keep the call; with its recording if one was made under a consent that still holds."""
         if call.person is not None and message.recorded_ms > 0:

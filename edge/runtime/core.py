@@ -236,8 +236,11 @@ class Core:
     # -- from headquarters and from the workers ---------------------------------------------
 
     async def _on_command(self, command: Command) -> None:
-        for person in await self._call(self._orders.carry_out, command):
+        persons = await self._call(self._orders.carry_out, command)
+        for person in persons:
             self._leases.cancel(person)
+        if "phone" in self._workers:
+            await self._phone.consent_changed(persons, self._workers["phone"])
         self._pump.notify(changed=True)
 
     async def _from_worker(self, message: messages.FromWorker) -> None:

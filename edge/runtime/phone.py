@@ -2,13 +2,15 @@
 
 import asyncio
 import base64
+import contextlib
 import logging
 import os
 import time
 from pathlib import Path
 
 from edge.domain.errors import LinkDown
-from edge.ipc.messages import CallEnded, CallKey, CallStarted, RecordCall
+from edge.domain.facts import PersonId
+from edge.ipc.messages import CallEnded, CallKey, CallStarted, LeaseOver, RecordCall
 from edge.runtime.calls import CONSENT_KEY, Call, Calls
 from edge.runtime.storethread import StoreThread
 from edge.runtime.workers import Worker
@@ -27,6 +29,8 @@ class Phone:
         self._lines = lines
         self._open: dict[str, tuple[Call, float]] = {}
         self._recording_since: dict[str, float] = {}
+        self._devices: dict[str, str] = {}
+        """The line that a recorded call is on."""
 
     async def started(self, message: CallStarted) -> None:
         """A call rings."""
@@ -53,14 +57,30 @@ class Phone:
             key = base64.b64encode(call.key).decode()
             await worker.send(RecordCall(device=message.device, call=message.call, key=key), (fd,))
             self._recording_since[message.call] = time.monotonic()
+            self._devices[message.call] = message.device
+            await self._stop_unless_agreed(call, worker)  # it may have ended while the file was made
         except LinkDown as error:
             log.warning("recording not started cause=%s", error.cause)
         finally:
             os.close(fd)
 
+    async def consent_changed(self, persons: tuple[PersonId, ...], worker: Worker) -> None:
+        """Stop recording those of `persons` whose consent to it ended; the call itself goes on."""
+        for call, _since in list(self._open.values()):
+            if call.person in persons:
+                await self._stop_unless_agreed(call, worker)
+
+    async def _stop_unless_agreed(self, call: Call, worker: Worker) -> None:
+        device = self._devices.get(call.call)
+        if device is None or await self._thread.run(self._calls.still_agreed, call):
+            return
+        with contextlib.suppress(LinkDown):  # a worker that is gone records nothing
+            await worker.send(LeaseOver(lease=call.call, device=device))
+
     async def ended(self, message: CallEnded) -> None:
         """A call is over."""
         self._recording_since.pop(message.call, None)
+        self._devices.pop(message.call, None)
         opened = self._open.pop(message.call, None)
         if opened is not None:
             await self._thread.run(self._calls.ended, opened[0], message)

@@ -20,7 +20,7 @@ from edge.devices import sip
 from edge.devices._sip.setup import notice_seconds
 from edge.domain.errors import AuthFailed, DeviceMisconfigured, LinkDown
 from edge.ipc.driver import Driver
-from edge.ipc.messages import CallEnded, CallKey, CallStarted, DeviceState, FromWorker, RecordCall
+from edge.ipc.messages import CallEnded, CallKey, CallStarted, DeviceState, FromWorker, LeaseOver, RecordCall
 from edge.ipc.seal import open_sealed
 from scripts.site.registrar import Registrar, free_port
 from scripts.site.sip_audio import energy, tone
@@ -84,6 +84,7 @@ class Core:
             spool / call, os.O_CREAT | os.O_WRONLY, 0o600
         )
         self._spool = spool
+        self.stops_at_once = False
         self._observe = session.sink.observe
         session.sink.observe = self.observe  # type: ignore[method-assign]  # a witness that also answers
 
@@ -94,6 +95,9 @@ class Core:
             key = base64.b64encode(KEY).decode()
             request = RecordCall(device=message.device, call=message.call, key=key)
             self.session.driver.handle(request, lambda: fd)
+            if self.stops_at_once:
+                over = LeaseOver(lease=message.call, device=message.device)
+                self.session.driver.handle(over, lambda: -1)
 
     def audio(self, call: str) -> tuple[bytes, bool]:
         fd = os.open(self._spool / call, os.O_RDONLY)
@@ -113,7 +117,7 @@ class TestSip(DriverContract):
             absent=lambda: line(port=free_port()),
             vanish=registrar.stop,
             restore=registrar.start,
-            handles=frozenset({RecordCall}),
+            handles=frozenset({RecordCall, LeaseOver}),
             lost_s=30.0,
         )
 
@@ -293,6 +297,22 @@ def test_a_call_with_key_1_is_recorded_sealed(
     caller, heard = samples[0::2].tobytes(), samples[1::2].tobytes()
     assert energy(caller[-2 * 8000 :]) == pytest.approx(word.spoken_energy, rel=0.15)
     assert energy(heard) < 50, "the notice was over, nobody spoke on our side"
+
+
+def test_p43_a_recording_stops_when_its_consent_ends_and_the_call_goes_on(
+    registrar: Registrar, up: Callable[..., Session], tmp_path: Path
+) -> None:
+    """P43: what was sealed before stays, nothing is added."""
+    session = up()
+    core = Core(session, tmp_path)
+    core.stops_at_once = True
+    call(registrar, Plan(NUMBER, seconds=4.0, key="1", key_at=0.5))
+    (end,) = ended(session)
+    pcm, whole = core.audio(end.call)
+    assert whole
+    assert end.answered
+    assert end.duration_ms > 3000
+    assert end.recorded_ms == len(pcm) // 32 < 1000
 
 
 def test_both_directions_are_recorded(

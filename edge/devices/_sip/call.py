@@ -221,6 +221,11 @@ class Call:
             tap.recording = self._recording
         self._connect_taps()
 
+    def stop_recording(self) -> None:
+        """Seal no more of this call: the consent ended. The call itself goes on."""
+        if self._recording is not None:
+            self._recording.finish()
+
     # ---- by the library
 
     def on_state(self, state: int) -> None:

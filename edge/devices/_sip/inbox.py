@@ -14,6 +14,7 @@ class Inbox:
 
     def __init__(self) -> None:
         self._queue: queue.Queue[tuple[RecordCall, int]] = queue.Queue(_LENGTH)
+        self._stops: queue.Queue[str] = queue.Queue(_LENGTH)
 
     def put(self, request: RecordCall, fd: int) -> bool:
         """Queue a request; False if there's no room, then the descriptor is closed."""
@@ -32,7 +33,25 @@ class Inbox:
             except queue.Empty:
                 return
 
+    def stop(self, call: str) -> bool:
+        """Queue that the recording of `call` is over; False if there's no room."""
+        try:
+            self._stops.put_nowait(call)
+        except queue.Full:
+            return False
+        return True
+
+    def take_stops(self) -> Iterator[str]:
+        """Give out the calls whose recording is over."""
+        while True:
+            try:
+                yield self._stops.get_nowait()
+            except queue.Empty:
+                return
+
     def drop_all(self) -> None:
         """Forget what waits and close its descriptors."""
+        for _call in self.take_stops():
+            pass
         for _request, fd in self.take():
             os.close(fd)

@@ -221,6 +221,9 @@ class Session:
                 log.warning("recording came too late or twice call=%s", request.call)
             else:
                 call.record(fd, base64.b64decode(request.key))
+        for name in self._inbox.take_stops():  # after the requests: each ends one that came before it
+            if (call := self._calls.get(name)) is not None:
+                call.stop_recording()
 
     # ---- by the library
 

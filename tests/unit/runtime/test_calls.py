@@ -1,13 +1,19 @@
 """Calls: a number is kept to call back, or its caller is known by consent; never both."""
 
+import asyncio
+from typing import cast
+
 import pytest
 
 from edge.config import Rules
-from edge.ipc.messages import CallEnded, CallStarted
+from edge.ipc.messages import CallEnded, CallKey, CallStarted, LeaseOver, RecordCall, ToWorker
 from edge.runtime.calls import Calls
 from edge.runtime.office import Office
+from edge.runtime.phone import Phone
 from edge.runtime.rights import Rights
 from edge.runtime.risk import Risk
+from edge.runtime.storethread import StoreThread
+from edge.runtime.workers import Worker
 from edge.wire import Scope
 
 CALL = "5" * 32
@@ -43,3 +49,42 @@ def test_a_caller_who_pressed_nothing_is_kept_to_call_back(office: Office) -> No
     call = calls.started(CallStarted(device="sip", call=CALL, number="13800138000", at_ms=1), "main")
     calls.ended(call, ended(0))
     assert office.store.call_number(office.gate.permit_rights(), CALL) == "+8613800138000"
+
+
+class Heard:
+    """Stands for the phone worker: keeps what the core says."""
+
+    def __init__(self) -> None:
+        self.said: list[ToWorker] = []
+
+    async def send(self, message: ToWorker, fds: tuple[int, ...] = ()) -> None:
+        self.said.append(message)
+
+
+class InTheLoop(StoreThread):
+    """The tests' store is called from the loop's own thread: one thread at a time is what counts."""
+
+    async def run(self, function, *args, **kwargs):  # type: ignore[no-untyped-def] # as its parent
+        return function(*args, **kwargs)
+
+
+def test_p43_a_withdrawal_during_a_call_stops_its_recording(office: Office) -> None:
+    """P43: withdrawal ends use; audio of the rest of the call is use."""
+    rights, worker, thread = Rights(office, Risk(office, RULES), "box-01"), Heard(), InTheLoop()
+    phone = Phone(Calls(office, office.store.spool), thread, {"sip": "main"})
+
+    async def scene() -> None:
+        await phone.started(CallStarted(device="sip", call=CALL, number="13800138000", at_ms=1))
+        await phone.key(CallKey(device="sip", call=CALL, key="1", at_ms=1), cast(Worker, worker))
+        assert [type(m) for m in worker.said] == [RecordCall]
+        who = office.tokens.token("recording", "+8613800138000")
+        person = office.store.person_by_token(office.gate.permit_rights(), who)
+        assert person is not None
+        await phone.consent_changed((person,), cast(Worker, worker))
+        assert len(worker.said) == 1, "another scope's end leaves it going"
+        rights.withdraw_person(person, frozenset({Scope.RECORDING}), "headquarters")
+        await phone.consent_changed((person,), cast(Worker, worker))
+        assert worker.said[1:] == [LeaseOver(lease=CALL, device="sip")]
+
+    asyncio.run(scene())
+    thread.close()
