@@ -5,6 +5,7 @@ A repeated order is answered from the inbox and changes nothing.
 
 import logging
 
+from edge.domain.errors import InvalidInput, Refused
 from edge.domain.facts import PersonId
 from edge.runtime.office import Office
 from edge.runtime.rights import Rights
@@ -36,15 +37,24 @@ class Orders:
         person = self._office.store.person_by_token(self._office.gate.permit_rights(), command.who)
         scopes = frozenset({command.scope})
         with self._office.store.transaction():
-            ended = self._rights.withdraw_person(person, scopes, "headquarters") if person else ()
+            try:
+                ended = self._rights.withdraw_person(person, scopes, "headquarters") if person else ()
+            except (Refused, InvalidInput) as error:
+                # An order that raised would come again for ever, and hold up all that comes after it.
+                log.error("order not carried out command=%s code=%s", command.command_id, error.code)
+                self._answer(command, "refused", error.code)
+                return ()
             outcome = "done" if ended else "nothing_held"
-            answer = CommandAnswered.model_validate(
-                {
-                    "command_id": command.command_id,
-                    "outcome": outcome,
-                    "code": "withdrawn" if ended else "not_active",
-                    "at_ms": self._office.clock.now_ms(),
-                }
-            )
-            self._office.store.apply(self._office.done(command, outcome, answer))
+            self._answer(command, outcome, "withdrawn" if ended else "not_active")
         return (person,) if person is not None else ()
+
+    def _answer(self, command: WithdrawCommand, outcome: str, code: str) -> None:
+        answer = CommandAnswered.model_validate(
+            {
+                "command_id": command.command_id,
+                "outcome": outcome,
+                "code": code,
+                "at_ms": self._office.clock.now_ms(),
+            }
+        )
+        self._office.store.apply(self._office.done(command, outcome, answer))

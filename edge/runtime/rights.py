@@ -48,18 +48,27 @@ class Rights:
 
     def end_scope(self, person: PersonId, scope: Scope, by: By) -> None:
         """End one active scope; its record leaves before all others."""
-        number = self._number_of(person)
-        if number is None:
-            raise InvalidInput("end a scope", "nothing_held")
-        purpose = TOKEN_PURPOSE[Scope.RECORDING if scope is Scope.RECORDING else Scope.REGISTRATION]
-        who = self._office.tokens.token(purpose, number)
+        number, who = self._number_of(person), self._token_of(person, scope)
         # A clock that was set back since must not make the consent look like the later word.
         at_ms = max(self._office.clock.now_ms(), self._office.store.consent(person, scope).at_ms)
         record = ConsentWithdrawn(who=who, scope=scope, at_ms=at_ms, by=by)
         self._office.change(person, scope, Event.WITHDRAW, State.WITHDRAWN, record)
         # What was given under the ended scope is no evidence any more.
+        if number is None:
+            return
         if scope is Scope.CHANNEL_RISK or self._office.active(person, Scope.CHANNEL_RISK):
             self._risk.judge_person(number)
+
+    def _token_of(self, person: PersonId, scope: Scope) -> Token:
+        """Return under which token headquarters knows this consent; it is held apart from the number.
+
+        The number's key may be lost (an older key file was restored), and a withdrawal counts all the same.
+        """
+        wanted = Scope.RECORDING if scope is Scope.RECORDING else Scope.REGISTRATION
+        for held, token in self._office.store.tokens_of(self._office.gate.permit_rights(person)):
+            if held is wanted:
+                return token
+        raise InvalidInput("end a scope", "nothing_held")
 
     def _number_of(self, person: PersonId) -> str | None:
         """The contact is read under `duty`: a person's word has to reach headquarters whatever ended."""
