@@ -31,6 +31,8 @@ from edge.wire import CommandAnswered, Entry, EntryResult, ErasureReceipt, Recei
 
 _LASTING = frozenset({"erasure_receipt", "answer"})
 """Kinds that no `Voided` may replace: they are proofs, and hold no data of a person."""
+_FAST_MS = 3_600_000
+"""How far ahead of ours a box's clock may be; what it dates later keeps nobody out for longer than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +189,8 @@ class _Writer:
             self._void(judged, former)
         for erasure in self.plan.erasures:
             for who in dict.fromkeys((erasure.who, *erasure.also)):
-                purge(self.connection, self.box.tenant, who, erasure.at_ms)
+                until_ms = min(erasure.at_ms, self.now_ms + _FAST_MS)
+                purge(self.connection, self.box.tenant, who, erasure.at_ms, until_ms)
         apply_answers(self.connection, self.box.tenant, self.box.box, self.plan.answers)
         for judged, reason in self.plan.aside:
             set_aside(
@@ -242,15 +245,15 @@ def apply(connection: Connection, delivery: Delivery, now_ms: int) -> Applied:
     return Applied(receipt, bool(writer.plan.erasures), len(writer.plan.ledger))
 
 
-def purge(connection: Connection, tenant: str, who: str, erased_ms: int) -> None:
-    """Delete what is held of `who` and was made up to `erased_ms`; remember the time for late arrivals.
+def purge(connection: Connection, tenant: str, who: str, erased_ms: int, until_ms: int) -> None:
+    """Delete what is held of `who` and was made up to `erased_ms`; late arrivals up to `until_ms` stay out.
 
     A verdict keeps its finding, hash and date, about nobody.
     """
     upsert(
         connection,
         suppression,
-        {"tenant": tenant, "who": who, "erased_ms": erased_ms},
+        {"tenant": tenant, "who": who, "erased_ms": until_ms},
         lambda new: {
             "erased_ms": case(
                 (new.erased_ms > suppression.c.erased_ms, new.erased_ms), else_=suppression.c.erased_ms

@@ -135,6 +135,20 @@ def test_an_erasure_covers_the_same_persons_tokens_of_other_purposes(
     assert {r["who"] for r in rows(database, schema.suppression)} == {WHO, risk}
 
 
+def test_a_box_whose_clock_is_days_ahead_erases_and_keeps_nobody_out_for_so_long(
+    database: Database, intake: Intake, signer: Signer
+) -> None:
+    day = 86_400_000
+    fast = entry(1, records.visit(), wall_ms=NOON + 9 * day)
+    erased = entry(2, records.erasure(at_ms=NOON + 10 * day))
+    back = entry(3, records.visit(visit_id=hexid(51), arrived_ms=NOON + day), wall_ms=NOON + day)
+    intake.accept(signer.topics.batch, signer.batch([fast]))
+    intake.accept(signer.topics.batch, signer.batch([erased]))
+    assert count(database, schema.visits) == 0
+    assert outcomes(intake.accept(signer.topics.batch, signer.batch([back]))) == [(3, "committed", "ok")]
+    assert count(database, schema.visits) == 1
+
+
 def test_erased_rows_are_gone_from_the_file_and_its_log(tmp_path: object, signer: Signer) -> None:
     from pathlib import Path
 
