@@ -87,7 +87,14 @@ class Rights:
         store, rights, named = self._office.store, self._office.gate.permit_rights(), tokens or (order.who,)
         # Headquarters deletes what was made up to the receipt's time: a clock set back must not save it.
         at_ms = max(self._office.clock.now_ms(), store.newest_ms(rights, persons, named))
-        store.erase(rights, persons, lambda erased: self._erased(order, tokens, erased, at_ms), named)
+        number = self._number_of(persons[0]) if persons else None
+        callers = store.forget_caller(rights, number) if number is not None else 0
+
+        def conclude(erased: Erased) -> Cleared[facts.CommandDone]:
+            rows = dict(erased.rows) | ({"call_numbers": callers} if callers else {})
+            return self._erased(order, tokens, Erased(erased.keys_destroyed + callers, rows), at_ms)
+
+        store.erase(rights, persons, conclude, named)
         return persons
 
     def erase_minor(self, number: str) -> None:

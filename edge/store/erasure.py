@@ -14,6 +14,8 @@ from edge.consent.policy import State
 from edge.domain.errors import Refused, StoreError
 from edge.domain.facts import CommandDone, PersonId
 from edge.ports import Cleared, Permit
+from edge.store.database import Row
+from edge.store.keys import INQUIRY
 from edge.store.outbox import OutboxTable
 from edge.store.rows import Erased
 from edge.store.writing import Writing
@@ -94,6 +96,25 @@ class Erasure(Writing, OutboxTable):
         )
         destroyed = self._keys.destroyed()
         return [PersonId(row.text("person")) for row in living if row.text("person") in destroyed]
+
+    def forget_caller(self, permit: Permit, number: str) -> int:
+        """Destroy what is kept of `number` (E.164) to call back; return how many calls it was kept of.
+
+        Rights alone join a call's number with anybody. Asking again after a crash finishes it.
+        """
+        self._allow(permit)
+        if self._database.in_transaction:
+            raise StoreError("erase", "inside a transaction", "keys can't be destroyed on trial")
+        rows = self._database.query("SELECT call, sealed FROM call_numbers")
+        calls = [row.text("call") for row in rows if self._caller_of(row) == number]
+        self._keys.destroy((call, INQUIRY) for call in calls)
+        return self._database.run(
+            "DELETE FROM call_numbers WHERE call IN (SELECT value FROM json_each(?))", (json.dumps(calls),)
+        )
+
+    def _caller_of(self, row: Row) -> str:
+        call = row.text("call")
+        return self._keys.open((call, INQUIRY), "call_numbers", call, row.blob("sealed")).decode()
 
     def newest_ms(self, permit: Permit, persons: Sequence[PersonId], tokens: Sequence[Token]) -> int:
         """Return the latest time on anything held of `persons` and claimed on `tokens`; 0 if there is none.

@@ -5,12 +5,14 @@ import pytest
 from edge.config import Rules
 from edge.domain.errors import Refused
 from edge.ipc.control import Register
+from edge.ipc.messages import CallEnded, CallStarted
+from edge.runtime.calls import Calls
 from edge.runtime.desk import Desk
 from edge.runtime.office import Office
 from edge.runtime.orders import Orders
 from edge.runtime.rights import Rights
 from edge.runtime.risk import Risk
-from edge.wire import CommandAnswered, Scope, WithdrawCommand
+from edge.wire import CommandAnswered, EraseCommand, ErasureReceipt, Scope, WithdrawCommand
 
 PHONE = "13800138000"
 RULES = Rules(name="office", version=1, late_report=True, report_keeps_days=30)
@@ -71,3 +73,22 @@ def test_an_order_that_cannot_be_carried_out_is_answered_and_not_repeated_for_ev
     assert site.answers() == [("refused", "not_allowed_in_this_state")]
     assert site.orders.carry_out(order) == ()
     assert site.answers() == []
+
+
+def test_p41_an_erasure_forgets_the_number_that_was_kept_to_call_back(site: Site) -> None:
+    """P41: the same human called an hour ago and pressed nothing; another caller's number stays."""
+    store, rights = site.office.store, site.office.gate.permit_rights()
+    calls = Calls(site.office, store.spool)
+    for call, number in (("6" * 32, PHONE), ("7" * 32, "13900139000")):
+        ringing = calls.started(CallStarted(device="sip", call=call, number=number, at_ms=1), "main")
+        fields = {"device": "sip", "call": call, "at_ms": 2, "duration_ms": 1, "recorded_ms": 0}
+        ended = CallEnded.model_validate(fields | {"answered": True, "notice_played": True})
+        calls.ended(ringing, ended)
+    who = site.register().who
+    site.orders.carry_out(EraseCommand(command_id="4" * 32, box="box-01", issued_ms=1, who=who))
+    assert store.call_number(rights, "6" * 32) is None
+    assert store.call_number(rights, "7" * 32) == "+8613900139000"
+    batch = store.take_batch(500)
+    assert batch is not None
+    (receipt,) = [e.record for e in batch.entries if isinstance(e.record, ErasureReceipt)]
+    assert receipt.rows["call_numbers"] == 1
