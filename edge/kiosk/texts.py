@@ -158,6 +158,7 @@ _TEXTS: dict[str, tuple[str, str]] = {
         "Enter the number and choose what you no longer agree to. It takes effect at once, without a reason.",
     ),
     "withdraw.scopes": ("不再同意的用途", "No longer agreed to"),
+    "withdraw.recording": ("电话录音（来电时按 1 同意的）", "Recording of my calls (agreed to by key 1)"),
     "withdraw.submit": ("撤回所选", "Withdraw these"),
     "withdrawn.title": ("已经撤回", "Withdrawn"),
     "withdrawn.lead": (

@@ -137,8 +137,8 @@ class Reception:
         return answer
 
     async def _withdraw(self, request: control.Withdraw) -> control.Withdrawn:
-        ended, person = await self._call(self._rights.withdraw, request.phone, request.scopes)
-        if person is not None and ended:
+        ended, persons = await self._call(self._rights.withdraw, request.phone, request.scopes)
+        for person in persons:
             self._leases.cancel(person)
         return control.Withdrawn(scopes=ended)
 

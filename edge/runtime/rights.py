@@ -30,13 +30,24 @@ class Rights:
 
     # -- withdrawal ------------------------------------------------------------------------
 
-    def withdraw(self, phone: str, scopes: frozenset[Scope]) -> tuple[tuple[Scope, ...], PersonId | None]:
-        """End the active ones of `scopes` for this number; return which they were, and whose."""
-        who = self._office.tokens.token("registration", normalise(phone))
-        person = self._office.store.person_by_token(self._office.gate.permit_rights(), who)
-        if person is None:
-            return (), None
-        return self.withdraw_person(person, scopes, "visitor"), person
+    def withdraw(
+        self, phone: str, scopes: frozenset[Scope]
+    ) -> tuple[tuple[Scope, ...], tuple[PersonId, ...]]:
+        """End the active ones of `scopes` for this number; return which they were, and whose.
+
+        A visitor and a caller with one number may be two persons that nothing joined: a caller's
+        `recording` is found by the token of that purpose.
+        """
+        number, lookup = normalise(phone), self._office.gate.permit_rights()
+        ended: list[Scope] = []
+        persons: list[PersonId] = []
+        for purpose, its in (("registration", scopes), ("recording", scopes & {Scope.RECORDING})):
+            who = self._office.tokens.token(purpose, number)
+            person = self._office.store.person_by_token(lookup, who)
+            if person is not None and (done := self.withdraw_person(person, its, "visitor")):
+                ended.extend(done)
+                persons.append(person)
+        return tuple(ended), tuple(persons)
 
     def withdraw_person(self, person: PersonId, scopes: frozenset[Scope], by: By) -> tuple[Scope, ...]:
         """End the active ones of `scopes` of a known person, all or none."""

@@ -8,6 +8,7 @@ from edge.ipc.messages import Message
 from edge.kiosk import forms
 from edge.kiosk.desk import SILENT, Desk, lang_of
 from edge.kiosk.forms import CHOICE, SCOPE_FIELDS
+from edge.kiosk.texts import text
 from edge.wire import Scope
 
 
@@ -103,11 +104,15 @@ async def _withdraw_page(
     alert: str = "",
 ) -> Response:
     notice = desk.notice or await desk.current_notice()
+    lang = lang_of(request)
+    scopes = {offer.scope: offer.label[lang] for offer in notice.scopes}
+    # A caller agreed by a key, and may end it here as well.
+    scopes.setdefault(Scope.RECORDING, text("withdraw.recording", lang))
     return desk.page(
         request,
         "withdraw.html",
         status=503 if alert else 422 if errors else 200,
-        scopes=[(offer.scope, offer.label[lang_of(request)]) for offer in notice.scopes],
+        scopes=list(scopes.items()),
         typed=typed,
         chosen=chosen,
         errors=errors or {},

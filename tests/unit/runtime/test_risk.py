@@ -5,7 +5,8 @@ import pytest
 from edge.config import Rules
 from edge.domain.errors import InvalidInput
 from edge.ipc.control import Register, ReportRow
-from edge.ipc.messages import CardRead
+from edge.ipc.messages import CallStarted, CardRead
+from edge.runtime.calls import Calls
 from edge.runtime.desk import Desk, Visitor
 from edge.runtime.office import Office
 from edge.runtime.rights import Rights
@@ -129,3 +130,16 @@ def test_another_report_on_the_customer_changes_no_finding(front: Front) -> None
     front.report("R-2", 1)
     assert front.findings() == before
     assert front.findings("R-2") == [(1, "NORMAL")]
+
+
+def test_p43_a_caller_withdraws_the_recording_at_the_kiosk_by_the_number_alone(front: Front) -> None:
+    """The caller is a person of their own: nothing joined them with a visitor of the same number."""
+    calls = Calls(front.office, front.office.store.spool)
+    ringing = CallStarted(device="phone", call="a" * 32, number=PHONE, at_ms=1)
+    call = calls.started(ringing, "front-desk")
+    assert calls.agreed(call) is not None
+    assert call.person is not None
+    ended, persons = front.rights.withdraw(PHONE, frozenset({Scope.RECORDING}))
+    assert (ended, persons) == ((Scope.RECORDING,), (call.person,))
+    assert front.office.store.consent(call.person, Scope.RECORDING).state == "WITHDRAWN"
+    assert front.rights.withdraw(PHONE, frozenset({Scope.RECORDING})) == ((), ())
