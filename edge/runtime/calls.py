@@ -5,6 +5,7 @@ A number that pressed nothing is kept 72 h under `inquiry`, sealed, joined with 
 
 import logging
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from edge.domain.errors import InvalidInput, Refused
 from edge.domain.facts import PersonId
 from edge.domain.phone import normalise
 from edge.ipc.messages import CallEnded, CallStarted
-from edge.runtime.office import Office, new_id
+from edge.runtime.office import Office, Told, new_id
 from edge.wire import CallRecorded, Purpose, Scope
 
 log = logging.getLogger(__name__)
@@ -38,9 +39,11 @@ class Call:
 class Calls:
     """What a call changes."""
 
-    def __init__(self, office: Office, spool: Path) -> None:
+    def __init__(self, office: Office, spool: Path, spoken: Callable[[str], Told | None]) -> None:
+        """`spoken` says what a line's callers hear; None: nothing, so nobody can agree there."""
         self._office = office
         self._spool = spool
+        self._spoken = spoken
 
     def started(self, message: CallStarted, line: str) -> Call:
         """Remember a ringing call."""
@@ -49,15 +52,16 @@ class Calls:
     def agreed(self, call: Call) -> Path | None:
         """Keep the consent of a caller who pressed the key, and return where to record.
 
-        None if the caller's number is withheld (nobody could ever withdraw that recording) or the
-        call is being recorded already.
+        None if the caller's number is withheld (nobody could ever withdraw that recording), the call
+        is being recorded already, or its line has no spoken notice (P7).
         """
-        if call.number is None or call.person is not None:
+        told = self._spoken(call.line)
+        if call.number is None or call.person is not None or told is None:
             return None
         who = self._office.tokens.token("recording", call.number)
         call.spool, call.key = new_id(), secrets.token_bytes(32)
         with self._office.store.transaction():
-            person = self._caller(call.number, who)
+            person = self._caller(call.number, who, told)
             self._keep_recording(call, person, call.spool, 0)
         call.person = person
         return self._spool / call.spool
@@ -74,13 +78,13 @@ class Calls:
         )
         self._office.store.apply(self._office.gate.clear(person, kept))
 
-    def _caller(self, number: str, who: str) -> PersonId:
+    def _caller(self, number: str, who: str, told: Told) -> PersonId:
         office = self._office
         lookup = office.gate.permit_lookup(Purpose.CALL_HANDLING)
         person = office.store.person_by_token(lookup, who) or PersonId(new_id())
         if office.store.consent(person, Scope.RECORDING).state == "ACTIVE":
             return person
-        office.agree(person, Scope.RECORDING, "key", who)
+        office.agree(person, Scope.RECORDING, "key", who, told)
         stamp, scope = office.stamp(), Scope.RECORDING
         indexed = facts.PersonIndexed(**stamp, person=person, scope=scope, tokens=(who,))
         contact = facts.ContactKept(**stamp, person=person, scope=scope, phone=number)

@@ -24,7 +24,7 @@ from edge.runtime.control import ControlSocket, uid_of
 from edge.runtime.desk import Desk
 from edge.runtime.leases import Leases
 from edge.runtime.lifecycle import Lifecycle, stage
-from edge.runtime.office import Office
+from edge.runtime.office import Office, Told
 from edge.runtime.operation import Operation
 from edge.runtime.orders import Orders
 from edge.runtime.phone import Phone
@@ -128,13 +128,19 @@ class Core:
         self._orders = Orders(office, rights)
         self._operation = Operation(office)
         lines = {d.id: str(getattr(d, "line", d.id)) for d in config.devices}
-        self._phone = Phone(Calls(office, self._store.spool), self._thread, lines)
+        self._phone = Phone(Calls(office, self._store.spool, self._spoken().get), self._thread, lines)
         self._leases = Leases(self._models())
         self._workers = self._make_workers()
         self._reception = Reception(
             config, self._notice, desk, rights, self._leases, self._workers, self._thread, self._offline_ms
         )
         self._pump = self._make_pump()
+
+    def _spoken(self) -> dict[str, Told]:
+        """What the callers of each line hear, by line."""
+        sounds = {str(getattr(d, "line", "")): getattr(d, "notice_wav", None) for d in self._config.devices}
+        told = {line: notices.spoken(Path(sound)) for line, sound in sounds.items() if sound is not None}
+        return {line: one for line, one in told.items() if one is not None}
 
     def _models(self) -> dict[str, str]:
         models = self._config.models

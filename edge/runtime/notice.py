@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from edge.domain.errors import ConfigError
 from edge.ipc.control import Notice
+from edge.runtime.office import Told
 from edge.wire import canonical
 
 _Lang = Literal["zh", "en"]
@@ -52,3 +53,15 @@ def _complete(path: Path, notice: Notice) -> None:
                 raise ConfigError(f"read {path}", f"{where}.{lang}: missing", "every text is in zh and en")
     if len({offer.scope for offer in notice.scopes}) != len(notice.scopes):
         raise ConfigError(f"read {path}", "scopes: one is offered twice")
+
+
+def spoken(sound: Path) -> Told | None:
+    """Return what callers are told by the recording at `sound`; None if it can't be read.
+
+    The version is taken from the sound itself: another recording is another notice.
+    """
+    try:
+        digest = hashlib.sha256(sound.read_bytes()).hexdigest()
+    except OSError:
+        return None  # the phone's worker says so: config_error
+    return Told(f"spoken_{digest[:16]}", digest)

@@ -35,6 +35,14 @@ TOKEN_PURPOSE: dict[Scope, str] = {
 """The scopes under which a person is found again by number, and the key purpose of each."""
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Which notice a person was given: its version and the SHA-256 of all that it said, in hex."""
+
+    version: str
+    hash: str
+
+
 @dataclass(frozen=True)
 class Office:
     """Used only in the store's thread."""
@@ -50,8 +58,12 @@ class Office:
         """Return now, with its quality."""
         return {"at_ms": self.clock.now_ms(), "quality": self.clock.quality()}
 
-    def agree(self, person: PersonId, scope: Scope, act: str, who: Token) -> None:
-        """Keep the signed proof that a person agreed to `scope` by `act`; it is ACTIVE afterwards."""
+    def agree(self, person: PersonId, scope: Scope, act: str, who: Token, told: Told | None = None) -> None:
+        """Keep the signed proof that a person agreed to `scope` by `act`; it is ACTIVE afterwards.
+
+        `told` is the notice that they were given; None: the one that the kiosk shows.
+        """
+        told = told or Told(self.notice.version, self.notice.hash)
         stamp = self.stamp()
         version = self.store.consent(person, scope).version + 1
         record = ConsentRecorded.model_validate(
@@ -59,8 +71,8 @@ class Office:
                 "who": who,
                 "scope": scope,
                 "consent_version": version,
-                "notice_version": self.notice.version,
-                "notice_hash": self.notice.hash,
+                "notice_version": told.version,
+                "notice_hash": told.hash,
                 "act": act,
                 "at_ms": stamp["at_ms"],
             }
@@ -70,8 +82,8 @@ class Office:
             person=person,
             scope=scope,
             version=version,
-            notice_version=self.notice.version,
-            notice_hash=self.notice.hash,
+            notice_version=told.version,
+            notice_hash=told.hash,
             act=record.act,
             proof=self.sign(b"gatehouse/v1/consent\n" + canonical(record.model_dump(mode="json"))),
             records=(record,),

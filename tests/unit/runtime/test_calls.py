@@ -1,6 +1,8 @@
 """Calls: a number is kept to call back, or its caller is known by consent; never both."""
 
 import asyncio
+import hashlib
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -8,7 +10,8 @@ import pytest
 from edge.config import Rules
 from edge.ipc.messages import CallEnded, CallKey, CallStarted, LeaseOver, RecordCall, ToWorker
 from edge.runtime.calls import Calls
-from edge.runtime.office import Office
+from edge.runtime.notice import spoken
+from edge.runtime.office import Office, Told
 from edge.runtime.phone import Phone
 from edge.runtime.rights import Rights
 from edge.runtime.risk import Risk
@@ -32,7 +35,7 @@ def test_a_number_is_never_kept_beside_the_recording_of_the_same_call(
     office: Office, withdrawn: bool, recorded_ms: int
 ) -> None:
     """`inquiry` is joined with nothing: the call's id would join the number with the caller's record."""
-    calls = Calls(office, office.store.spool)
+    calls = Calls(office, office.store.spool, lambda _line: Told("spoken_test", "0" * 64))
     call = calls.started(CallStarted(device="sip", call=CALL, number="13800138000", at_ms=1), "main")
     assert calls.agreed(call) is not None
     if withdrawn:
@@ -45,7 +48,7 @@ def test_a_number_is_never_kept_beside_the_recording_of_the_same_call(
 
 
 def test_a_caller_who_pressed_nothing_is_kept_to_call_back(office: Office) -> None:
-    calls = Calls(office, office.store.spool)
+    calls = Calls(office, office.store.spool, lambda _line: Told("spoken_test", "0" * 64))
     call = calls.started(CallStarted(device="sip", call=CALL, number="13800138000", at_ms=1), "main")
     calls.ended(call, ended(0))
     assert office.store.call_number(office.gate.permit_rights(), CALL) == "+8613800138000"
@@ -71,7 +74,11 @@ class InTheLoop(StoreThread):
 def test_p43_a_withdrawal_during_a_call_stops_its_recording(office: Office) -> None:
     """P43: withdrawal ends use; audio of the rest of the call is use."""
     rights, worker, thread = Rights(office, Risk(office, RULES), "box-01"), Heard(), InTheLoop()
-    phone = Phone(Calls(office, office.store.spool), thread, {"sip": "main"})
+    phone = Phone(
+        Calls(office, office.store.spool, lambda _line: Told("spoken_test", "0" * 64)),
+        thread,
+        {"sip": "main"},
+    )
 
     async def scene() -> None:
         await phone.started(CallStarted(device="sip", call=CALL, number="13800138000", at_ms=1))
@@ -88,3 +95,20 @@ def test_p43_a_withdrawal_during_a_call_stops_its_recording(office: Office) -> N
 
     asyncio.run(scene())
     thread.close()
+
+
+def test_p7_the_proof_names_what_the_caller_heard_and_a_line_without_it_records_nobody(
+    office: Office, tmp_path: Path
+) -> None:
+    sound = tmp_path / "notice.wav"
+    assert spoken(sound) is None
+    sound.write_bytes(b"RIFF one")
+    told = spoken(sound)
+    assert told is not None and told.hash == hashlib.sha256(b"RIFF one").hexdigest()
+    ringing = CallStarted(device="sip", call="c" * 32, number="13800138000", at_ms=1)
+    silent = Calls(office, office.store.spool, lambda _line: None)
+    assert silent.agreed(silent.started(ringing, "main")) is None
+    calls = Calls(office, office.store.spool, {"main": told}.get)
+    call = calls.started(ringing, "main")
+    assert calls.agreed(call) is not None and call.person is not None
+    assert office.store.consent(call.person, Scope.RECORDING).notice_version == told.version

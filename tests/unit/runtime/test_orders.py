@@ -8,7 +8,7 @@ from edge.ipc.control import Register
 from edge.ipc.messages import CallEnded, CallStarted
 from edge.runtime.calls import Calls
 from edge.runtime.desk import Desk
-from edge.runtime.office import Office
+from edge.runtime.office import Office, Told
 from edge.runtime.orders import Orders
 from edge.runtime.rights import Rights
 from edge.runtime.risk import Risk
@@ -78,7 +78,7 @@ def test_an_order_that_cannot_be_carried_out_is_answered_and_not_repeated_for_ev
 def test_p41_an_erasure_forgets_the_number_that_was_kept_to_call_back(site: Site) -> None:
     """P41: the same human called an hour ago and pressed nothing; another caller's number stays."""
     store, rights = site.office.store, site.office.gate.permit_rights()
-    calls = Calls(site.office, store.spool)
+    calls = Calls(site.office, store.spool, lambda _line: Told("spoken_test", "0" * 64))
     for call, number in (("6" * 32, PHONE), ("7" * 32, "13900139000")):
         ringing = calls.started(CallStarted(device="sip", call=call, number=number, at_ms=1), "main")
         fields = {"device": "sip", "call": call, "at_ms": 2, "duration_ms": 1, "recorded_ms": 0}

@@ -8,7 +8,7 @@ from edge.ipc.control import Register, ReportRow
 from edge.ipc.messages import CallStarted, CardRead
 from edge.runtime.calls import Calls
 from edge.runtime.desk import Desk, Visitor
-from edge.runtime.office import Office
+from edge.runtime.office import Office, Told
 from edge.runtime.rights import Rights
 from edge.runtime.risk import Risk
 from edge.store.rows import VerdictRow
@@ -134,7 +134,7 @@ def test_another_report_on_the_customer_changes_no_finding(front: Front) -> None
 
 def test_p43_a_caller_withdraws_the_recording_at_the_kiosk_by_the_number_alone(front: Front) -> None:
     """The caller is a person of their own: nothing joined them with a visitor of the same number."""
-    calls = Calls(front.office, front.office.store.spool)
+    calls = Calls(front.office, front.office.store.spool, lambda _line: Told("spoken_test", "0" * 64))
     ringing = CallStarted(device="phone", call="a" * 32, number=PHONE, at_ms=1)
     call = calls.started(ringing, "front-desk")
     assert calls.agreed(call) is not None
