@@ -169,8 +169,9 @@ class Worker:
     async def _say_stop(self, channel: Channel) -> None:
         self._channel = None
         with contextlib.suppress(OSError, TimeoutError):  # one that hangs doesn't read either
-            async with asyncio.timeout(SAY_WITHIN_S):
-                await channel.send(Stop())
+            # Not asyncio.timeout: in a task that is being cancelled, Python 3.11.2 (Debian 12's) lets it
+            # raise CancelledError for its own time-out, and the process would never be ended.
+            await asyncio.wait_for(channel.send(Stop()), SAY_WITHIN_S)
 
     async def _converse(self, channel: Channel) -> None:
         try:
