@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadFileScheduling
 
 RUN_MARK = "GATEHOUSE_TEST_RUN"
 """In the environment of every process that a test starts, so that orphans are found as well."""
@@ -37,6 +38,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.e2e)
         if item.get_closest_marker("long") and not config.getoption("--long"):
             item.add_marker(pytest.mark.skip(reason="a campaign at full length: give --long"))
+
+
+ONE_PLAY = ("test_demo.py", "test_wire.py")
+"""Files that look at one and the same played script: they have to be in one process."""
+
+
+class _ByFile(LoadFileScheduling):
+    """Spreads whole files over the processes, and keeps those of the one play together."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = nodeid.split("::", 1)[0]
+        return "the play" if file.endswith(ONE_PLAY) else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByFile:
+    return _ByFile(config, log)
 
 
 @pytest.fixture(scope="session")
