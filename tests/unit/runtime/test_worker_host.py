@@ -82,6 +82,14 @@ class Core:
 ASSIGN = Assign(devices=tuple({"id": name, "kind": "any", "worker": "card"} for name in ("one", "two")))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def the_tests_outlive_their_workers() -> Iterator[None]:
+    """A worker whose core is gone ends its process, which here is pytest's: its SIGTERM is let pass."""
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
 @pytest.fixture
 def drivers(monkeypatch: pytest.MonkeyPatch) -> dict[str, Recorded]:
     opened: dict[str, Recorded] = {}
