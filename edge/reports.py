@@ -109,6 +109,8 @@ def _row(columns: dict[str, int], line: list[str]) -> ReportRow:
     if len(line) <= max(columns.values()):
         raise InvalidInput("read reports", "too few columns")
     cell = {name: line[i].strip() for name, i in columns.items()}
+    if _is_number(cell["ref"]):
+        raise InvalidInput("read reports", "ref_is_a_phone_number")
     return ReportRow(
         ref=cell["ref"],
         phone=normalise(cell["phone"]),
@@ -139,3 +141,12 @@ def _repeated(rows: Iterable[tuple[int, ReportRow]]) -> list[tuple[int, str]]:
             again.append((number, f"the ref of line {first[row.ref]} again"))
         first.setdefault(row.ref, number)
     return again
+
+
+def _is_number(ref: str) -> bool:
+    """Say whether a reference is itself a telephone number: it would leave the box as it is."""
+    try:
+        normalise(ref)
+    except InvalidInput:
+        return False
+    return True

@@ -121,8 +121,7 @@ def test_lines_are_counted_as_an_editor_does(tmp_path: Path) -> None:
 
 
 def test_a_ref_that_stands_twice_is_named_by_line_and_never_itself(tmp_path: Path) -> None:
-    """A ref may be a number as well: some offices number their reports by the customer's phone."""
-    text = ENGLISH + "13800138000,13800138000,c,a,\nR-2,13900139000,c,a,\n13800138000,13900139000,c,a,\n"
+    text = ENGLISH + "R-1380,13800138000,c,a,\nR-2,13900139000,c,a,\nR-1380,13900139000,c,a,\n"
     error = refused(tmp_path, text)
     assert error.code == "rows_wrong"
     assert "line 4: the ref of line 2 again" in error.hint
@@ -200,3 +199,11 @@ def test_any_cells_are_rows_or_invalid_input(tmp_path: Path, table: list[list[st
     except InvalidInput:
         return
     assert len({row.ref for row in rows}) == len(rows)
+
+
+def test_a_reference_that_is_a_phone_number_is_refused_since_it_would_leave_the_box(tmp_path: Path) -> None:
+    file = tmp_path / "r.csv"
+    file.write_text("ref,phone,channel,agent,reported_at\n13800138000,13800138000,A,B,2026-01-01 10:00\n")
+    with pytest.raises(InvalidInput) as refused:
+        read_reports(file)
+    assert "ref_is_a_phone_number" in str(refused.value) and "13800138000" not in str(refused.value)
