@@ -81,9 +81,9 @@ class Cameras:
             raise RuntimeError(answer)
         return at_ms
 
-    def loops(self, mount: str) -> list[int]:
-        """Return the wall times in ms at which this camera's film started (again), so far."""
-        return [at for line, at in list(self.lines) if line.split()[:2] == ["loop", mount]]
+    def loops(self, mount: str, shown: Path) -> list[int]:
+        """Return the wall times in ms at which this camera started (again) to show this film, so far."""
+        return [at for line, at in list(self.lines) if line == f"loop {mount} {shown}"]
 
     def close(self) -> None:
         """End the server: all cameras are gone at once."""

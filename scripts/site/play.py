@@ -16,7 +16,7 @@ from edge.domain.errors import Refused
 from edge.ipc import control
 from edge.ipc.client import ControlClient
 from edge.wire import Scope
-from scripts.site.cameras import cache_root
+from scripts.site.cameras import film
 from scripts.site.place import LINE, Place, now_ms
 from scripts.site.processes import until
 from scripts.site.sip_peers import Plan, Word, place_call
@@ -105,10 +105,12 @@ class Play:
     def _head_count(self, since_ms: int) -> None:
         """The film's own truth: who is seen coming in, from when to when, each time that it runs."""
         assert self._place.cameras is not None
-        film = json.loads((cache_root() / "site" / "entrance.json").read_text())
-        until("the film's end", lambda: now_ms() - since_ms > film["seconds"] * 1000, film["seconds"] + 10)
+        way_in = film("entrance")
+        truth = json.loads(way_in.with_suffix(".json").read_text())
+        until("the film's end", lambda: now_ms() - since_ms > truth["seconds"] * 1000, truth["seconds"] + 10)
         ended_ms = self._place.show("entrance", "entrance-empty")
-        passes = _passes(film, self._place.cameras.loops("entrance"), since_ms, ended_ms)
+        loops = self._place.cameras.loops("entrance", way_in)
+        passes = _passes(truth, loops, since_ms, ended_ms)
         peer = {"came_in": len(passes), "from_ms": since_ms, "to_ms": ended_ms}
 
         def look(rows: list[Row]) -> Row | None:
@@ -426,9 +428,9 @@ def _iso(ms: int) -> str:
     return datetime.fromtimestamp(ms // 1000, UTC).astimezone().isoformat()
 
 
-def _passes(film: dict[str, Any], loops: list[int], since_ms: int, ended_ms: int) -> list[tuple[int, int]]:
+def _passes(truth: dict[str, Any], loops: list[int], since_ms: int, ended_ms: int) -> list[tuple[int, int]]:
     """Return when each person of the film came into sight and left it, in wall milliseconds."""
     starts = [at for at in loops if since_ms - 1000 < at < ended_ms] or [since_ms]
-    seconds = [(person["from_s"], person["to_s"]) for person in film["people"]]
+    seconds = [(person["from_s"], person["to_s"]) for person in truth["people"]]
     seen = [(start + int(a * 1000), start + int(b * 1000)) for start in starts for a, b in seconds]
     return [(a, b) for a, b in seen if a < ended_ms]

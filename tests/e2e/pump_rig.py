@@ -21,7 +21,7 @@ from edge.sync.trust import Headquarters
 from edge.sync.uplink import Uplink
 from edge.wire import Batch, Command, Signed, Topics, key_id, parse_signed, signing_input
 from scripts.site.broker import Mosquitto
-from tests.fakes.outbox import MemoryOutbox
+from tests.fakes.outbox import MemoryOutbox, health
 
 
 def signed(key: Ed25519PrivateKey, context: Literal["batch", "receipt", "command"], body: Any) -> bytes:
@@ -146,10 +146,13 @@ class Box:
         return await asyncio.get_running_loop().run_in_executor(self.store, fn, *args)
 
     async def add(self, numbers: range, urgent: bool = False) -> None:
-        from tests.fakes.outbox import health
+        """Let rows wait, in one go as one transaction: a link that comes up meanwhile can't split them."""
 
-        for number in numbers:
-            await self.do(self.outbox.add, health(number), urgent)
+        def add_all() -> None:
+            for number in numbers:
+                self.outbox.add(health(number), urgent)
+
+        await self.do(add_all)
         self.pump.notify()
 
     async def until(self, reached: Callable[[], bool], timeout: float = 60) -> None:

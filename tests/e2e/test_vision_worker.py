@@ -135,8 +135,9 @@ def worker(cameras: Cameras) -> Iterator[Process]:
 
 def passages(cameras: Cameras) -> list[tuple[float, float]]:
     """Return from when to when (wall time, s) the site itself knows that somebody was in the picture."""
-    people = json.loads(film("entrance").with_suffix(".json").read_text())["people"]
-    loops = [at_ms / 1000 for at_ms in cameras.loops("entrance")]
+    way_in = film("entrance")
+    people = json.loads(way_in.with_suffix(".json").read_text())["people"]
+    loops = [at_ms / 1000 for at_ms in cameras.loops("entrance", way_in)]
     return [(loop + one["from_s"], loop + one["to_s"]) for loop in loops for one in people]
 
 
