@@ -48,6 +48,12 @@ class Progress(Message):
     units: NonNegativeInt
 
 
+class Alive(Message):
+    """The worker still runs, whatever its devices do; one that says nothing for long hangs."""
+
+    type: Literal["alive"] = "alive"
+
+
 class Headcount(Message):
     """How many people crossed an entrance in an interval, unrounded; the core rolls small ones up."""
 
@@ -220,6 +226,7 @@ FromWorker = Annotated[
     Hello
     | DeviceState
     | Progress
+    | Alive
     | Headcount
     | CardPresent
     | CardRead

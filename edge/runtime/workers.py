@@ -16,6 +16,7 @@ from pathlib import Path
 from edge.domain.errors import LinkDown, ProtocolError
 from edge.ipc.channel import Channel
 from edge.ipc.messages import (
+    Alive,
     Assign,
     CallEnded,
     CallKey,
@@ -37,7 +38,7 @@ from edge.ipc.messages import (
 
 log = logging.getLogger(__name__)
 
-_OF_ANY = (DeviceState, Progress, Embedding, RecogniserDone)
+_OF_ANY = (Alive, DeviceState, Progress, Embedding, RecogniserDone)
 """What any worker may say; templates get through to be refused and audited."""
 _OF_KIND: dict[str, tuple[type[Message], ...]] = {
     "vision": (Headcount,),
@@ -49,6 +50,8 @@ Handler = Callable[[FromWorker], Awaitable[None]]
 
 _UCRED = struct.Struct("3i")
 HELLO_WITHIN_S = 20.0
+SILENT_S = 20.0
+"""A worker says that it lives every few seconds (workers/host.py); one that is silent for so long hangs."""
 SAY_WITHIN_S = 1.0
 STOP_WITHIN_S = 5.0
 _KEPT_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "VIRTUAL_ENV", "TMPDIR", "OMP_NUM_THREADS")
@@ -190,9 +193,16 @@ class Worker:
         log.info("worker up kind=%s pid=%d", self.kind, hello.pid)
         if self._stopping:  # it was asked to stop before it could hear it
             return
-        while (message := await channel.receive()) is not None:
+        while (message := await self._hear(channel)) is not None:
             self._check(message)
-            await self._handler(message)
+            if not isinstance(message, Alive):
+                await self._handler(message)
+
+    async def _hear(self, channel: Channel) -> FromWorker | None:
+        try:
+            return await asyncio.wait_for(channel.receive(), SILENT_S)
+        except TimeoutError:
+            raise LinkDown(f"hear worker {self.kind}", "worker_hangs", "it is started again") from None
 
     def _check(self, message: FromWorker) -> None:
         """Refuse what isn't this worker's to say: one that is taken over costs its own devices alone."""

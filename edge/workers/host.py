@@ -20,6 +20,7 @@ from edge.ipc.driver import Driver, Frame
 from edge.ipc.framing import Lines
 from edge.ipc.messages import (
     TO_WORKER,
+    Alive,
     Assign,
     FrameLease,
     FromWorker,
@@ -37,6 +38,8 @@ QUEUE_LENGTH = 1024
 """Observations that wait for the socket. Progress is dropped when full; anything else waits."""
 
 CLOSE_S = 2.0
+ALIVE_S = 5.0
+"""With nothing else to say for so long, a worker says that it lives."""
 
 FrameTaker = Callable[[str, Frame], None]
 
@@ -70,8 +73,14 @@ class Outlet:
             self._queue.put(None, timeout=CLOSE_S)
         self._thread.join(CLOSE_S)
 
+    def _next(self) -> FromWorker | None:
+        try:
+            return self._queue.get(timeout=ALIVE_S)
+        except queue.Empty:
+            return Alive()
+
     def _write(self) -> None:
-        while (message := self._queue.get()) is not None:
+        while (message := self._next()) is not None:
             try:
                 self._lines.send(message.model_dump_json().encode())
             except OSError:

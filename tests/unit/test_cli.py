@@ -76,7 +76,7 @@ def test_every_command_has_help(command: str) -> None:
 
 
 def test_help_loads_nothing_heavy() -> None:
-    """issue 2: it imports none of cv2, av, onnxruntime, pjsua2 (nor what the core or the kiosk need)."""
+    """It imports none of cv2, av, onnxruntime, pjsua2 (nor what the core or the kiosk need)."""
     script = (
         "import sys\nsys.argv = ['gatehouse', '--help']\nimport edge.cli\n"
         "try: edge.cli.main()\nexcept SystemExit: pass\n"

@@ -108,7 +108,7 @@ def test_a_lost_link_backs_off_from_1_to_60_s_for_ever(waits: list[float]) -> No
 def test_what_a_person_has_to_mend_is_tried_slowly(
     waits: list[float], error: DeviceError, state: str
 ) -> None:
-    """issue 2: a wrong camera password is a state, no loop."""
+    """A wrong camera password is a state, no loop."""
     sink, _driver = supervised(*[error] * 5)
     assert waits[:5] == [supervise.SLOW_WAIT_S] * 5
     assert sink.states == [("connecting", "starting"), (state, error.code)]

@@ -70,7 +70,7 @@ async def kept(worker: Worker) -> AsyncIterator["asyncio.Task[None]"]:
 
 
 def test_a_worker_killed_with_9_comes_back_within_5_s() -> None:
-    """issue 2, Bad input. The real card worker; its devices are lost for the time and no others."""
+    """The real card worker; its devices are lost for the time and no others."""
 
     async def scene() -> None:
         heard = Heard()
@@ -89,6 +89,44 @@ def test_a_worker_killed_with_9_comes_back_within_5_s() -> None:
             assert time.monotonic() - killed < 10.0
             assert not alive(first)
         assert worker.pid is None
+
+    asyncio.run(scene())
+
+
+def test_a_worker_that_hangs_is_killed_and_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its socket stays open, so only its silence tells."""
+    monkeypatch.setattr(workers, "SILENT_S", 8.0)
+
+    async def scene() -> None:
+        heard = Heard()
+        worker = Worker("card", ASSIGN, heard.take, heard.gone)
+        async with kept(worker):
+            await heard.until(lambda: ("card", "down") in heard.states())
+            first = worker.pid
+            assert first is not None
+            os.kill(first, signal.SIGSTOP)
+            heard.messages.clear()
+            await heard.until(lambda: ("card", "down") in heard.states())
+            assert worker.pid not in {None, first}
+            assert heard.lost == ["card"]
+            assert not alive(first)
+
+    asyncio.run(scene())
+
+
+def test_a_worker_with_nothing_to_tell_is_not_taken_for_hanging(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The card worker whose port isn't there tells that once; from then on it only says that it lives."""
+    monkeypatch.setattr(workers, "SILENT_S", 8.0)
+
+    async def scene() -> None:
+        heard = Heard()
+        worker = Worker("card", ASSIGN, heard.take, heard.gone)
+        async with kept(worker):
+            await heard.until(lambda: ("card", "down") in heard.states())
+            first = worker.pid
+            await asyncio.sleep(11.0)
+            assert worker.pid == first
+            assert heard.lost == []
 
     asyncio.run(scene())
 
