@@ -128,12 +128,13 @@ class _Session:
 
     def __init__(self, camera: Camera, config: Config, sink: Sink, decoder: "Decoder") -> None:
         from edge.vision.freeze import FreezeWatch
+        from edge.vision.mediaclock import MediaClock
 
         now = time.monotonic()
         self._camera, self._config, self._sink, self._decoder = camera, config, sink, decoder
-        self._watch = FreezeWatch(config.freeze_s, now)
+        self._watch, self._clock = FreezeWatch(config.freeze_s, now), MediaClock()
         self._up = False
-        self._pictures, self._reported, self._given = 0, now, 0.0
+        self._pictures, self._reported, self._given = 0, now, float("-inf")
 
     def tick(self, packet: "Packet[VideoStream] | None") -> None:
         """Take one packet, or none for a while; raise Frozen when nothing new has come for long."""
@@ -155,6 +156,7 @@ class _Session:
 
         self._watch.picture(fingerprint(frame), now)
         self._pictures += 1
+        filmed = self._clock.filmed(frame.time, now)
         if not self._up:
             self._up = True
             at_ms = time.time_ns() // 1_000_000
@@ -166,11 +168,11 @@ class _Session:
             return
         rate = LEASE_FPS if feed is not None else self._config.analyse_fps
         # A little slack: 25 / 5 frames a second must not become every sixth frame by jitter.
-        if now - self._given < 0.9 / rate:
+        if filmed - self._given < 0.9 / rate:
             return
-        self._given = now
+        self._given = filmed
         image = to_bgr(frame)
         if feed is not None:
             feed.offer(image)
         else:
-            self._sink.frame(self._config.id, Frame(image=image, monotonic=now))
+            self._sink.frame(self._config.id, Frame(image=image, monotonic=filmed))

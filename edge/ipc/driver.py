@@ -39,7 +39,7 @@ class Frame:
 
     image: "NDArray[np.uint8]"
     monotonic: float
-    """Seconds of time.monotonic() when it was decoded."""
+    """Seconds of time.monotonic() when it was filmed, as far as the device tells; else when it came."""
 
 
 class Sink(Protocol):
@@ -50,7 +50,7 @@ class Sink(Protocol):
         ...
 
     def frame(self, device: str, frame: Frame) -> None:
-        """Hand over a frame; the newest wins, the call never blocks."""
+        """Hand over a frame; the newest win, the call never blocks."""
         ...
 
 

@@ -2,8 +2,9 @@
 
 Runs with the SYSTEM's python3 (PyGObject, GstRtspServer), not in the virtual environment. Each mount is
 a camera that films from the start of the server on, whether or not someone watches: the file is looped,
-one access unit every 1/fps s. Commands come on stdin, one per line, each answered on stdout by one line
-that ends with the wall time in ms:
+one access unit every 1/fps s, stamped with the time at which it was due: a server that had to wait for a
+processor catches up in a burst, as a camera behind a busy network does. Commands come on stdin, one per
+line, each answered on stdout by one line that ends with the wall time in ms:
 
     freeze MOUNT         connections stay, no new frame     → ok freeze MOUNT 1700000000000
     thaw MOUNT                                              → ok thaw MOUNT …
@@ -32,9 +33,9 @@ from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # type: ignore[impo
 ROLE = "viewer"
 
 
-def say(*words: object) -> None:
-    """Print one line of the protocol, with the wall time in ms at its end."""
-    print(*words, time.time_ns() // 1_000_000, flush=True)
+def say(*words: object, ago_ns: int = 0) -> None:
+    """Print one line of the protocol, with the wall time in ms at its end (of `ago_ns` earlier)."""
+    print(*words, (time.time_ns() - ago_ns) // 1_000_000, flush=True)
 
 
 def start_codes(data: bytes) -> list[int]:
@@ -103,19 +104,19 @@ class Camera(GstRtspServer.RTSPMediaFactory):  # type: ignore[misc]  # untyped G
         """Film something else, from its first frame."""
         self.film, self.position = film, 0
 
-    def tick(self) -> None:
-        """Film one access unit, and send it if somebody watches."""
+    def tick(self, due_ns: int) -> None:
+        """Film the access unit that was due at monotonic `due_ns`, and send it if somebody watches."""
         if self.frozen:
             return
         if self.position == 0:
-            say("loop", self.name, self.film.path)
+            say("loop", self.name, self.film.path, ago_ns=time.monotonic_ns() - due_ns)
         at, self.position = self.position, (self.position + 1) % len(self.film.units)
         source = self.source
         if source is None or (self.waits_for_key and not self.film.keys[at]):
             return
         self.waits_for_key = False
         buffer = Gst.Buffer.new_wrapped(self.film.units[at])
-        buffer.pts = buffer.dts = time.monotonic_ns() - self.base_ns
+        buffer.pts = buffer.dts = max(0, due_ns - self.base_ns)
         buffer.duration = int(1e9 / self.fps)
         source.emit("push-buffer", buffer)
 
@@ -139,7 +140,7 @@ class Site:
         self.server.connect("client-connected", self._on_client)
         if not self.server.attach(None):
             raise SystemExit(f"cannot listen on 127.0.0.1:{options.port}")
-        self.started, self.ticks = time.monotonic(), 0
+        self.started_ns, self.ticks = time.monotonic_ns(), 0
 
     def _protect(self, method: str, user: str, password: str) -> None:
         auth, token = GstRtspServer.RTSPAuth(), GstRtspServer.RTSPToken()
@@ -165,11 +166,12 @@ class Site:
 
     def tick(self) -> bool:
         """Let every camera film the access units that are due."""
-        due = int((time.monotonic() - self.started) * self.fps)
+        due = int((time.monotonic_ns() - self.started_ns) / 1e9 * self.fps)
         while self.ticks < due:
             self.ticks += 1
+            due_ns = self.started_ns + int(self.ticks / self.fps * 1e9)
             for camera in self.cameras.values():
-                camera.tick()
+                camera.tick(due_ns)
         return True
 
     def on_input(self, channel: GLib.IOChannel, _condition: object) -> bool:

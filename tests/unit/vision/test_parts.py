@@ -84,6 +84,22 @@ def test_a_closed_slot_forgets_and_does_not_wait() -> None:
     assert slot.take(60) is None
 
 
+def test_several_places_keep_the_newest_in_their_order() -> None:
+    slot: Slot[int] = Slot(3)
+    for number in range(5):
+        slot.put(number)
+    assert [slot.take(0) for _ in range(4)] == [2, 3, 4, None]
+    assert slot.dropped == 2
+
+
+def test_a_slot_that_was_closed_to_be_emptied_takes_nothing_more() -> None:
+    slot: Slot[int] = Slot(3)
+    slot.put(1)
+    slot.close(keep=True)
+    slot.put(2)
+    assert [slot.take(60), slot.take(60)] == [1, None]
+
+
 # ---- alignment and suppression -------------------------------------------------------------
 
 
