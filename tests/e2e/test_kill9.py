@@ -63,10 +63,21 @@ def some(outcome: Outcome, kind: str) -> int:
     return next(n for n, row in enumerate(outcome.rows) if row["kind"] == kind and row["record"])
 
 
+def told(outcome: Outcome, kind: str) -> Row:
+    """Return the first record of `kind` that its peer was told of: what had no answer may be lost."""
+    when = {"visit": "arrived_ms", "consent": "at_ms"}.get(kind)
+    acts = [(outcome.token("registration", a.number), a) for a in outcome.book.of("register") if a.sure]
+
+    def was_told(record: Row) -> bool:
+        return when is None or any(who == record["who"] and act.holds(record[when]) for who, act in acts)
+
+    return next(row["record"] for row in outcome.rows if row["kind"] == kind and was_told(row["record"]))
+
+
 def without(outcome: Outcome, kind: str) -> list[Row]:
     """Lose a whole fact: a visit with all of its revisions, a report with all of its verdicts."""
-    name = {"visit": "visit_id", "verdict": "report_ref", "consent": "at_ms", "withdrawal": "at_ms"}[kind]
-    lost = outcome.rows[some(outcome, kind)]["record"][name]
+    name = {"visit": "visit_id", "verdict": "report_ref", "consent": "at_ms"}[kind]
+    lost = told(outcome, kind)[name]
     return [r for r in outcome.rows if r["kind"] != kind or not r["record"] or r["record"][name] != lost]
 
 

@@ -126,7 +126,7 @@ def _wait_until_counted(place: Place) -> int:
     cameras = place.cameras
     assert cameras is not None
     until("five people counted", lambda: bool(place.ledger("footfall")), 90)
-    until("the desk's film again", lambda: len(cameras.loops("desk")) > 1, 30)
+    until("the desk's film again", lambda: len(cameras.loops("desk", film("desk-a-1"))) > 1, 30)
     return sum(row["record"]["count"] for row in place.ledger("footfall"))
 
 
