@@ -58,6 +58,19 @@ def mark_sent(connection: Connection, tenant: str, command_id: str, now_ms: int)
     )
 
 
+def ordered_ms(connection: Connection, tenant: str, box: str, receipt: ErasureReceipt) -> int | None:
+    """Return when headquarters ordered the erasure that `box` receipts; None: nobody here ordered it."""
+    asked = select(commands.c.issued_ms).where(
+        commands.c.tenant == tenant,
+        commands.c.box == box,
+        commands.c.command_id == receipt.command_id,
+        commands.c.kind == "erase",
+        commands.c.who == receipt.who,
+    )
+    issued_ms: int | None = connection.execute(asked).scalar_one_or_none()
+    return issued_ms
+
+
 def apply_answers(
     connection: Connection, tenant: str, box: str, answers: Sequence[ErasureReceipt | CommandAnswered]
 ) -> None:

@@ -3,7 +3,8 @@
 The rules, each independent of the order and the number of times batches arrive:
 - an entry that is known by the same bytes changes nothing and gets the same answer again;
 - a known sequence with other bytes is quarantined, except `Voided`, which takes the other's place;
-- what was made about a person up to the time of an erasure is deleted, or dropped as `erased`;
+- what was made about a person up to the time of an erasure is deleted, or dropped as `erased`: a box's
+  receipt covers that box's own rows; the rows of others only as far as headquarters itself ordered it;
 - a withdrawal is a row like any other: which consents it ends is asked by time (reports/lawful.py).
 """
 
@@ -13,10 +14,12 @@ from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, case, delete, insert, select, tuple_, update
 
-from cloud.fleet.commands import apply_answers
+from cloud.fleet.commands import apply_answers, ordered_ms
 from cloud.ingest.judge import Delivery, Judged
+from cloud.rights.orders import extend
 from cloud.store.schema import (
     ERASED_VERDICT,
+    EVERY_BOX,
     FACTS,
     PERSONAL,
     boxes,
@@ -54,6 +57,8 @@ class _Plan:
     aside: list[tuple[Judged, str]] = field(default_factory=list)
     erasures: list[ErasureReceipt] = field(default_factory=list)
     answers: list[ErasureReceipt | CommandAnswered] = field(default_factory=list)
+    late: dict[str, int] = field(default_factory=dict)
+    """Who was erased everywhere by an order, and came again from here; the newest time of it."""
     results: dict[int, EntryResult] = field(default_factory=dict)
 
 
@@ -98,6 +103,7 @@ class _Writer:
             self.plan.aside.append((judged, code))
         elif self._is_erased(judged.entry):
             code = "erased"
+            self._note_late(judged.entry)
             if isinstance(judged.entry.record, VerdictIssued):
                 self.plan.facts[verdicts].append(self._fact_row(judged.entry) | dict(ERASED_VERDICT))
         else:
@@ -110,7 +116,14 @@ class _Writer:
         who = getattr(entry.record, "who", None)
         if who is None or isinstance(entry.record, ErasureReceipt):
             return False
-        return entry.wall_ms <= self.erased.get(who, -1)
+        return entry.wall_ms <= max(
+            self.erased.get(box, {}).get(who, -1) for box in (EVERY_BOX, self.box.box)
+        )
+
+    def _note_late(self, entry: Entry) -> None:
+        who = str(getattr(entry.record, "who", ""))
+        if entry.wall_ms <= self.erased.get(EVERY_BOX, {}).get(who, -1):
+            self.plan.late[who] = max(entry.wall_ms, self.plan.late.get(who, 0))
 
     def _keep(self, entry: Entry) -> None:
         record = entry.record
@@ -171,12 +184,18 @@ class _Writer:
         )
         return {row["sequence"]: dict(row) for row in self.connection.execute(asked).mappings()}
 
-    def _read_erased(self) -> dict[str, int]:
+    def _read_erased(self) -> dict[str, dict[str, int]]:
+        """Return until when whose records stay out, by this box and by EVERY_BOX."""
         people = {getattr(j.entry.record, "who", None) for j in self.delivery.entries if j.entry} - {None}
-        asked = select(suppression.c.who, suppression.c.erased_ms).where(
-            suppression.c.tenant == self.box.tenant, suppression.c.who.in_(people)
+        asked = select(suppression).where(
+            suppression.c.tenant == self.box.tenant,
+            suppression.c.box.in_((EVERY_BOX, self.box.box)),
+            suppression.c.who.in_(people),
         )
-        return {row.who: row.erased_ms for row in self.connection.execute(asked)} if people else {}
+        erased: dict[str, dict[str, int]] = defaultdict(dict)
+        for row in self.connection.execute(asked) if people else ():
+            erased[row.box][row.who] = row.erased_ms
+        return erased
 
     # -- writing ---------------------------------------------------------------------------
 
@@ -188,9 +207,9 @@ class _Writer:
         for judged, former in self.plan.voided:
             self._void(judged, former)
         for erasure in self.plan.erasures:
-            for who in dict.fromkeys((erasure.who, *erasure.also)):
-                until_ms = min(erasure.at_ms, self.now_ms + _FAST_MS)
-                purge(self.connection, self.box.tenant, who, erasure.at_ms, until_ms)
+            self._erase(erasure)
+        for who, made_ms in self.plan.late.items():
+            extend(self.connection, self.box.tenant, who, {self.box.box}, made_ms, self.now_ms)
         apply_answers(self.connection, self.box.tenant, self.box.box, self.plan.answers)
         for judged, reason in self.plan.aside:
             set_aside(
@@ -199,6 +218,16 @@ class _Writer:
                 sequence=judged.sequence, kind=judged.kind,
             )  # fmt: skip
         self._note_epoch()
+
+    def _erase(self, receipt: ErasureReceipt) -> None:
+        """Delete this box's rows of everyone that it names; of others' what our own order named."""
+        until_ms = min(receipt.at_ms, self.now_ms + _FAST_MS)
+        for who in dict.fromkeys((receipt.who, *receipt.also)):
+            purge(self.connection, self.box.tenant, self.box.box, who, receipt.at_ms, until_ms)
+        issued_ms = ordered_ms(self.connection, self.box.tenant, self.box.box, receipt)
+        if issued_ms is not None:
+            holding = purge(self.connection, self.box.tenant, EVERY_BOX, receipt.who, issued_ms, issued_ms)
+            extend(self.connection, self.box.tenant, receipt.who, holding, issued_ms, self.now_ms)
 
     def _void(self, judged: Judged, former: str) -> None:
         assert judged.sequence is not None
@@ -245,23 +274,30 @@ def apply(connection: Connection, delivery: Delivery, now_ms: int) -> Applied:
     return Applied(receipt, bool(writer.plan.erasures), len(writer.plan.ledger))
 
 
-def purge(connection: Connection, tenant: str, who: str, erased_ms: int, until_ms: int) -> None:
-    """Delete what is held of `who` and was made up to `erased_ms`; late arrivals up to `until_ms` stay out.
+def purge(
+    connection: Connection, tenant: str, box: str, who: str, erased_ms: int, until_ms: int
+) -> frozenset[str]:
+    """Delete what `box` sent of `who` and made up to `erased_ms`; late arrivals up to `until_ms` stay out.
 
-    A verdict keeps its finding, hash and date, about nobody.
+    With EVERY_BOX, what any of them sent. Returns which boxes had such rows. A verdict keeps its finding,
+    hash and date, about nobody.
     """
     upsert(
         connection,
         suppression,
-        {"tenant": tenant, "who": who, "erased_ms": until_ms},
+        {"tenant": tenant, "box": box, "who": who, "erased_ms": until_ms},
         lambda new: {
             "erased_ms": case(
                 (new.erased_ms > suppression.c.erased_ms, new.erased_ms), else_=suppression.c.erased_ms
             )
         },
     )
+    holding = set[str]()
     for table in PERSONAL:
         doomed = and_(table.c.tenant == tenant, table.c.who == who, table.c.wall_ms <= erased_ms)
+        if box != EVERY_BOX:
+            doomed = and_(doomed, table.c.box == box)
+        holding.update(connection.execute(select(table.c.box).where(doomed).distinct()).scalars())
         keys = select(table.c.box, table.c.epoch, table.c.sequence).where(doomed)
         in_ledger = tuple_(entries.c.box, entries.c.epoch, entries.c.sequence).in_(keys)
         connection.execute(update(entries).where(entries.c.tenant == tenant, in_ledger).values(code="erased"))
@@ -269,6 +305,7 @@ def purge(connection: Connection, tenant: str, who: str, erased_ms: int, until_m
             connection.execute(update(table).where(doomed).values(**ERASED_VERDICT))
         else:
             connection.execute(delete(table).where(doomed))
+    return frozenset(holding)
 
 
 def set_aside(

@@ -1,10 +1,12 @@
 """Orders on a person's behalf: which boxes must act, and what came back; never destroys by itself.
 
-An order becomes one command for each box that ever sent something under the token. The tables of
-headquarters are emptied when the box's receipt arrives (ingest/writer.py).
+An order becomes one command for each box that ever sent something under the token, and for each that
+turns out later to have known it. The tables of headquarters are emptied when a box's receipt arrives
+(ingest/writer.py).
 """
 
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -72,28 +74,51 @@ def _order(
     if not targets:
         raise InvalidOrder(f"order to {kind}", "unknown_token", "no box has sent anything under it")
     _refuse_a_second(connection, tenant, who, kind, scope)
-    order = Order(secrets.token_hex(16), tuple(secrets.token_hex(16) for _ in targets))
-    rows = [
-        {
-            "tenant": tenant,
-            "command_id": command_id,
-            "order_id": order.order_id,
-            "site": target.site,
-            "box": target.box,
-            "kind": kind,
-            "who": who,
-            "scope": scope,
-            "ground": ground,
-            "issued_by": by,
-            "issued_ms": now_ms,
-            "state": "issued",
-            "due_ms": now_ms,
-            "sends": 0,
-        }
-        for command_id, target in zip(order.command_ids, targets, strict=True)
-    ]
+    common = {
+        "tenant": tenant,
+        "order_id": secrets.token_hex(16),
+        "kind": kind,
+        "who": who,
+        "scope": scope,
+        "ground": ground,
+        "issued_by": by,
+        "issued_ms": now_ms,
+    }
+    rows = [common | _new_command(target.site, target.box, now_ms) for target in targets]
     connection.execute(insert(commands), rows)
-    return order
+    return Order(str(common["order_id"]), tuple(str(row["command_id"]) for row in rows))
+
+
+def extend(
+    connection: Connection, tenant: str, who: str, known_to: Collection[str], made_ms: int, now_ms: int
+) -> None:
+    """Give the newest erasure order on `who` to those boxes of `known_to` that it didn't reach.
+
+    They sent something that was made up to `made_ms`, before the order. Without such an order, nothing.
+    """
+    mine = (commands.c.tenant == tenant, commands.c.kind == "erase", commands.c.who == who)
+    asked = select(commands).where(*mine, commands.c.issued_ms >= made_ms)
+    order = connection.execute(asked.order_by(commands.c.issued_ms.desc()).limit(1)).mappings().first()
+    if order is None or not known_to:
+        return
+    reached = select(commands.c.box).where(*mine, commands.c.order_id == order["order_id"])
+    missing = set(known_to) - set(connection.execute(reached).scalars())
+    sites = select(boxes.c.site, boxes.c.box).where(boxes.c.tenant == tenant, boxes.c.box.in_(missing))
+    same = ("tenant", "order_id", "kind", "who", "scope", "ground", "issued_by", "issued_ms")
+    for target in connection.execute(sites.order_by(boxes.c.box)).all() if missing else ():
+        row = {name: order[name] for name in same} | _new_command(target.site, target.box, now_ms)
+        connection.execute(insert(commands).values(**row))
+
+
+def _new_command(site: str, box: str, now_ms: int) -> dict[str, object]:
+    return {
+        "command_id": secrets.token_hex(16),
+        "site": site,
+        "box": box,
+        "state": "issued",
+        "due_ms": now_ms,
+        "sends": 0,
+    }
 
 
 def _refuse_a_second(connection: Connection, tenant: str, who: str, kind: str, scope: Scope | None) -> None:

@@ -223,10 +223,14 @@ answers = _fact(
     Column("at_ms", BigInteger, nullable=False),
 )
 
+EVERY_BOX = ""
+"""In `suppression.box`: headquarters itself ordered this erasure, so it holds whichever box sends."""
+
 suppression = Table(
     "suppression",
     METADATA,
     _tenant(),
+    Column("box", _NAME, primary_key=True),
     Column("who", _TOKEN, primary_key=True),
     Column("erased_ms", BigInteger, nullable=False),
 )
