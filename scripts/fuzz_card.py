@@ -28,7 +28,8 @@ from edge.devices._card.frames import PREAMBLE, FrameBuffer, Response
 from edge.devices._card.line import Line, NotHeard
 from edge.devices._card.reader import NotRead, Reader
 from edge.domain.errors import InvalidInput, ProtocolError
-from edge.domain.idcard import check_letter, parse_text
+from edge.domain.idcard import parse_text
+from edge.domain.idnumber import check_letter
 
 DONE = b"\x00\x00\x90"
 LENGTHS = struct.pack(">HH", 256, 1024)

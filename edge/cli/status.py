@@ -39,11 +39,13 @@ def _show(found: "Status") -> None:
     console = Console()
     for title, lines in (("devices", found.devices), ("checks", found.checks)):
         table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-        for column in ("name", "state", "what", "hint"):
+        last = ("about",) if any(row.about for row in lines) else ()
+        for column in ("name", "state", "what", "hint", *last):
             table.add_column(column)
         for row in lines:
             state = Text(row.state, style=_COLOURS.get(row.state, "red"))
-            table.add_row(Text(row.name), state, Text(row.what), Text(row.hint))
+            rest = (Text(row.what), Text(row.hint), *(Text(row.about) for _ in last))
+            table.add_row(Text(row.name), state, *rest)
         console.print(table)
         console.print()
     for title, tally in (("sensed", found.sensed), ("gate", found.gate)):

@@ -15,6 +15,9 @@ class Config(DeviceConfig):
     port: Annotated[str, StringConstraints(pattern=r"^/.+$")]
     """A device path; prefer /dev/serial/by-id/…, which stays the same when cables change places."""
     baud: Literal[115200, 57600, 38400, 19200, 9600] = 115200
+    """The rate that is tried first."""
+    other_rates: bool = True
+    """Try the other rates when nothing answers at `baud`. The terminal's own setting is never changed."""
     poll_ms: Annotated[int, Field(ge=300, le=5000)] = 400
     """Milliseconds between two looks for a card; terminals want 300 or more."""
     confirm_twice: bool = True

@@ -7,6 +7,7 @@ minimised wire records that leave in the same transaction as the row.
 from dataclasses import dataclass, field
 from typing import Literal, NewType
 
+from edge.domain.idcard import CardKind
 from edge.wire import Command, Evidence, Record, Scope, TimeQuality, Token
 
 PersonId = NewType("PersonId", str)
@@ -115,12 +116,17 @@ class TemplateEnrolled(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardKept(Fact):
-    """What scope `id_card` allows of a card; the photo is never part of it."""
+    """What scope `id_card` allows of a card; photo, nation, country and address are never part of it.
+
+    `name` is the one that the card's own country writes: Chinese, or a foreigner's English one.
+    """
 
     person: PersonId
+    kind: CardKind
     name: str = field(repr=False)
     number: str = field(repr=False)
     valid_until: str = field(repr=False)
+    """YYYYMMDD, 长期, or empty if the terminal doesn't tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, TypeAdapter
 
+from edge.domain.idcard import CardKind
 from edge.ipc.messages import Message
 from edge.wire import Millis, OpaqueId, Scope
 from edge.wire.records import Code
@@ -66,6 +67,14 @@ class ReadCard(Message):
     session: OpaqueId
 
 
+class ConfirmCard(Message):
+    """The visitor compared the masked fields with their card and answered; ends the core's holding of it."""
+
+    method: Literal["confirm_card"] = "confirm_card"
+    session: OpaqueId
+    yes: bool
+
+
 class Depart(Message):
     """The party of this number leaves; closes its open visit."""
 
@@ -121,7 +130,7 @@ class ReportRow(Message):
 
 
 KioskRequest = Annotated[
-    GetNotice | Begin | Register | Recognise | ReadCard | Depart | Withdraw | End,
+    GetNotice | Begin | Register | Recognise | ReadCard | ConfirmCard | Depart | Withdraw | End,
     Field(discriminator="method"),
 ]
 OperatorRequest = Annotated[GetStatus | GetOutbox | ImportReports, Field(discriminator="method")]
@@ -189,12 +198,36 @@ class Recognised(Message):
     outcome: FaceOutcome
 
 
-class CardSeen(Message):
-    """How a card lease ended; the fields are masked for the screen."""
+CardOutcome = Literal[
+    "read",
+    "confirm_fields",
+    "not_confirmed",
+    "too_late",
+    "no_card",
+    "not_lifted",
+    "unknown_card",
+    "minor",
+    "expired",
+    "failed",
+]
 
-    outcome: Literal["read", "confirm_fields", "no_card", "minor", "expired", "failed"]
-    masked_name: str = ""
-    masked_number: str = ""
+
+class CardSeen(Message):
+    """How a card lease ended; the fields are masked for the screen.
+
+    `confirm_fields`: the core holds the card for a minute, until `ConfirmCard`; the fields of the second
+    group are told with it alone.
+    """
+
+    outcome: CardOutcome
+    kind: CardKind | None = None
+    masked_name: str = Field(default="", repr=False)
+    masked_number: str = Field(default="", repr=False)
+
+    valid_until: str = Field(default="", repr=False)
+    nation: str = Field(default="", repr=False)
+    """By its name."""
+    masked_address: str = Field(default="", repr=False)
 
 
 class Departed(Message):
@@ -216,6 +249,8 @@ class StateLine(Message):
     state: str
     what: str = ""
     hint: str = ""
+    about: str = ""
+    """What a device says of itself."""
 
 
 class Status(Message):

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, StringConstraints, TypeAdapter
 
+from edge.domain.idcard import CardKind
 from edge.wire import Millis, OpaqueId
 from edge.wire.base import Name
 from edge.wire.records import Code
@@ -38,6 +39,8 @@ class DeviceState(Message):
     state: Literal["connecting", "up", "down", "auth_failed", "frozen", "config_error"]
     code: Code
     at_ms: Millis
+    about: Annotated[str, StringConstraints(max_length=80)] = ""
+    """What the device says of itself: its own number, its rate. It stays on the box."""
 
 
 class Progress(Message):
@@ -73,26 +76,35 @@ class CardPresent(Message):
 
 
 class CardRead(Message):
-    """The fields of a resident card, read under a lease. Dates are YYYYMMDD; `valid_until` may be 长期."""
+    """The fields of a card, read under a lease; what its kind or the terminal doesn't tell is empty.
+
+    Dates are YYYYMMDD; `valid_until` may be 长期. The photo is never part of it.
+    """
 
     type: Literal["card_read"] = "card_read"
     device: Name
     lease: OpaqueId
     at_ms: Millis
-    name: Annotated[str, StringConstraints(min_length=1, max_length=60)] = Field(repr=False)
-    sex: Annotated[str, StringConstraints(pattern=r"^[0129]$")] = Field(repr=False)
-    nation: Annotated[str, StringConstraints(pattern=r"^\d{2}$")] = Field(repr=False)
+    kind: CardKind
+    name: Annotated[str, StringConstraints(max_length=60)] = Field(repr=False)
+    """In Chinese."""
+    english_name: Annotated[str, StringConstraints(max_length=60)] = Field(default="", repr=False)
+    sex: Annotated[str, StringConstraints(pattern=r"^[0129]?$")] = Field(default="", repr=False)
+    nation: Annotated[str, StringConstraints(pattern=r"^(\d{2})?$")] = Field(default="", repr=False)
+    country: Annotated[str, StringConstraints(pattern=r"^([A-Z]{3})?$")] = Field(default="", repr=False)
     birth: Annotated[str, StringConstraints(pattern=r"^\d{8}$")] = Field(repr=False)
-    address: Annotated[str, StringConstraints(max_length=70)] = Field(repr=False)
-    number: Annotated[str, StringConstraints(pattern=r"^\d{17}[\dX]$")] = Field(repr=False)
-    issuer: Annotated[str, StringConstraints(max_length=30)] = Field(repr=False)
-    valid_from: Annotated[str, StringConstraints(pattern=r"^\d{8}$")] = Field(repr=False)
-    valid_until: Annotated[str, StringConstraints(pattern=r"^(\d{8}|长期)$")] = Field(repr=False)
+    address: Annotated[str, StringConstraints(max_length=70)] = Field(default="", repr=False)
+    """The newest one that the card has."""
+    number: Annotated[str, StringConstraints(pattern=r"^(\d{17}[\dX]|[A-Z]{3}\d{12})$")] = Field(repr=False)
+    issuer: Annotated[str, StringConstraints(max_length=30)] = Field(default="", repr=False)
+    valid_from: Annotated[str, StringConstraints(pattern=r"^(\d{8})?$")] = Field(default="", repr=False)
+    valid_until: Annotated[str, StringConstraints(pattern=r"^(\d{8}|长期)?$")] = Field(repr=False)
     confirmed_twice: bool
+    """Two reads were identical; if not, the visitor has to confirm the fields."""
 
 
 class CardFailed(Message):
-    """A leased read ended without a card; `code` says why (no_card, read_failed, lease_over …)."""
+    """A leased read ended without a card; `code` says why (no_card, not_lifted, lease_over …)."""
 
     type: Literal["card_failed"] = "card_failed"
     device: Name

@@ -43,6 +43,11 @@ def link(path: str, lang: Lang) -> str:
     return path if lang == "zh" else f"{path}?{urlencode({'lang': lang})}"
 
 
+def _day(date: str, lang: Lang) -> str:
+    """Return a card's date (YYYYMMDD, or 长期) as a visitor reads it."""
+    return f"{date[:4]}.{date[4:6]}.{date[6:]}" if date.isdigit() else text("card.long_term", lang)
+
+
 class Desk:
     """One kiosk: its way to the core and what it remembers. Used from one event loop."""
 
@@ -124,6 +129,7 @@ class Desk:
             csrf=self.csrf.token(sid),
             t=lambda key: text(key, lang),
             both=text,
+            day=lambda date: _day(date, lang),
             link=lambda path: link(path, lang),
             to=link,
             **context,

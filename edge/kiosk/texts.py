@@ -122,13 +122,40 @@ _TEXTS: dict[str, tuple[str, str]] = {
         "证件上的照片没有保存。请取回证件。",
         "The card’s photo was not kept. Please take your card.",
     ),
-    "card.confirm_fields": ("读得不够清楚", "Not read clearly"),
+    "card.confirm_fields": ("请核对证件", "Is this your card?"),
     "card.confirm_fields_note": (
-        "没有保存。请再读一次，或不用身份证继续。",
-        "Nothing was kept. Read it again, or go on without your card.",
+        "只读到一次，请您对照证件看一看。一分钟内没有回答，就不保存。",
+        "It was read only once: please compare it. Without an answer in a minute nothing is kept.",
+    ),
+    "card.confirm_yes": ("一致，是我的证件", "Yes, all of it is right"),
+    "card.confirm_no": ("不一致，不保存", "No, keep nothing"),
+    "card.not_confirmed": ("没有保存", "Nothing was kept"),
+    "card.not_confirmed_note": (
+        "要再读一次，请先把证件拿起来，再放回去。",
+        "To read it again, take the card off the reader first, then put it back.",
+    ),
+    "card.too_late": ("等得久了，没有保存", "That took too long: nothing was kept"),
+    "card.too_late_note": (
+        "要再读一次，请先把证件拿起来，再放回去。",
+        "To read it again, take the card off the reader first, then put it back.",
+    ),
+    "card.not_lifted": ("请先把证件拿起来", "Take the card off first"),
+    "card.not_lifted_note": (
+        "读卡器上的证件已经读过了。拿起来，再放回去，就可以再读；不是您的，请交给接待员。",
+        "The card on the reader was read before. Lift it and put it back to read it again. "
+        "If it is not yours, hand it to the receptionist.",
+    ),
+    "card.unknown_card": ("不认识这种证件", "This kind of card is not known"),
+    "card.unknown_card_note": (
+        "能读居民身份证、港澳台居民居住证、外国人永久居留身份证。没有保存任何信息，不影响参观。",
+        "Resident ID cards, residence permits for Hong Kong, Macao and Taiwan and foreigners’ permanent "
+        "resident ID cards can be read. Nothing was kept. Your visit goes on as usual.",
     ),
     "card.no_card": ("没有看到证件", "No card was seen"),
-    "card.no_card_note": ("请把身份证平放在读卡器上。", "Please lay the card flat on the reader."),
+    "card.no_card_note": (
+        "请把证件平放在读卡器上；已经放着的，请拿起来再放一次。",
+        "Please lay the card flat on the reader. If it lies there, lift it and put it back.",
+    ),
     "card.minor": ("未满十四岁", "Under fourteen"),
     "card.minor_note": (
         "未保存证件信息，刚才的登记也已删除。需要监护人同意，请找接待员。",
@@ -140,6 +167,15 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "card.failed_note": ("请重新放好证件，或不用身份证继续。", "Place it again, or go on without it."),
     "card.name": ("姓名", "Name"),
     "card.number": ("号码", "Number"),
+    "card.kind": ("证件", "Card"),
+    "card.resident": ("居民身份证", "Resident ID card"),
+    "card.permit": ("港澳台居民居住证", "Residence permit (Hong Kong, Macao, Taiwan)"),
+    "card.foreigner_2017": ("外国人永久居留身份证", "Foreign permanent resident ID card (2017)"),
+    "card.foreigner_2023": ("外国人永久居留身份证（2023 版）", "Foreign permanent resident ID card (2023)"),
+    "card.nation": ("民族", "Nation"),
+    "card.address": ("住址", "Address"),
+    "card.valid_until": ("有效期至", "Valid until"),
+    "card.long_term": ("长期", "no end"),
     # leaving and withdrawing
     "leave.title": ("离开", "Leaving"),
     "leave.lead": (

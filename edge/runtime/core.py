@@ -309,7 +309,7 @@ class Core:
     async def _kiosk(self, request: protocol.KioskRequest) -> Message:
         answer = await self._reception.answer(request)
         # A child's card erases (P38), so what a batch under way holds may have been voided.
-        self._pump.notify(changed=isinstance(request, protocol.ReadCard))
+        self._pump.notify(changed=isinstance(request, protocol.ReadCard | protocol.ConfirmCard))
         return answer
 
     async def _operator(self, request: protocol.OperatorRequest) -> Message:
@@ -334,7 +334,7 @@ class Core:
         state = self._operation.states.get(device)
         if state is None:
             return protocol.StateLine(name=device, state="connecting", what="not heard of yet")
-        return protocol.StateLine(name=device, state=state.state, what=state.code)
+        return protocol.StateLine(name=device, state=state.state, what=state.code, about=state.about)
 
     async def _facts(self) -> Facts:
         oldest = await self._thread.run(self._store.oldest_ms)

@@ -175,7 +175,8 @@ class Desk:
         fact = facts.CardKept(
             **self._office.stamp(),
             person=visitor.person,
-            name=card.name,
+            kind=card.kind,
+            name=card.english_name or card.name,
             number=card.number,
             valid_until=card.valid_until,
         )

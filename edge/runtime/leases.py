@@ -27,6 +27,7 @@ from edge.ipc.messages import (
     LeaseOver,
     Recognise,
 )
+from edge.runtime.held import Held
 from edge.runtime.office import new_id
 from edge.runtime.workers import Worker, end, spawn
 
@@ -59,9 +60,11 @@ class Leases:
         self._running: dict[str, _Running] = {}
         self._cards: dict[str, asyncio.Future[CardRead | CardFailed]] = {}
         self._busy: set[str] = set()
+        self.held = Held()
 
     def cancel(self, person: PersonId) -> None:
-        """End every lease of `person` now."""
+        """End every lease of `person` now, and forget the card that waits for their yes."""
+        self.held.drop(person)
         now = asyncio.get_running_loop().time()
         for running in self._running.values():
             if running.person == person and not running.bound.expired():

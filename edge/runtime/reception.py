@@ -6,14 +6,14 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date
 
 from edge.config import Config
 from edge.consent.policy import FACE_SUSPENDED_AFTER_MS
 from edge.domain.errors import InvalidInput, LinkDown, NotLeased
 from edge.domain.faces import Vector, confirmation, enrolment, pack, unpack
 from edge.ipc import control
-from edge.ipc.messages import CardFailed, CardRead, Message
+from edge.ipc.messages import Message
+from edge.runtime.cards import Cards
 from edge.runtime.desk import Desk, Visitor
 from edge.runtime.leases import Leases, Seen
 from edge.runtime.office import new_id
@@ -59,6 +59,7 @@ class Reception:
         self._workers = workers
         self._call = thread.run
         self._offline_ms = offline_ms
+        self._cards = Cards(config, desk, rights, leases, workers, thread.run)
         self._sessions: dict[str, _Session] = {}
         self._sweeping = False
 
@@ -74,7 +75,9 @@ class Reception:
             case control.Recognise():
                 return await self._recognise(self._visitor(request.session))
             case control.ReadCard():
-                return await self._read_card(self._visitor(request.session))
+                return await self._cards.read(self._visitor(request.session))
+            case control.ConfirmCard():
+                return await self._cards.confirm(self._visitor(request.session), request.yes)
             case control.Depart():
                 closed = await self._call(self._desk.depart, request.phone)
                 return control.Departed(closed=closed)
@@ -174,40 +177,6 @@ class Reception:
         assert self._config.models is not None  # the configuration refuses cameras without models
         return self._config.models.confirm_at
 
-    # -- card ------------------------------------------------------------------------------
-
-    async def _read_card(self, visitor: Visitor) -> control.CardSeen:
-        await self._call(self._desk.may_lease, visitor, Purpose.IDENTITY_CHECK)
-        terminal, worker = self._config.desk.terminal, self._workers.get("card")
-        if terminal is None or worker is None:
-            return control.CardSeen(outcome="failed")
-        try:
-            card = await self._leases.read_card(visitor.person, terminal, worker)
-        except TimeoutError:
-            return control.CardSeen(outcome="no_card")
-        except (LinkDown, NotLeased) as error:
-            log.warning("card unavailable cause=%s", error.cause)
-            return control.CardSeen(outcome="failed")
-        if isinstance(card, CardFailed):
-            return control.CardSeen(outcome="no_card" if card.code == "no_card" else "failed")
-        return await self._take_card(visitor, card)
-
-    async def _take_card(self, visitor: Visitor, card: CardRead) -> control.CardSeen:
-        today = date.today().strftime("%Y%m%d")  # noqa: DTZ011 — validity ends on the site's own calendar day
-        if _under_14(card.birth, today):
-            await self._call(self._rights.erase_minor, visitor.number())
-            return control.CardSeen(outcome="minor")
-        if card.valid_until != "长期" and card.valid_until < today:
-            return control.CardSeen(outcome="expired")
-        masked = {
-            "masked_name": card.name[0] + "*" * (len(card.name) - 1),
-            "masked_number": _mask(card.number),
-        }
-        if not card.confirmed_twice:
-            return control.CardSeen(outcome="confirm_fields", **masked)
-        await self._call(self._desk.card_read, visitor, card)
-        return control.CardSeen(outcome="read", **masked)
-
 
 class _Look:
     """One visitor before the camera: collects templates until the outcome is clear."""
@@ -246,11 +215,3 @@ class _Look:
         if self._seen:
             return "not_confirmed"
         return "several_faces" if self._several else "no_face"
-
-
-def _mask(number: str) -> str:
-    return number[:3] + "*" * 11 + number[-4:]
-
-
-def _under_14(birth: str, today: str) -> bool:
-    return int(today) - int(birth) < 14_0000

@@ -37,7 +37,7 @@ def _template_enrolled(fact: TemplateEnrolled, ground: Ground, to: Tables) -> No
 
 @write.register
 def _card_kept(fact: CardKept, ground: Ground, to: Tables) -> None:
-    plain = canonical([fact.name, fact.number, fact.valid_until])
+    plain = canonical([fact.name, fact.number, fact.valid_until, fact.kind])
     sealed = to.keys.seal((fact.person, Scope.ID_CARD), "cards", fact.person, plain)
     to.database.insert(
         "cards",

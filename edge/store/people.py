@@ -5,6 +5,7 @@ import json
 from edge.consent.policy import State
 from edge.domain.errors import Refused
 from edge.domain.facts import PersonId
+from edge.domain.idcard import CardKind
 from edge.ports import ConsentRow, Permit
 from edge.store.database import Row
 from edge.store.facts_consent import LATEST
@@ -90,7 +91,8 @@ class PeopleReads(Part):
         if row is None:
             return None
         plain = self._keys.open((person, Scope.ID_CARD), "cards", person, row.blob("sealed"))
-        return CardRow(*json.loads(plain))
+        name, number, valid_until, *kind = json.loads(plain)
+        return CardRow(name, number, valid_until, *(CardKind(one) for one in kind))
 
     def enrolled(self) -> tuple[PersonId, ...]:
         """Return who has a template; random ids, no data (for the gallery, and the count of P53)."""

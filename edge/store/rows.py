@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge.domain.facts import PersonId
+from edge.domain.idcard import CardKind
 from edge.wire import Evidence, Scope, TimeQuality, Token
 
 
@@ -63,6 +64,8 @@ class CardRow:
     name: str = field(repr=False)
     number: str = field(repr=False)
     valid_until: str = field(repr=False)
+    kind: CardKind = CardKind.RESIDENT
+    """Rows from before there were other kinds don't name theirs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,11 @@
 """An ID-card terminal on a virtual serial line, speaking the whole protocol; knows nothing of the box.
 
-    card_terminal.py --link PATH [--baud 115200] [--slow] [--think-ms N] [--noise P --seed N] [--single-read]
+    card_terminal.py --link PATH [--baud 115200] [--slow] [--think-ms N] [--noise P --seed N]
+                     [--single-read] [--single-select]
 
-Commands come on stdin, one per line: `place {json}`, `lift`, `mute`, `unmute`, `vanish`, `back`, `stats`,
-`quit`. Each is acknowledged on stdout with a JSON line; so is every select and read that the host sent.
+Commands come on stdin, one per line: `place {json}`, `move`, `lift`, `mute`, `unmute`, `vanish`, `back`,
+`stats`, `quit`. Each is acknowledged on stdout with a JSON line; so is every select and read that the host
+sent.
 """
 
 import argparse
@@ -86,7 +88,23 @@ FOREIGNER: tuple[tuple[str | None, int], ...] = (
     ("type", 2),
     (None, 6),
 )
-LAYOUTS = {"": RESIDENT, "J": PERMIT, "I": FOREIGNER}
+FOREIGNER_2023: tuple[tuple[str | None, int], ...] = (
+    ("name", 30),
+    ("sex", 2),
+    ("renewals", 4),
+    ("birth", 16),
+    ("english_name", 70),
+    ("number", 36),
+    (None, 30),
+    ("valid_from", 16),
+    ("valid_until", 16),
+    ("english_rest", 22),
+    ("country", 6),
+    ("type", 2),
+    ("old_number", 6),
+)
+LAYOUTS = {"": RESIDENT, "J": PERMIT, "I": FOREIGNER, "Y": FOREIGNER_2023}
+LAST_COLUMN = 124
 
 
 def frame(body: bytes) -> bytes:
@@ -96,9 +114,13 @@ def frame(body: bytes) -> bytes:
 
 
 def card_text(card: dict[str, str]) -> bytes:
-    """Write a card's fields as its 256 bytes of text."""
+    """Write a card's fields as its 256 bytes of text; an unknown type is a resident's with that letter."""
+    kind = card.get("type", "")
+    if kind not in LAYOUTS:
+        text = card_text(card | {"type": ""})
+        return text[: 2 * LAST_COLUMN] + kind.encode("utf-16-le") + text[2 * LAST_COLUMN + 2 :]
     parts = []
-    for name, width in LAYOUTS[card.get("type", "")]:
+    for name, width in LAYOUTS[kind]:
         raw = card.get(name or "", "").encode("utf-16-le")
         if len(raw) > width:
             raise ValueError(f"{name} is longer than its {width} bytes")
@@ -140,6 +162,8 @@ class Terminal:
     noise: float = 0.0
     seed: int = 1
     grants_second_read: bool = True
+    grants_second_select: bool = True
+    """Whether a card that was read can be selected again before it was lifted."""
     on_event: Callable[[dict[str, Any]], None] = lambda event: None
     heard: deque[Heard] = field(default_factory=lambda: deque(maxlen=100_000))
     injected: Counter[str] = field(default_factory=Counter)
@@ -171,6 +195,12 @@ class Terminal:
         with self._lock:
             self._card = card
         return card
+
+    def move(self) -> None:
+        """Shift the card so that the terminal loses it for a moment: it has to be found anew."""
+        with self._lock:
+            if self._card is not None:
+                self._card.found = self._card.selected = self._card.was_read = False
 
     def lift(self) -> None:
         """Take the card away."""
@@ -284,7 +314,7 @@ class Terminal:
         return self._status(0x9F) + bytes(4)
 
     def _select(self, card: Card | None) -> bytes:
-        if card is None or not card.found:
+        if card is None or not card.found or (card.was_read and not self.grants_second_select):
             return self._status(0x81)
         card.selected = True
         return self._status(0x90) + bytes(8)
@@ -368,6 +398,8 @@ def obey(terminal: Terminal, line: str) -> dict[str, Any]:
     if command == "place":
         card = terminal.place(json.loads(rest))
         more["photo"] = card.photo[:16].hex()
+    elif command == "move":
+        terminal.move()
     elif command == "lift":
         terminal.lift()
     elif command in ("mute", "unmute"):
@@ -397,6 +429,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--noise", type=float, default=0.0, help="chance per frame, 0 to 1")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--single-read", action="store_true", help="refuse a second read of a placement")
+    parser.add_argument("--single-select", action="store_true", help="refuse to select a card that was read")
     return parser.parse_args()
 
 
@@ -416,6 +449,7 @@ def main() -> None:
         noise=given.noise,
         seed=given.seed,
         grants_second_read=not given.single_read,
+        grants_second_select=not given.single_select,
         on_event=say,
     )
     with terminal:

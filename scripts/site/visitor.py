@@ -80,9 +80,14 @@ class Visitor:
     def read_card(self) -> Seen:
         """Tap "read my ID card" after registering (the card lies there); back on the done page.
 
-        Outcomes as control.CardSeen (with masked_name, masked_number), or trouble.
+        Outcomes as control.CardSeen (with masked_name, masked_number), or trouble. At `confirm_fields`
+        the page stays, for `confirm_card`.
         """
         return self._lease("#read-card")
+
+    def confirm_card(self, yes: bool) -> Seen:
+        """Answer the page that shows the masked fields; back on the done page. Outcomes as read_card."""
+        return self._lease("#confirm-yes" if yes else "#confirm-no")
 
     def finish(self) -> None:
         """Clear the screen, wherever the visitor stands."""
@@ -122,7 +127,7 @@ class Visitor:
 
     def _lease(self, selector: str) -> Seen:
         seen = self._act(selector, LEASE_MS)
-        if seen["outcome"] != "trouble":
+        if seen["outcome"] not in ("trouble", "confirm_fields"):
             self._tap("#continue")
             self.page.wait_for_selector("body:is([data-page=done], [data-page=start])")
         return seen

@@ -15,6 +15,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from edge.domain.idcard import CardKind
 from edge.ipc.control import CardSeen, Recognised, Registered
 from edge.kiosk.texts import Lang
 from edge.wire import Scope
@@ -204,6 +205,32 @@ def test_face_and_card_each_by_a_tap_and_their_outcome_on_the_page(
     assert page.locator("#recognise, #read-card").count() == 0
     assert len(core.of("recognise")) == 2
     visitor.finish()
+    assert (watch.errors, watch.hosts) == ([], {"127.0.0.1"})
+
+
+@LANGS
+@pytest.mark.parametrize("yes", [True, False])
+def test_an_unsure_card_is_confirmed_by_its_visitor_on_the_page(
+    page: Page, kiosk: str, core: CoreDouble, watch: Watch, lang: str, yes: bool
+) -> None:
+    core.script("read_card", CardSeen(
+        outcome="confirm_fields", kind=CardKind.RESIDENT, masked_name="张**",
+        masked_number="310***********1234", valid_until="长期",
+        nation="维吾尔", masked_address="上海市黄浦区******",
+    ))  # fmt: skip
+    core.script(
+        "confirm_card", CardSeen(outcome="read" if yes else "not_confirmed", masked_number="310***1234")
+    )
+    visitor = Visitor(page, kiosk, "en" if lang == "en" else "zh")
+    visitor.register(NUMBER, ["registration", "id_card"])
+    seen = visitor.read_card()
+    assert (seen["outcome"], seen["masked_number"]) == ("confirm_fields", "310***********1234")
+    assert page.locator("#nation").inner_text() == "维吾尔"
+    assert page.locator("#valid-until").inner_text() == ("no end" if lang == "en" else "长期")
+    _tab_to(page, "confirm-yes")  # by the keyboard too
+    assert visitor.confirm_card(yes)["outcome"] == ("read" if yes else "not_confirmed")
+    assert [asked.yes for asked in core.of("confirm_card")] == [yes]
+    assert page.locator("#read-card").count() == (0 if yes else 1)
     assert (watch.errors, watch.hosts) == ([], {"127.0.0.1"})
 
 

@@ -63,6 +63,7 @@ _DEFAULTS: dict[str, Rule] = {
     "register": _register,
     "recognise": Recognised(outcome="enrolled"),
     "read_card": CardSeen(outcome="read", masked_name="张*", masked_number="3101**********1234"),
+    "confirm_card": CardSeen(outcome="read", masked_name="张*", masked_number="3101**********1234"),
     "depart": Departed(closed=True),
     "withdraw": _withdraw,
     "end": Departed(closed=True),

@@ -222,7 +222,10 @@ def status(healthy: bool) -> control.Status:
     state = "up" if healthy else "auth_failed"
     return control.Status(
         healthy=healthy,
-        devices=(control.StateLine(name="entrance", state=state, what="wrong_password", hint="mend [it]"),),
+        devices=(
+            control.StateLine(name="entrance", state=state, what="wrong_password", hint="mend [it]"),
+            control.StateLine(name="card", state="up", what="ready", about="SAM 5.1-2016, 115200 baud"),
+        ),
         checks=(control.StateLine(name="clock", state="ok"),),
         sensed={"entrance headcount": 4},
         gate={"kept consent:registration": 2},
@@ -243,6 +246,7 @@ def test_status_says_by_its_exit_code_whether_a_person_is_needed(
         "entrance",
         "wrong_password",
         "mend [it]",
+        "SAM 5.1-2016, 115200 baud",
         "clock",
         "headcount 4",
         "registration 2",

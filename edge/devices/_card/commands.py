@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from edge.devices._card.frames import Request, Response
-from edge.domain.errors import ProtocolError
-from edge.domain.idcard import TEXT_BYTES
+from edge.domain.errors import InvalidInput, ProtocolError
+from edge.domain.idcard import TEXT_BYTES, printed
 
 PHOTO_BYTES = 1024
 FINGERPRINT_BYTES = 1024
@@ -143,8 +143,8 @@ def newest_address(response: Response) -> str | None:
     if status_of(response) is not Status.DONE or not READ_ADDRESS.accepts(response):
         raise ProtocolError("read a terminal's answer", "no_address")
     try:
-        return response.data.decode("utf-16-le").rstrip(" ")
-    except UnicodeDecodeError:
+        return printed(response.data).rstrip(" ")
+    except InvalidInput:
         raise ProtocolError("read a terminal's answer", "not_text") from None
 
 

@@ -44,6 +44,11 @@ class Line:
         self._owed_until = 0.0
         self._serial = _open(port, baud)
 
+    def set_rate(self, baud: int) -> None:
+        """Speak at another rate from now on; raise LinkDown `device_vanished`."""
+        with _vanishing():
+            self._serial.baudrate = baud
+
     def close(self) -> None:
         """Close the port; harmless when the device is gone."""
         try:

@@ -5,12 +5,13 @@ grants it, and its number, dates and codes must be valid in any case.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from edge.devices._card.commands import (
     FIND,
     HEARD_BADLY,
+    READ_ADDRESS,
     READ_BASE,
     SAM_ID,
     SELECT,
@@ -18,13 +19,14 @@ from edge.devices._card.commands import (
     Command,
     Reading,
     Status,
+    newest_address,
     sam_id,
     status_of,
 )
 from edge.devices._card.frames import Response
 from edge.devices._card.line import Line, NotHeard
 from edge.domain.errors import DeviceMisconfigured, InvalidInput, LinkDown, ProtocolError
-from edge.domain.idcard import PermitCard, ResidentCard, parse_text
+from edge.domain.idcard import Card, parse_text
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +47,28 @@ class NotRead(Exception):
 class Read:
     """A valid card, and whether two reads of it were identical."""
 
-    card: ResidentCard | PermitCard = field(repr=False)
+    card: Card = field(repr=False)
     confirmed_twice: bool
+
+
+def find_rate(line: Line, rates: Sequence[int], cancelled: Callable[[], bool]) -> int:
+    """Return the first of `rates` at which the terminal answers; the line stays at it.
+
+    Raises NotHeard if it answers at none, and as Line.ask.
+    """
+    damaged = False
+    for rate in rates:
+        line.set_rate(rate)
+        for _ in range(_TRIES):
+            try:
+                line.ask(STATUS, cancelled)
+            except NotHeard as error:
+                damaged = damaged or error.damaged
+                if not error.damaged:
+                    break
+            else:
+                return rate
+    raise NotHeard(damaged)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,37 +101,56 @@ class Reader:
             raise
         return None if status in HEARD_BADLY else status is Status.FOUND
 
+    def selects(self) -> bool:
+        """Return whether a card lies there, read or not; NotHeard if all is silent. Reads nothing."""
+        return self._insist(SELECT)[0] is Status.DONE
+
     def read(self, confirm: bool) -> Read:
-        """Select and read the card that lies there; raise NotRead, or NotHeard if all is silent."""
+        """Read the card that lies there; raise NotRead, or NotHeard if all is silent."""
         status, _ = self._insist(SELECT)
         if status is not Status.DONE:
             raise NotRead("no_card" if status is Status.SELECT_FAILED else status.code)
-        text, twice = self._text(confirm)
+        text, twice, more = self._text(confirm)
         try:
             return Read(parse_text(text), twice)
         except InvalidInput as error:
-            # Twice the same: it is the card and not the line.
-            raise NotRead(error.code, final=twice) from None
+            # Twice the same: it is the card and not the line. Or the terminal won't read it again.
+            raise NotRead(error.code, final=twice or not more) from None
 
-    def _text(self, confirm: bool) -> tuple[bytes, bool]:
-        """Return a card's text and whether two reads in a row agreed."""
+    def newest_address(self) -> str | None:
+        """Return the selected card's newer address, or None if it has none or the terminal can't tell.
+
+        Raises NotHeard if the terminal doesn't answer the question.
+        """
+        status, response = self._insist(READ_ADDRESS)
+        if status is not Status.DONE:
+            return None
+        try:
+            return newest_address(response) or None
+        except ProtocolError:
+            return None
+
+    def _text(self, confirm: bool) -> tuple[bytes, bool, bool]:
+        """Return a card's text, whether two reads in a row agreed, and whether it can be read again."""
         first, differed = self._read_base(), False
         if not confirm:
-            return first, False
+            return first, False, True
         for _ in range(_TRIES):
             try:
                 second = self._read_base()
             except NotRead as refused:
+                if self._insist(FIND)[0] is Status.FOUND:  # moved: to the terminal it is newly placed
+                    raise NotRead("card_moved") from None
                 log.info("second read refused code=%s", refused.code)
-                break
+                return first, False, False
             except NotHeard:
                 continue
             if second == first:
-                return first, True
+                return first, True, True
             first, differed = second, True
         if differed:
             raise NotRead("reads_differ")
-        return first, False
+        return first, False, True
 
     def _read_base(self) -> bytes:
         status, response = self._insist(READ_BASE)

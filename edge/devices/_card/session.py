@@ -6,12 +6,13 @@ Outside a lease only "find" is sent, whose answer holds nothing of the card.
 import logging
 import threading
 import time
+from dataclasses import asdict, replace
 
 from edge.devices._card.lease import Lease, Slot
 from edge.devices._card.line import Cancelled, Line, NotHeard
 from edge.devices._card.reader import NotRead, Read, Reader
 from edge.devices.card_serial import Config
-from edge.domain.idcard import ResidentCard
+from edge.domain.idcard import Card, CardKind
 from edge.ipc.driver import Sink
 from edge.ipc.messages import CardFailed, CardPresent, CardRead, DeviceState, Progress
 
@@ -22,6 +23,8 @@ SILENT_POLLS = 3
 GARBLED_POLLS = 20
 """Looks in a row with nothing but damaged answers that end a session."""
 _PROGRESS_S = 1.0
+_ADDRESSED = frozenset({CardKind.RESIDENT, CardKind.PERMIT})
+"""Cards that have an address."""
 
 
 def _now_ms() -> int:
@@ -33,12 +36,14 @@ class Presence:
 
     def __init__(self) -> None:
         self.there = False
+        self.consumed = False
+        """A card was read, and none was found since: the terminal finds it again only once it was lifted."""
         self._misses = 0
         self._misses_allowed = 1
 
     def found(self) -> bool:
         """Take note of a card found; return whether it was just placed."""
-        new, self.there = not self.there, True
+        new, self.there, self.consumed = not self.there, True, False
         self._misses, self._misses_allowed = 0, 1
         return new
 
@@ -49,6 +54,7 @@ class Presence:
 
     def was_read(self) -> None:
         """Take note that from now on only a newly placed card is found."""
+        self.consumed = True
         self._misses_allowed = 0
 
 
@@ -59,6 +65,7 @@ class Session:
         self,
         config: Config,
         line: Line,
+        rate: int,
         sink: Sink,
         slot: Slot,
         wake: threading.Event,
@@ -66,6 +73,7 @@ class Session:
     ) -> None:
         self._config = config
         self._line = line
+        self._rate = rate
         self._sink = sink
         self._slot = slot
         self._wake = wake
@@ -73,12 +81,12 @@ class Session:
         self._presence = Presence()
         self._silent = self._garbled = self._answered = 0
         self._progress_at = time.monotonic()
+        self._tells_address = True
 
     def run(self) -> None:
         """Watch and serve until closed; raise NotHeard, Cancelled or a DeviceError."""
         watcher = Reader(self._line, self._closed.is_set)
-        log.info("device=%s terminal ready sam=%s", self._config.id, watcher.hello())
-        self._sink.observe(DeviceState(device=self._config.id, state="up", code="ready", at_ms=_now_ms()))
+        self._ready(watcher.hello())
         while not self._closed.is_set():
             lease = self._slot.current()
             if lease is None:
@@ -87,20 +95,29 @@ class Session:
                 self._serve(lease)
             self._pause()
 
+    def _ready(self, sam: str) -> None:
+        """Say that the terminal works, which one it is, and at which rate it was found."""
+        code = "ready" if self._rate == self._config.baud else "ready_at_other_rate"
+        log.info("device=%s terminal ready sam=%s baud=%d", self._config.id, sam, self._rate)
+        about = f"SAM {sam}, {self._rate} baud"
+        self._sink.observe(
+            DeviceState(device=self._config.id, state="up", code=code, at_ms=_now_ms(), about=about)
+        )
+
     def _pause(self) -> None:
         if self._slot.current() is None:
             self._wake.wait(self._config.poll_ms / 1000)
         self._wake.clear()
 
-    def _look(self, reader: Reader) -> None:
-        """Look once whether a card lies there, and say so once per placement."""
+    def _look(self, reader: Reader) -> bool | None:
+        """Look once whether a card lies there, and say so once per placement; None if it wasn't told."""
         try:
             found = reader.find()
         except NotHeard:
             self._silent += 1
             if self._silent >= SILENT_POLLS:
                 raise
-            return
+            return None
         self._silent = 0
         self._garbled = self._garbled + 1 if found is None else 0
         if self._garbled >= GARBLED_POLLS:
@@ -111,6 +128,7 @@ class Session:
         elif found is False:
             self._presence.missed()
         self._count(found is not None)
+        return found
 
     def _count(self, answered: bool) -> None:
         """Report the looks that were answered, at most once a second."""
@@ -126,11 +144,11 @@ class Session:
         if lease.cancelled.is_set():
             outcome = "lease_over"
         self._slot.take()
-        if isinstance(outcome, Read) and isinstance(outcome.card, ResidentCard):
+        if isinstance(outcome, Read):
             self._sink.observe(self._card_read(lease, outcome.card, outcome.confirmed_twice))
             code = "read"
         else:
-            code = outcome if isinstance(outcome, str) else "unsupported_layout"
+            code = outcome
             self._sink.observe(CardFailed(device=self._config.id, lease=lease.id, code=code))
         log.info("device=%s lease ended code=%s took_ms=%d", self._config.id, code, _since_ms(began))
 
@@ -142,9 +160,9 @@ class Session:
         code = ""
         try:
             while True:
-                self._look(reader)
+                told = self._look(reader) is not None
                 try:
-                    read = reader.read(self._config.confirm_twice)
+                    read = self._read(reader, told)
                 except NotRead as failure:
                     # That a card once lay there says more than that none does now.
                     code = code if failure.code == "no_card" and code else failure.code
@@ -153,7 +171,6 @@ class Session:
                 except NotHeard as error:
                     code = "garbled" if error.damaged else "no_answer"
                 else:
-                    self._presence.was_read()
                     return read
                 self._wait(lease)
         except Cancelled:
@@ -161,27 +178,36 @@ class Session:
                 return "stopping"
             return code or ("out_of_time" if self._presence.there else "no_card")
 
+    def _read(self, reader: Reader, told: bool) -> Read:
+        """Read the card that lies there, unless it was read before: raise NotRead, NotHeard or Cancelled."""
+        if self._presence.consumed:
+            if not told:
+                raise NotHeard(damaged=True)  # it may be a newly placed one
+            # The next lease may be another visitor's: a forgotten card isn't read for them.
+            raise NotRead("not_lifted", final=True) if reader.selects() else NotRead("no_card")
+        read = reader.read(self._config.confirm_twice)
+        self._presence.was_read()
+        return replace(read, card=self._newest(reader, read.card))
+
+    def _newest(self, reader: Reader, card: Card) -> Card:
+        """Return the card with its newest address, where the terminal tells it."""
+        if card.kind not in _ADDRESSED or not self._tells_address:
+            return card
+        try:
+            newer = reader.newest_address()
+        except NotHeard as error:
+            self._tells_address = error.damaged  # an old terminal's silence isn't waited for again
+            return card
+        return replace(card, address=newer) if newer else card
+
     def _wait(self, lease: Lease) -> None:
         """Pause between two tries, at most until the lease's end."""
         self._wake.wait(max(0.0, min(self._config.poll_ms / 1000, lease.until - time.monotonic())))
         self._wake.clear()
 
-    def _card_read(self, lease: Lease, card: ResidentCard, confirmed_twice: bool) -> CardRead:
-        return CardRead(
-            device=self._config.id,
-            lease=lease.id,
-            at_ms=_now_ms(),
-            name=card.name,
-            sex=card.sex,
-            nation=card.nation,
-            birth=card.birth,
-            address=card.address,
-            number=card.number,
-            issuer=card.issuer,
-            valid_from=card.valid_from,
-            valid_until=card.valid_until,
-            confirmed_twice=confirmed_twice,
-        )
+    def _card_read(self, lease: Lease, card: Card, confirmed_twice: bool) -> CardRead:
+        fields = asdict(card) | {"confirmed_twice": confirmed_twice}
+        return CardRead(device=self._config.id, lease=lease.id, at_ms=_now_ms(), **fields)
 
 
 def _since_ms(began: float) -> int:

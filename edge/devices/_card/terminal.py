@@ -6,8 +6,10 @@ Each lease ends with exactly one CardRead or CardFailed.
 import threading
 from collections.abc import Callable
 
+from edge.devices._card.commands import BAUD_RATES
 from edge.devices._card.lease import Slot
 from edge.devices._card.line import Cancelled, Line, NotHeard
+from edge.devices._card.reader import find_rate
 from edge.devices._card.session import Session
 from edge.devices.card_serial import Config
 from edge.domain.errors import LinkDown
@@ -25,6 +27,7 @@ class CardTerminal:
         self._slot = Slot()
         self._sink: Sink | None = None
         self._in_session = False
+        self._rates = (config.baud, *(r for r in BAUD_RATES if r != config.baud and config.other_rates))
 
     def handle(self, message: ToWorker, take_fd: Callable[[], int]) -> None:
         """Take a lease or its end; anything else isn't for a card terminal."""
@@ -46,7 +49,7 @@ class CardTerminal:
             self._session(sink)
         except NotHeard as error:
             code = "garbled" if error.damaged else "no_answer"
-            hint = "is it switched on, and set to this baud rate?"
+            hint = "is it switched on, and is it this kind of terminal?"
             raise LinkDown("speak to the card terminal", code, hint) from error
         except Cancelled:
             return
@@ -59,9 +62,12 @@ class CardTerminal:
     def _session(self, sink: Sink) -> None:
         if self._closed.is_set():
             return
-        line = Line(self._config.port, self._config.baud)
+        line = Line(self._config.port, self._rates[0])
         try:
-            Session(self._config, line, sink, self._slot, self._wake, self._closed).run()
+            rate = find_rate(line, self._rates, self._closed.is_set)
+            # Where it answered once it is looked for first when it comes back.
+            self._rates = (rate, *(r for r in self._rates if r != rate))
+            Session(self._config, line, rate, sink, self._slot, self._wake, self._closed).run()
         finally:
             line.close()
 

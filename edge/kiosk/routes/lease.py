@@ -10,7 +10,7 @@ from typing import Literal, TypeVar
 from fastapi import APIRouter, Request, Response
 
 from edge.domain.errors import Refused
-from edge.ipc.control import CardSeen, ReadCard, Recognise, Recognised
+from edge.ipc.control import CardSeen, ConfirmCard, ReadCard, Recognise, Recognised
 from edge.kiosk import forms
 from edge.kiosk.desk import Desk
 from edge.kiosk.security import sid_of
@@ -19,6 +19,7 @@ from edge.wire import Scope
 
 LEASE_S = 30.0
 """Seconds to wait for the end of a lease: 20 at most, and the time to start and stop its worker."""
+CONFIRM_S = 5.0
 R = TypeVar("R", Recognised, CardSeen)
 Kind = Literal["face", "card"]
 _SCOPE = {"face": Scope.FACE_MATCH, "card": Scope.ID_CARD}
@@ -68,13 +69,32 @@ def router(desk: Desk) -> APIRouter:
         sitting = desk.sittings.get(sid_of(request))
         if sitting is None or sitting.card is None:
             return desk.go(request, "/done")
-        seen = await _ended(sitting.card, CardSeen(outcome="failed"))
-        sitting.outcomes["card"] = seen.outcome
-        if seen.outcome == "minor":  # every scope has ended, and with them this visitor's dealings (P38)
-            await desk.end(desk.sittings.drop(sid_of(request)))
-        return desk.page(request, "result.html", kind="card", seen=seen, ended=seen.outcome == "minor")
+        return await _card_page(
+            desk, request, sitting, await _ended(sitting.card, CardSeen(outcome="failed"))
+        )
+
+    @routes.post("/card-confirm")
+    async def confirm(request: Request) -> Response:
+        """The visitor's yes or no to the masked fields; the core alone holds what they stand for."""
+        fields = await forms.read(request, {"csrf", "answer"})
+        sitting = desk.sittings.get(desk.check(request, fields))
+        if sitting is None or sitting.outcomes.get("card") != "confirm_fields":
+            return desk.go(request, "/done")
+        answer = ConfirmCard(session=sitting.core, yes=fields.get("answer") == "yes")
+        sitting.card = desk.start(answer, CardSeen, CONFIRM_S)
+        await _ended(sitting.card, CardSeen(outcome="failed"))
+        return desk.go(request, "/card-read")
 
     return routes
+
+
+async def _card_page(desk: Desk, request: Request, sitting: Sitting, seen: CardSeen) -> Response:
+    sitting.outcomes["card"] = seen.outcome
+    if seen.outcome == "minor":  # every scope has ended, and with them this visitor's dealings (P38)
+        await desk.end(desk.sittings.drop(sid_of(request)))
+    if seen.outcome == "confirm_fields":
+        return desk.page(request, "confirm.html", seen=seen)
+    return desk.page(request, "result.html", kind="card", seen=seen, ended=seen.outcome == "minor")
 
 
 async def _acted(desk: Desk, request: Request, kind: Kind) -> Sitting | None:

@@ -12,6 +12,7 @@ from edge.consent.policy import Event, State
 from edge.domain import facts
 from edge.domain.errors import Refused
 from edge.domain.facts import Fact, PersonId
+from edge.domain.idcard import CardKind
 from edge.ports import Cleared, ConsentRow, ConsentVersion, Permit
 from edge.wire import Basis, BasisKind, Evidence, Purpose, Scope, TimeQuality
 
@@ -99,7 +100,14 @@ PERSONAL: list[tuple[Fact, Scope, frozenset[Scope]]] = [
         frozenset(),
     ),
     (
-        facts.CardKept(**STAMP, person=PERSON, name="张三", number="11010519491231002X", valid_until="长期"),
+        facts.CardKept(
+            **STAMP,
+            person=PERSON,
+            kind=CardKind.RESIDENT,
+            name="张三",
+            number="11010519491231002X",
+            valid_until="长期",
+        ),
         Scope.ID_CARD,
         frozenset(),
     ),
@@ -489,7 +497,8 @@ def test_a_fact_takes_no_record_of_another_kind_out_of_the_box() -> None:
         lambda: gate().on_other_basis(replace(report(), records=(visit,))),
         lambda: gate().agreed(replace(given(version=1), records=(visit,))),
         lambda: active(*Scope).clear(PERSON, facts.CardKept(
-            **STAMP, person=PERSON, name="n", number="1", valid_until="20301231", records=(visit,))),
+            **STAMP, person=PERSON, kind=CardKind.RESIDENT, name="n", number="1", valid_until="20301231",
+            records=(visit,))),
     ]  # fmt: skip
     for act in smuggling:
         with pytest.raises(Refused) as refused:

@@ -163,7 +163,7 @@ def test_a_card_is_noticed_then_read_under_a_lease_only(core: Core, double: Doub
     card = core.read("a" * 32)
     assert card.number == PERSON["number"]
     assert card.confirmed_twice
-    assert double.asked() == ["select", "read_base", "read_base"]
+    assert double.asked() == ["select", "read_base", "read_base", "read_address"]
 
 
 @pytest.mark.parametrize("double", [("--noise", "0.2", "--seed", "3")], indirect=True)

@@ -9,16 +9,23 @@ from hypothesis import strategies as st
 from edge.domain.errors import InvalidInput
 from edge.domain.idcard import (
     LONG_TERM,
-    NATIONS,
     TEXT_BYTES,
-    Layout,
-    PermitCard,
-    ResidentCard,
-    check_letter,
-    is_date,
-    is_number,
-    layout_of,
+    Card,
+    CardKind,
+    birth_of,
+    kind_of,
+    kind_of_number,
     parse_text,
+)
+from edge.domain.idnumber import (
+    NATIONS,
+    check_digit,
+    check_letter,
+    is_country,
+    is_date,
+    is_foreigner_2017,
+    is_foreigner_2023,
+    is_number,
 )
 
 RESIDENT = {
@@ -45,11 +52,81 @@ WIDTHS = (
     ("", 18),
 )
 PERMIT_WIDTHS = (*WIDTHS[:2], ("", 2), *WIDTHS[3:9], ("pass_number", 9), ("issue_count", 2), ("", 3))
+WIDTHS_2017 = (
+    ("english_name", 60),
+    ("sex", 1),
+    ("number", 15),
+    ("country", 3),
+    ("name", 15),
+    ("valid_from", 8),
+    ("valid_until", 8),
+    ("birth", 8),
+    ("version", 2),
+    ("issuer", 4),
+)
+WIDTHS_2023 = (
+    ("name", 15),
+    ("sex", 1),
+    ("renewals", 2),
+    ("birth", 8),
+    ("english_name", 35),
+    ("number", 18),
+    ("", 15),
+    ("valid_from", 8),
+    ("valid_until", 8),
+    ("english_rest", 11),
+    ("country", 3),
+)
+PERMIT_DIGITS = "81000019491231002"
+PERMIT = {
+    "name": "陈大文",
+    "sex": "1",
+    "birth": "19491231",
+    "address": "广东省深圳市某路2号",
+    "number": PERMIT_DIGITS + check_letter(PERMIT_DIGITS),
+    "issuer": "深圳市公安局",
+    "valid_from": "20240301",
+    "valid_until": "20290301",
+}
+# The numbers of the authority's own specimens.
+FOREIGNER_2017 = {
+    "english_name": "ZHENGJIAN, YANGBEN",
+    "sex": "2",
+    "number": "CAN110081080310",
+    "country": "CAN",
+    "name": "证件样本",
+    "valid_from": "20151025",
+    "valid_until": "20251024",
+    "birth": "19810803",
+    "issuer": "1500",
+}
+FOREIGNER_2023 = {
+    "name": "证件样本",
+    "sex": "2",
+    "birth": "19810803",
+    "english_name": "ZHENGJIAN, YANGBEN",
+    "number": "911124198108030024",
+    "valid_from": "20230915",
+    "valid_until": "20330914",
+    "country": "CAN",
+}
+LAYOUTS = {
+    CardKind.RESIDENT: (RESIDENT, WIDTHS, ""),
+    CardKind.PERMIT: (PERMIT, PERMIT_WIDTHS, "J"),
+    CardKind.FOREIGNER_2017: (FOREIGNER_2017, WIDTHS_2017, "I"),
+    CardKind.FOREIGNER_2023: (FOREIGNER_2023, WIDTHS_2023, "Y"),
+}
+KINDS = pytest.mark.parametrize("kind", list(CardKind))
 
 
 def text_of(fields: dict[str, str], widths: tuple[tuple[str, int], ...] = WIDTHS, letter: str = "") -> bytes:
     text = "".join(fields.get(name, "").ljust(width)[:width] for name, width in widths)
-    return (text + letter).ljust(128).encode("utf-16-le")
+    return (text.ljust(124)[:124] + (letter or " ")).ljust(128).encode("utf-16-le")
+
+
+def text_as(kind: CardKind, **change: str) -> bytes:
+    fields, widths, letter = LAYOUTS[kind]
+    return text_of(fields | change, widths, letter)
 
 
 def code_of(text: bytes) -> str:
@@ -137,9 +214,49 @@ def test_every_day_is_a_date(day: date) -> None:
     assert is_date(f"{day:%Y%m%d}")
 
 
-def test_there_are_56_nations() -> None:
-    assert len(NATIONS) == 56
-    assert (NATIONS[0], NATIONS[55]) == ("汉", "基诺")
+def test_there_are_56_nations_and_two_codes_for_others() -> None:
+    assert len(NATIONS) == 58
+    assert (NATIONS["01"], NATIONS["30"], NATIONS["56"]) == ("汉", "土", "基诺")
+
+
+@pytest.mark.parametrize("number", ["911124198108030024", "932682198501010017"])
+def test_the_numbers_of_the_specimens_of_2023(number: str) -> None:
+    assert is_foreigner_2023(number)
+    assert kind_of_number(number) is CardKind.FOREIGNER_2023
+    assert birth_of(number) == number[6:14]
+    assert not is_foreigner_2023(
+        number[:3] + "999" + number[6:17] + check_letter(number[:3] + "999" + number[6:17])
+    )
+
+
+def test_the_number_of_the_specimen_of_2017() -> None:
+    assert is_foreigner_2017("CAN110081080310")
+    assert kind_of_number("CAN110081080310") is CardKind.FOREIGNER_2017
+    assert birth_of("CAN110081080310") is None
+    assert check_digit("CAN11008108031") == "0"
+
+
+@given(st.integers(0, 14), st.sampled_from("0123456789ACN"))
+def test_one_changed_character_of_fifteen_is_noticed_but_by_a_tenth(at: int, other: str) -> None:
+    number = "CAN110081080310"
+    changed = number[:at] + other + number[at + 1 :]
+    if is_foreigner_2017(changed):  # one digit of ten: another character may stand for the same remainder
+        assert check_digit(changed[:14]) == changed[14]
+        assert is_country(changed[:3])
+
+
+@pytest.mark.parametrize("code", ["CHN", "USA", "XXA", "HKG", "CAN"])
+def test_country_codes(code: str) -> None:
+    assert is_country(code)
+    assert not is_country(code.lower())
+    assert not is_country(code[:2])
+
+
+@pytest.mark.parametrize(
+    "number", ["", "12345", "11010519491231002x", "AAA110081080310", "999124198108030024"]
+)
+def test_no_kind_of_card_has_such_a_number(number: str) -> None:
+    assert kind_of_number(number) is None
 
 
 # ---- text ----------------------------------------------------------------------------------
@@ -147,31 +264,72 @@ def test_there_are_56_nations() -> None:
 
 @given(residents())
 def test_a_residents_card_comes_out_as_it_was_written(fields: dict[str, str]) -> None:
-    assert parse_text(text_of(fields)) == ResidentCard(**fields)
+    assert parse_text(text_of(fields)) == Card(CardKind.RESIDENT, **fields)
 
 
 def test_the_widths_add_up() -> None:
     assert sum(width for _, width in WIDTHS) * 2 == TEXT_BYTES
 
 
-def test_a_permit_has_a_pass_number_and_no_nation() -> None:
-    fields = {k: v for k, v in RESIDENT.items() if k != "nation"}
-    digits = "81000019491231002"
-    fields |= {"number": digits + check_letter(digits), "pass_number": "H12345678", "issue_count": "01"}
-    assert parse_text(text_of(fields, PERMIT_WIDTHS, "J")) == PermitCard(**fields)
+@KINDS
+def test_each_layout_comes_out_as_it_was_written(kind: CardKind) -> None:
+    fields, _, _ = LAYOUTS[kind]
+    assert kind_of(text_as(kind)) is kind
+    assert parse_text(text_as(kind)) == Card(kind, **fields)
+
+
+def test_of_a_permit_neither_pass_number_nor_issue_count_is_taken() -> None:
+    assert parse_text(text_as(CardKind.PERMIT, pass_number="H12345678", issue_count="01")) == Card(
+        CardKind.PERMIT, **PERMIT
+    )
 
 
 def test_a_permits_number_on_a_residents_card_and_the_other_way_round() -> None:
-    digits = "81000019491231002"
-    assert code_of(text_of(RESIDENT | {"number": digits + check_letter(digits)})) == "invalid_number"
+    assert code_of(text_of(RESIDENT | {"number": PERMIT["number"]})) == "invalid_number"
     assert code_of(text_of(RESIDENT, PERMIT_WIDTHS, "J")) == "invalid_number"
 
 
-@pytest.mark.parametrize(("letter", "layout"), [("I", Layout.FOREIGNER_2017), ("Y", Layout.FOREIGNER_2023)])
-def test_foreigners_cards_are_recognised_and_not_taken_for_residents(letter: str, layout: Layout) -> None:
-    text = " " * 124 + letter + " " * 3
-    assert layout_of(text.encode("utf-16-le")) is layout
-    assert code_of(text.encode("utf-16-le")) == "unsupported_layout"
+@pytest.mark.parametrize("kind", [k for k in CardKind if k is not CardKind.RESIDENT])
+def test_only_a_residents_card_can_be_valid_for_ever(kind: CardKind) -> None:
+    assert parse_text(text_of(RESIDENT)).valid_until == LONG_TERM
+    assert code_of(text_as(kind, valid_until=LONG_TERM)) == "invalid_dates"
+
+
+@pytest.mark.parametrize(("first", "rest", "whole"), [
+    ("ZHENGJIAN, YANGBEN", "", "ZHENGJIAN, YANGBEN"),
+    ("WOLFESCHLEGELSTEINHAUSENBERGERDORFF", " SENIOR", "WOLFESCHLEGELSTEINHAUSENBERGERDORFF SENIOR"),
+    ("A" * 35, "B" * 11, "A" * 35 + "B" * 11),
+    ("O'NEIL-SMITH, ANN", "MARIE", "O'NEIL-SMITH, ANN MARIE"),
+])  # fmt: skip
+def test_an_english_name_of_2023_may_go_on_in_a_second_field(first: str, rest: str, whole: str) -> None:
+    card = parse_text(text_as(CardKind.FOREIGNER_2023, english_name=first, english_rest=rest))
+    assert card.english_name == whole
+
+
+@pytest.mark.parametrize("kind", [CardKind.FOREIGNER_2017, CardKind.FOREIGNER_2023])
+@pytest.mark.parametrize(("change", "code"), [
+    ({"english_name": ""}, "invalid_name"),
+    ({"english_name": "张三"}, "invalid_name"),
+    ({"country": "ZZZ"}, "invalid_country"),
+    ({"country": "CA"}, "invalid_country"),
+    ({"birth": "19810804"}, "invalid_dates"),
+    ({"number": "CAN110081080311"}, "invalid_number"),
+    ({"number": "911124198108030025"}, "invalid_number"),
+    ({"number": RESIDENT["number"]}, "invalid_number"),
+    ({"valid_until": "20150101"}, "invalid_dates"),
+    ({"sex": "F"}, "invalid_sex"),
+])  # fmt: skip
+def test_each_field_of_a_foreigners_card_is_checked(
+    kind: CardKind, change: dict[str, str], code: str
+) -> None:
+    assert code_of(text_as(kind, **change)) == code
+
+
+@pytest.mark.parametrize("kind", [CardKind.FOREIGNER_2017, CardKind.FOREIGNER_2023])
+def test_a_foreigner_may_have_no_chinese_name_and_another_country_than_the_number(kind: CardKind) -> None:
+    """The number keeps the country of the first issue."""
+    card = parse_text(text_as(kind, name="", country="USA"))
+    assert (card.name, card.country) == ("", "USA")
 
 
 @pytest.mark.parametrize(
@@ -208,11 +366,15 @@ def test_random_bytes_are_never_a_card_nor_a_crash(raw: bytes) -> None:
         parse_text(raw)
 
 
-@given(residents(), st.lists(st.tuples(st.integers(0, TEXT_BYTES - 1), st.integers(1, 255)), max_size=8))
+@KINDS
+@given(
+    data=st.data(), hits=st.lists(st.tuples(st.integers(0, TEXT_BYTES - 1), st.integers(1, 255)), max_size=8)
+)
 def test_damaged_text_is_refused_or_a_wholly_valid_card(
-    fields: dict[str, str], hits: list[tuple[int, int]]
+    kind: CardKind, data: st.DataObject, hits: list[tuple[int, int]]
 ) -> None:
-    raw = bytearray(text_of(fields))
+    fields = data.draw(residents()) if kind is CardKind.RESIDENT else LAYOUTS[kind][0]
+    raw = bytearray(text_as(kind, **fields))
     for at, bits in hits:
         raw[at] ^= bits
     try:
@@ -221,10 +383,12 @@ def test_damaged_text_is_refused_or_a_wholly_valid_card(
         assert fields["number"] not in str(error)
         assert fields["name"] not in str(error)
     else:
-        assert is_number(card.number)
-        assert card.birth == card.number[6:14]
+        assert kind_of_number(card.number) is card.kind
+        assert card.birth[2:] == (birth_of(card.number) or "19" + card.number[7:13])[2:]
+        assert is_date(card.valid_from)
 
 
-def test_neither_repr_nor_error_shows_a_person() -> None:
-    shown = repr(parse_text(text_of(RESIDENT)))
-    assert not any(value in shown for value in RESIDENT.values())
+@KINDS
+def test_neither_repr_nor_error_shows_a_person(kind: CardKind) -> None:
+    shown = repr(parse_text(text_as(kind))).replace(repr(kind), "")
+    assert not any(value in shown for value in LAYOUTS[kind][0].values())

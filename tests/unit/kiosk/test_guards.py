@@ -33,6 +33,7 @@ PAGES = {
     ("POST", "/card"),
     ("GET", "/card"),
     ("GET", "/card-read"),
+    ("POST", "/card-confirm"),
     ("GET", "/notice"),
     ("GET", "/leave"),
     ("POST", "/leave"),

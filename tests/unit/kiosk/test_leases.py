@@ -4,12 +4,19 @@ import threading
 
 import pytest
 
+from edge.domain.idcard import CardKind
 from edge.ipc.control import CardSeen, Recognised, Registered
 from edge.wire import Scope
 from tests.fakes.core_socket import CoreDouble, refusal
 from tests.unit.kiosk.conftest import Browser
 
 ALL = (Scope.REGISTRATION, Scope.FACE_MATCH, Scope.ID_CARD)
+
+
+OUTCOMES = [
+    "read", "confirm_fields", "not_confirmed", "too_late", "no_card", "not_lifted", "unknown_card", "minor",
+    "expired", "failed",
+]  # fmt: skip
 
 
 def registered(browser: Browser, core: CoreDouble, active: tuple[Scope, ...] = ALL) -> None:
@@ -38,7 +45,7 @@ def test_a_face_lease_ends_on_a_page_that_says_how(browser: Browser, core: CoreD
     assert ('id="recognise"' in browser.html) == (outcome not in ("enrolled", "confirmed"))
 
 
-@pytest.mark.parametrize("outcome", ["read", "confirm_fields", "no_card", "minor", "expired", "failed"])
+@pytest.mark.parametrize("outcome", OUTCOMES)
 def test_a_card_lease_ends_on_a_page_that_says_how(browser: Browser, core: CoreDouble, outcome: str) -> None:
     core.script(
         "read_card",
@@ -49,6 +56,40 @@ def test_a_card_lease_ends_on_a_page_that_says_how(browser: Browser, core: CoreD
     browser.get("/card-read")
     assert browser.shows("outcome") == outcome
     assert "3***4" in browser.html
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"), [("yes", "read"), ("no", "not_confirmed"), ("", "not_confirmed")]
+)
+def test_an_unsure_card_asks_the_visitor_who_answers_once(
+    browser: Browser, core: CoreDouble, answer: str, outcome: str
+) -> None:
+    core.script("read_card", CardSeen(
+        outcome="confirm_fields", kind=CardKind.RESIDENT, masked_name="张*", masked_number="3***4",
+        valid_until="20301231", nation="满", masked_address="北京市朝阳区***",
+    ))  # fmt: skip
+    core.script("confirm_card", lambda r: CardSeen(outcome="read" if r.yes else "not_confirmed"))
+    registered(browser, core)
+    browser.post("/card")
+    browser.get("/card-read")
+    assert browser.shows("outcome") == "confirm_fields"
+    for shown in ("居民身份证", "张*", "3***4", "满", "北京市朝阳区***", "2030.12.31"):
+        assert shown in browser.html
+    browser.post("/card-confirm", answer=answer)
+    assert browser.path == "/card-read"
+    assert browser.shows("outcome") == outcome
+    (asked,) = core.of("confirm_card")
+    assert (asked.yes, asked.session) == (answer == "yes", core.of("register")[0].session)
+    browser.get("/card-read")
+    browser.post("/card-confirm", answer="yes")
+    assert len(core.of("confirm_card")) == 1, "there is nothing left to answer"
+
+
+def test_nobody_confirms_a_card_that_was_not_asked_about(browser: Browser, core: CoreDouble) -> None:
+    registered(browser, core)
+    browser.post("/card-confirm", answer="yes")
+    assert browser.path == "/done"
+    assert not core.of("confirm_card")
 
 
 def test_p38_after_a_card_of_someone_under_14_nothing_goes_on(browser: Browser, core: CoreDouble) -> None:

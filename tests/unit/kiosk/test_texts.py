@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import get_args
 
 import edge.kiosk
+from edge.domain.idcard import CardKind
 from edge.ipc.control import CardSeen, Recognised
 from edge.kiosk.forms import SOURCES
 from edge.kiosk.texts import KEYS, scope_name, text
@@ -25,6 +26,7 @@ DERIVED = {
         for end in ("", "_note")
     ),
     *(f"{kind}.{part}" for kind in ("face", "card") for part in ("wait", "wait_note", "stop")),
+    *(f"card.{kind}" for kind in CardKind),
     *(f"lease.without_{kind}" for kind in ("face", "card")),
     *(f"{page}.{part}" for page in ("declined", "left", "withdrawn") for part in ("title", "lead")),
     *(

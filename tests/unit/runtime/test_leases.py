@@ -14,6 +14,7 @@ import pytest
 from edge.domain.errors import LinkDown, NotLeased, ProtocolError
 from edge.domain.faces import pack
 from edge.domain.facts import PersonId
+from edge.domain.idcard import CardKind
 from edge.ipc.messages import CardFailed, CardLease, CardRead, FrameLease, LeaseOver, ToWorker
 from edge.runtime import leases, workers
 from edge.runtime.leases import Leases
@@ -56,7 +57,8 @@ class FakeWorker:
 
 def card(lease: str) -> CardRead:
     return CardRead(
-        device="card", lease=lease, at_ms=1, name="张三", sex="1", nation="01", birth="19491231",
+        device="card", kind=CardKind.RESIDENT, lease=lease, at_ms=1,
+        name="张三", sex="1", nation="01", birth="19491231",
         address="", number="11010519491231002X", issuer="", valid_from="20200101", valid_until="长期",
         confirmed_twice=True,
     )  # fmt: skip

@@ -13,11 +13,13 @@ from edge.consent.policy import FACE_SUSPENDED_AFTER_MS
 from edge.domain.errors import GatehouseError, InvalidInput, LinkDown, NotLeased, Refused
 from edge.domain.faces import Vector, pack
 from edge.domain.facts import PersonId
+from edge.domain.idcard import CardKind
 from edge.ipc import control
 from edge.ipc.driver import DeviceConfig
 from edge.ipc.messages import CardFailed, CardRead
 from edge.runtime import reception
 from edge.runtime.desk import Desk
+from edge.runtime.held import Held
 from edge.runtime.leases import Leases, Seen
 from edge.runtime.office import Office
 from edge.runtime.reception import Reception
@@ -54,12 +56,14 @@ class ScriptedLeases:
     """Gives the desk what a lease would see; the real leases have tests of their own."""
 
     def __init__(self) -> None:
+        self.held = Held()
         self.seen: list[Seen | Exception] = []
         self.card: CardRead | CardFailed | Exception = TimeoutError()
         self.cancelled: list[PersonId] = []
         self.granted = 0
 
     def cancel(self, person: PersonId) -> None:
+        self.held.drop(person)
         self.cancelled.append(person)
 
     @contextlib.asynccontextmanager
@@ -377,7 +381,8 @@ def test_withdrawing_what_was_never_given_cancels_nothing(desk: AtTheDesk) -> No
 
 def card(birth: str = "19491231", valid_until: str = "长期", twice: bool = True) -> CardRead:
     return CardRead(
-        device="card", lease="1" * 32, at_ms=1, name="张三丰", sex="1", nation="01", birth=birth,
+        device="card", kind=CardKind.RESIDENT, lease="1" * 32, at_ms=1,
+        name="张三丰", sex="1", nation="01", birth=birth,
         address="某地", number="11010519491231002X", issuer="某局", valid_from="20200101",
         valid_until=valid_until,
         confirmed_twice=twice,
@@ -395,7 +400,10 @@ def test_a_card_is_kept_and_only_masked_fields_are_shown(desk: AtTheDesk) -> Non
     async def scene() -> None:
         seen = await desk.read_card(await desk.registered(), card())
         assert seen == control.CardSeen(
-            outcome="read", masked_name="张**", masked_number="110***********002X"
+            outcome="read",
+            kind=CardKind.RESIDENT,
+            masked_name="张**",
+            masked_number="110***********002X",
         )
         assert rows(desk.office, "cards") == 1
 
@@ -408,6 +416,8 @@ def test_a_card_is_kept_and_only_masked_fields_are_shown(desk: AtTheDesk) -> Non
         (TimeoutError(), "no_card"),
         (CardFailed(device="card", lease="1" * 32, code="no_card"), "no_card"),
         (CardFailed(device="card", lease="1" * 32, code="read_failed"), "failed"),
+        (CardFailed(device="card", lease="1" * 32, code="not_lifted"), "not_lifted"),
+        (CardFailed(device="card", lease="1" * 32, code="unsupported_layout"), "unknown_card"),
         (LinkDown("speak", "worker_down"), "failed"),
         (NotLeased("grant", "device_in_use"), "failed"),
         (card(valid_until="20200101"), "expired"),

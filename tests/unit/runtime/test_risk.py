@@ -4,6 +4,7 @@ import pytest
 
 from edge.config import Rules
 from edge.domain.errors import InvalidInput
+from edge.domain.idcard import CardKind
 from edge.ipc.control import Register, ReportRow
 from edge.ipc.messages import CallStarted, CardRead
 from edge.runtime.calls import Calls
@@ -57,7 +58,8 @@ def front(office: Office) -> Front:
 
 def card() -> CardRead:
     return CardRead(
-        device="card", lease="0" * 32, at_ms=1, name="李四", sex="1", nation="01", birth="19491231",
+        device="card", kind=CardKind.RESIDENT, lease="0" * 32, at_ms=1,
+        name="李四", sex="1", nation="01", birth="19491231",
         address="", number="11010519491231002X", issuer="", valid_from="20200101", valid_until="长期",
         confirmed_twice=True,
     )  # fmt: skip

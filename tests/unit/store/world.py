@@ -10,6 +10,7 @@ from edge.consent.gate import Gate
 from edge.consent.policy import Event, State
 from edge.domain import facts
 from edge.domain.facts import PersonId
+from edge.domain.idcard import CardKind
 from edge.ports import Cleared
 from edge.store.credentials import Credentials
 from edge.store.identity import BoxIdentity
@@ -205,7 +206,12 @@ class World:
     def keep_card(self, who: Someone, name: str, number: str) -> None:
         who.name, who.number = name, number
         fact = facts.CardKept(
-            **self.stamp(), person=who.person, name=name, number=number, valid_until="20301231"
+            **self.stamp(),
+            person=who.person,
+            name=name,
+            kind=CardKind.RESIDENT,
+            number=number,
+            valid_until="20301231",
         )
         self.store.apply(self.gate.clear(who.person, fact))
 
