@@ -98,7 +98,11 @@ def test_what_is_right_loads_with_paths_beside_the_file(write: Write, tmp_path: 
         ('host = "mqtt.example"\nca', 'host = "mqtt.example"\nport = 70000\nca', "mqtt.port: "),
         ("headquarters_keys = [", 'headquarters_keys = ["abc", ', "mqtt.headquarters_keys[0]: "),
         ('country = "CN"', 'country = "China"', "destinations[0].country: "),
-        ('kind = "card_serial"', 'kind = "teletext"', "devices[1].kind: expected one of card_serial, rtsp"),
+        (
+            'kind = "card_serial"',
+            'kind = "teletext"',
+            "devices[1].kind: expected one of card_keyboard, card_serial, rtsp",
+        ),
         ('kind = "card_serial"\n', "", "devices[1].kind: expected one of"),
         ('kind = "card_serial"', 'kind = "_card"', "devices[1].kind: expected one of"),
         ('port = "/dev/ttyUSB0"', "port = 7", "devices[1].port: Input should be a valid string"),

@@ -21,7 +21,7 @@ LATER = f"{date.today() + timedelta(days=400):%Y%m%d}"  # noqa: DTZ011 — as th
 EARLIER = f"{date.today() - timedelta(days=1):%Y%m%d}"  # noqa: DTZ011
 NUMBERS = {
     CardKind.RESIDENT: "11010519491231002X",
-    CardKind.PERMIT: "810000194912310027",
+    CardKind.PERMIT: "810000194912310028",
     CardKind.FOREIGNER_2017: "CAN110081080310",
     CardKind.FOREIGNER_2023: "911124198108030024",
 }
