@@ -32,6 +32,8 @@ BATCH_ENTRIES = 100
 RECEIPT_S = 10.0
 """Seconds from the broker's acknowledgement until a batch without a receipt goes again; doubled each time."""
 LAST_RECEIPT_S = 480.0
+PROBE_S = 20.0
+"""The oldest batch goes again at least this often: the others, and a withdrawal behind them, wait for it."""
 REFUSED_S = 60.0
 PUBACK_S = 300.0
 """Seconds without the broker's acknowledgement until the session is given up as stuck."""
@@ -228,9 +230,15 @@ class Pump:
             self._count_refusal(refused)
         if one is None:
             return
-        wait = min(self._receipt_s * 2 ** (one.tries - 1), LAST_RECEIPT_S) if refused is None else REFUSED_S
+        wait = self._patience(one) if refused is None else REFUSED_S
         one.mid, one.due = None, time.monotonic() + wait
         self._wake.set()
+
+    def _patience(self, one: _UnderWay) -> float:
+        """Return how long to wait for the receipt: the oldest batch asks whether headquarters is there."""
+        oldest = next(iter(self._under_way.values()))
+        longest = PROBE_S if one is oldest else LAST_RECEIPT_S
+        return float(min(self._receipt_s * 2 ** (one.tries - 1), longest))
 
     def arrived(self, message: Arrived) -> None:
         """Queue a downward message; what doesn't fit stays unacknowledged and comes in the next session."""
@@ -283,10 +291,18 @@ class Pump:
                 # Voided between the sending and the receipt: it goes again, as another batch.
                 self._reread = True
             self._last_receipt = time.monotonic()
+            if one.tries > 1:
+                self._headquarters_is_back()
             one.open -= ended
             if not one.open:
                 del self._under_way[receipt.batch_id]
                 self._finished.append(receipt.batch_id)
+
+    def _headquarters_is_back(self) -> None:
+        """What was sent in vain goes again at once, not when its long wait is over."""
+        for other in self._under_way.values():
+            if other.mid is None and other.tries > 1:
+                other.due, other.tries = 0.0, 0
 
     def _count_refusal(self, code: str) -> None:
         self._refused[code] += 1

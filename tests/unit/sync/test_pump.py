@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -160,6 +162,41 @@ def test_the_window_moves_on_with_each_receipt() -> None:
             assert outbox.depth() == 0
             assert pump.state.in_flight == 0
             assert uplink.acknowledged == 10
+
+    play(scenario())
+
+
+def test_what_headquarters_missed_goes_again_as_soon_as_it_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """P43: no batch waits for minutes because headquarters was away for hours before."""
+    now = [0.0]
+    monkeypatch.setattr(pump_module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    async def acknowledge(uplink: DrivenUplink, known: int) -> int:
+        for mid in uplink.mids[known:]:
+            uplink.listener.published(mid, None)
+        await settle()
+        return len(uplink.mids)
+
+    async def scenario() -> None:
+        outbox = filled(4)
+        async with pumping(outbox, window=4, batch_entries=1) as (pump, uplink):
+            uplink.set("up")
+            await settle()
+            known, sent_at = await acknowledge(uplink, 0), dict[str, list[float]]()
+            while now[0] < 2 * 3600:  # headquarters is away, the broker is not
+                now[0] += 5
+                pump.notify()
+                await settle()
+                for body in uplink.sent[known:]:
+                    sent_at.setdefault(body["batch_id"], []).append(now[0])
+                known = await acknowledge(uplink, known)
+            oldest, *others = (body["batch_id"] for body in uplink.sent[:4])
+            pauses = [b - a for a, b in pairwise(sent_at[oldest])]
+            assert max(pauses) <= pump_module.PROBE_S + 5
+            assert all(len(sent_at[one]) < 40 for one in others), "the others don't flood the line"
+            uplink.receipt(uplink.sent[-1] if uplink.sent[-1]["batch_id"] == oldest else uplink.sent[0])
+            await settle()
+            assert {body["batch_id"] for body in uplink.sent[known:]} == set(others)
 
     play(scenario())
 

@@ -1,0 +1,1 @@
+"""Measures the running product against what it promises of its speed; never part of the product."""
