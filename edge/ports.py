@@ -78,6 +78,8 @@ class ConsentRow:
     version: int
     at_ms: int
     notice_version: str
+    act: str = ""
+    """By which act it was agreed to (tap, key, guardian); empty where this state is no agreement."""
 
 
 class ConsentReader(Protocol):

@@ -10,7 +10,7 @@ from edge.store.writing import Ground, keys_of, write
 from edge.wire import Scope
 
 LATEST = (
-    "SELECT state, version, at_ms, notice_version FROM consents WHERE person = ? AND scope = ?"
+    "SELECT state, version, at_ms, notice_version, act FROM consents WHERE person = ? AND scope = ?"
     " ORDER BY version DESC LIMIT 1"
 )
 

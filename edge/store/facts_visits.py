@@ -6,7 +6,7 @@ from edge.domain.facts import EvidenceAdded, SourceTold, VisitClosed, VisitOpene
 from edge.store.facts_consent import LATEST
 from edge.store.tables import Tables, basis_text
 from edge.store.writing import Ground, write
-from edge.wire import Evidence
+from edge.wire import Evidence, Scope
 
 
 @write.register
@@ -42,10 +42,9 @@ def _evidence_added(fact: EvidenceAdded, ground: Ground, to: Tables) -> None:
 def _add(
     fact: VisitOpened | EvidenceAdded, ordinal: int, evidence: Evidence, ground: Ground, to: Tables
 ) -> None:
-    """Keep one piece under its own basis, whose scope has to be active now as well."""
+    """Keep one piece under its own basis: its scope, and the visit's, have to be active now as well."""
     scope = evidence.basis.scope
-    latest = to.database.one(LATEST, (fact.person, scope))
-    if scope is None or latest is None or latest.text("state") != State.ACTIVE:
+    if scope is None or not all(_active(fact, one, to) for one in {scope, Scope.REGISTRATION}):
         raise Refused("keep evidence", "consent_changed", "ask the gate again")
     to.database.insert(
         "evidence",
@@ -57,6 +56,11 @@ def _add(
         basis=basis_text(evidence.basis),
         purpose=ground.purpose,
     )
+
+
+def _active(fact: VisitOpened | EvidenceAdded, scope: Scope, to: Tables) -> bool:
+    latest = to.database.one(LATEST, (fact.person, scope))
+    return latest is not None and latest.text("state") == State.ACTIVE
 
 
 @write.register

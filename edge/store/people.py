@@ -37,7 +37,7 @@ class PeopleReads(Part):
     def consents(self, person: PersonId) -> dict[Scope, ConsentRow]:
         """Return every scope that was ever asked for, as it stands."""
         rows = self._database.query(
-            "SELECT scope, state, max(version) AS version, at_ms, notice_version FROM consents"
+            "SELECT scope, state, max(version) AS version, at_ms, notice_version, act FROM consents"
             " WHERE person = ? GROUP BY scope",
             (person,),
         )
@@ -114,5 +114,9 @@ def suppressed(tables: Tables, token: Token) -> bool:
 
 def _consent(row: Row) -> ConsentRow:
     return ConsentRow(
-        row.text("state"), row.integer("version"), row.integer("at_ms"), row.text("notice_version")
+        row.text("state"),
+        row.integer("version"),
+        row.integer("at_ms"),
+        row.text("notice_version"),
+        row.maybe_text("act") or "",
     )

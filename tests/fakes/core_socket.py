@@ -125,7 +125,10 @@ class CoreDouble:
                         return
                     self.wfile.write(reply + b"\n")
 
-        self._server = socketserver.ThreadingUnixStreamServer(str(self.path), Handler)
+        class Server(socketserver.ThreadingUnixStreamServer):
+            request_queue_size = 100  # asyncio's: with socketserver's 5, a busy machine refuses the sixth
+
+        self._server = Server(str(self.path), Handler)
         self._server.daemon_threads = False
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
         self._thread.start()

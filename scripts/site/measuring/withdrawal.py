@@ -150,8 +150,7 @@ def _withdraw_all(
         visitors.withdraw(number, times)
     each = (cpu_s(place.core.pid) - before) / max(1, offline)
     place.broker.start()
-    until("the link", lambda: place.status()["checks"] and _up(place), 90)
-    online = time.monotonic()
+    online = _wait_for_link(place)
     say("online again")
     books = Books(place)
     for number in numbers[:offline]:
@@ -166,8 +165,15 @@ def _withdraw_all(
     return Run(times, filled, time.monotonic() - online, left, each)
 
 
-def _up(place: Place) -> bool:
-    return any(c["name"] == "headquarters" and c["state"] == "ok" for c in place.status()["checks"])
+def _wait_for_link(place: Place) -> float:
+    """Wait until the box is online; return the last moment (time.monotonic) at which it said it wasn't."""
+    offline = began = time.monotonic()
+    while offline - began < 90:
+        asked = time.monotonic()
+        if any(c["name"] == "headquarters" and c["state"] == "ok" for c in place.status()["checks"]):
+            return offline
+        offline = asked
+    raise TimeoutError("the link did not come back")
 
 
 def _depth(place: Place) -> int:
