@@ -112,7 +112,12 @@ def clear(  # noqa: PLR0911 — one per kind of fact
             return (gate.clear(person, face),)
         case "card":
             card = facts.CardKept(
-                **stamp, person=person, name="张三", number="11010119900307123X", valid_until="20301231"
+                **stamp,
+                person=person,
+                kind="resident",
+                name="张三",
+                number="11010119900307123X",
+                valid_until="20301231",
             )
             return (gate.clear(person, card),)
         case "index":
