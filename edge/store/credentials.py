@@ -1,6 +1,7 @@
 """The box's secrets, one file each; never logs, prints or overwrites one.
 
-Files: `store.key` and `keys.key` (32 random bytes each: the database and the key file),
+Files: `store.key` and `keys.key` (32 random bytes each: the database and the key file), `kek.key` (32
+random bytes that wrap each key of the key file; 64 while it is exchanged: the new one, then the old),
 `signing.key` (Ed25519 seed, 32 bytes), `project-keys.json` (one key per token purpose, hex).
 """
 
@@ -22,7 +23,8 @@ from edge.wire import key_id
 
 KEY_BYTES = 32
 SYSTEMD = "CREDENTIALS_DIRECTORY"
-_RAW = ("store.key", "keys.key", "signing.key")
+_KEK = "kek.key"
+_RAW = ("store.key", "keys.key", _KEK, "signing.key")
 _PROJECT = "project-keys.json"
 
 _HexKey = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -45,6 +47,8 @@ class Credentials:
 
     store_key: bytes = field(repr=False)
     keys_key: bytes = field(repr=False)
+    keks: tuple[bytes, ...] = field(repr=False)
+    """The key-encryption key in force and, while it is exchanged, the one before."""
     signing_key: Ed25519PrivateKey = field(repr=False)
     tokens: TokenKeys = field(repr=False)
 
@@ -79,6 +83,7 @@ class Credentials:
         return Credentials(
             store_key=raw["store.key"],
             keys_key=raw["keys.key"],
+            keks=_halves(raw[_KEK]),
             signing_key=Ed25519PrivateKey.from_private_bytes(raw["signing.key"]),
             tokens=_tokens(place / _PROJECT, forbidden),
         )
@@ -94,6 +99,25 @@ class Credentials:
         return Credentials.load(directory, {})
 
 
+def exchange_kek(directory: Path) -> None:
+    """Put a new KEK before the one in force, durably; `settle_kek` ends it once all is wrapped anew.
+
+    An exchange that a crash cut goes on with the KEK that it had begun with.
+    """
+    held = _key(directory / _KEK, 0o077)
+    if len(held) == KEY_BYTES:
+        _replace(directory / _KEK, secrets.token_bytes(KEY_BYTES) + held)
+
+
+def settle_kek(directory: Path) -> None:
+    """Forget the KEK before the one in force: only after nothing is wrapped under it any more."""
+    _replace(directory / _KEK, _key(directory / _KEK, 0o077)[:KEY_BYTES])
+
+
+def _halves(raw: bytes) -> tuple[bytes, ...]:
+    return tuple(raw[at : at + KEY_BYTES] for at in range(0, len(raw), KEY_BYTES))
+
+
 def _read(path: Path, forbidden: int) -> bytes:
     """Read a secret; systemd's files carry an ACL whose mask shows as group rights, ours may not."""
     operation = f"read the credential {path.name}"
@@ -104,14 +128,16 @@ def _read(path: Path, forbidden: int) -> bytes:
                 raise ConfigError(operation, f"others may read it (mode {mode:04o})", f"chmod 600 {path}")
             return file.read(1 << 16)
     except FileNotFoundError:
-        raise ConfigError(operation, f"{path} is missing", "create or enrol the box's credentials") from None
+        raise ConfigError(
+            operation, f"{path} is missing", "`gatehouse credentials` makes what is missing"
+        ) from None
     except OSError as error:
         raise ConfigError(operation, f"{error.strerror}", f"make {path} readable to this user") from None
 
 
 def _key(path: Path, forbidden: int) -> bytes:
     raw = _read(path, forbidden)
-    if len(raw) != KEY_BYTES:
+    if len(raw) != KEY_BYTES and not (path.name == _KEK and len(raw) == 2 * KEY_BYTES):
         raise ConfigError(f"read the credential {path.name}", f"{len(raw)} bytes, expected {KEY_BYTES} raw")
     return raw
 
@@ -129,19 +155,34 @@ def _tokens(path: Path, forbidden: int) -> TokenKeys:
 def _write_new(path: Path, content: bytes) -> None:
     """Write `path` durably and all at once, unless it exists: link(2) refuses to replace."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        _write_draft(draft, content)
         try:
             path.hardlink_to(draft)
         except FileExistsError:
             return
     finally:
-        draft.unlink()
+        draft.unlink(missing_ok=True)
     fsync_directory(path.parent)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Put `content` in the place of `path`, durably and all at once."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        _write_draft(draft, content)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    fsync_directory(path.parent)
+
+
+def _write_draft(draft: Path, content: bytes) -> None:
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def fsync_directory(directory: Path) -> None:

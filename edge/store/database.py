@@ -143,6 +143,11 @@ class Database:
         sql = f"INSERT INTO {table} ({names}) VALUES ({marks}) {conflict}"  # noqa: S608 — see the docstring
         return self.run(sql, tuple(columns.values()))
 
+    def function(self, name: str, arguments: int, function: Callable[..., Value]) -> None:
+        """Let SQL on this connection call `function`; for migrations that SQL alone can't do."""
+        with self._translated("open"):
+            self._connection.create_function(name, arguments, function)
+
     def run_many(self, sql: str, parameters: Sequence[Sequence[Value]]) -> None:
         """Run one statement for each set of parameters."""
         with self._translated("write"):

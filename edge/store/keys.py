@@ -1,11 +1,14 @@
-"""The key file: one random key per person and scope, apart from the data; never gives out its own key.
+"""The key file: one random key per person and scope, apart from the data; never holds one unwrapped.
 
 A key is durable before the first row that needs it and destroyed before its rows are deleted, so
-that what was erased can't be read from any copy of the database.
+that what was erased can't be read from any copy of the database. Each lies wrapped under a
+key-encryption key (KEK) of the credentials: the file and its own key open nothing without that.
 """
 
+import hashlib
+import logging
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from nacl.exceptions import CryptoError
@@ -16,8 +19,12 @@ from edge.store.database import Database
 from edge.store.migrate import KEYS, migrate
 from edge.wire import canonical
 
+log = logging.getLogger(__name__)
+
 INQUIRY = "inquiry"
 """The scope of a call's own key; its subject is the call."""
+
+_WRAPPED = ("wrapped_keys", "wrapped")
 
 KeyName = tuple[str, str]
 """(subject, scope): a person and a scope, or a call and INQUIRY."""
@@ -26,29 +33,73 @@ KeyName = tuple[str, str]
 class KeyFile:
     """An open key file. Every change is durable when the method returns."""
 
-    def __init__(self, path: Path, key: bytes) -> None:
+    def __init__(self, path: Path, key: bytes, keks: Sequence[bytes]) -> None:
+        """Open or make `path`. `keks`: the KEK in force, then the one before while it is exchanged.
+
+        What is wrapped under the one before is wrapped anew. StoreError if a key is under neither.
+        """
+        self._keks = {kek_name(kek): Aead(kek) for kek in keks}
+        self._kek = kek_name(keks[0])
         self._database = Database(path, key, "TRUNCATE")
-        migrate(self._database, KEYS)
+        try:
+            upgrade(self._database, keks[0])
+            self._wrap_anew()
+        except BaseException:
+            self._database.close()
+            raise
+
+    def _wrap_anew(self) -> None:
+        """Wrap what is under another KEK under the one in force, all or nothing."""
+        rows = self._database.query(
+            "SELECT subject, scope, kek, wrapped FROM wrapped_keys WHERE kek <> ?", (self._kek,)
+        )
+        if not rows:
+            return
+        anew = []
+        for row in rows:
+            name = (row.text("subject"), row.text("scope"))
+            plain = self._unwrap(name, row.text("kek"), row.blob("wrapped"))
+            anew.append((self._kek, wrap(self._keks[self._kek], *name, plain), *name))
+        with self._database.transaction():
+            self._database.run_many(
+                "UPDATE wrapped_keys SET kek = ?, wrapped = ? WHERE subject = ? AND scope = ?", anew
+            )
+        log.info("keys wrapped anew count=%d kek=%s", len(anew), self._kek)
+
+    def _unwrap(self, name: KeyName, kek: str, wrapped: bytes) -> bytes:
+        if kek not in self._keks:
+            hint = "kek.key has to hold the one in force, followed by the one before while it is exchanged"
+            raise StoreError("unwrap a key", f"it is under the KEK {kek}, which isn't there", hint)
+        try:
+            return self._keks[kek].decrypt(wrapped, _bound(name, *_WRAPPED))
+        except CryptoError:
+            raise StoreError("unwrap a key", "it fails its authentication") from None
 
     def key(self, subject: str, scope: str) -> bytes | None:
         """Return the key, or None if it was never made or is destroyed."""
-        row = self._database.one("SELECT key FROM keys WHERE subject = ? AND scope = ?", (subject, scope))
-        return row.blob("key") if row else None
+        row = self._database.one(
+            "SELECT kek, wrapped FROM wrapped_keys WHERE subject = ? AND scope = ?", (subject, scope)
+        )
+        return self._unwrap((subject, scope), row.text("kek"), row.blob("wrapped")) if row else None
 
     def create(self, *names: KeyName) -> tuple[KeyName, ...]:
         """Make the keys that are missing, all durable at return; return which were made."""
         missing = tuple(dict.fromkeys(n for n in names if self.key(*n) is None))
         if missing:
-            rows = [(*name, secrets.token_bytes(Aead.KEY_SIZE)) for name in missing]
+            kek = self._keks[self._kek]
+            rows = [(*n, self._kek, wrap(kek, *n, secrets.token_bytes(Aead.KEY_SIZE))) for n in missing]
             with self._database.transaction():
-                self._database.run_many("INSERT INTO keys (subject, scope, key) VALUES (?, ?, ?)", rows)
+                self._database.run_many(
+                    "INSERT INTO wrapped_keys (subject, scope, kek, wrapped) VALUES (?, ?, ?, ?)", rows
+                )
         return missing
 
     def destroy(self, names: Iterable[KeyName]) -> int:
         """Destroy single keys and return how many there were."""
         with self._database.transaction():
             return sum(
-                self._database.run("DELETE FROM keys WHERE subject = ? AND scope = ?", name) for name in names
+                self._database.run("DELETE FROM wrapped_keys WHERE subject = ? AND scope = ?", name)
+                for name in names
             )
 
     def destroy_all(self, subjects: Iterable[str]) -> int:
@@ -58,7 +109,7 @@ class KeyFile:
 
     def _destroy_subject(self, subject: str) -> int:
         self._database.insert("destroyed", "ON CONFLICT DO NOTHING", subject=subject)
-        return self._database.run("DELETE FROM keys WHERE subject = ?", (subject,))
+        return self._database.run("DELETE FROM wrapped_keys WHERE subject = ?", (subject,))
 
     def destroyed(self) -> set[str]:
         """Return every subject that `destroy_all` ended."""
@@ -66,11 +117,11 @@ class KeyFile:
 
     def held(self, subject: str) -> int:
         """Return how many keys a subject has."""
-        return self._database.count("SELECT count(*) FROM keys WHERE subject = ?", (subject,))
+        return self._database.count("SELECT count(*) FROM wrapped_keys WHERE subject = ?", (subject,))
 
     def names(self) -> set[KeyName]:
         """Return the name of every key."""
-        rows = self._database.query("SELECT subject, scope FROM keys")
+        rows = self._database.query("SELECT subject, scope FROM wrapped_keys")
         return {(row.text("subject"), row.text("scope")) for row in rows}
 
     def seal(self, name: KeyName, table: str, row: str, plain: bytes) -> bytes:
@@ -102,6 +153,24 @@ class KeyFile:
     def close(self) -> None:
         """Close the file."""
         self._database.close()
+
+
+def upgrade(database: Database, kek: bytes, upto: int | None = None) -> int:
+    """Bring a key file to the newest schema, wrapping raw keys of the first one under `kek`."""
+    box = Aead(kek)
+    database.function("current_kek", 0, lambda: kek_name(kek))
+    database.function("wrapped_key", 3, lambda subject, scope, key: wrap(box, subject, scope, key))
+    return migrate(database, KEYS, upto)
+
+
+def kek_name(kek: bytes) -> str:
+    """Return the name of a KEK (32 bytes): 16 hex digits that tell nothing of it."""
+    return hashlib.sha256(b"gatehouse/v1/kek\n" + kek).hexdigest()[:16]
+
+
+def wrap(kek: Aead, subject: str, scope: str, key: bytes) -> bytes:
+    """Return `key` under `kek` (XChaCha20-Poly1305, 72 bytes), bound to its name."""
+    return bytes(kek.encrypt(key, _bound((subject, scope), *_WRAPPED)))
 
 
 def _bound(name: KeyName, table: str, row: str) -> bytes:

@@ -112,7 +112,7 @@ def _open_files(
     except OSError as error:
         raise StoreError("open the store", str(error.strerror), f"make {directory} writable") from None
     opening.enter_context(contextlib.closing(StoreLock(directory)))
-    keys = KeyFile(directory / "keys.db", credentials.keys_key)
+    keys = KeyFile(directory / "keys.db", credentials.keys_key, credentials.keks)
     opening.callback(keys.close)
     database = Database(directory / "box.db", credentials.store_key, "WAL")
     opening.callback(database.close)

@@ -204,7 +204,7 @@ def _templates(place: Place) -> list[bytes]:
     """Return the templates of everybody, opened with their own keys."""
     own = Credentials.load(place.box_directory / "credentials", {})
     connection = _open(place.box_directory / "state" / "box.db", own.store_key)
-    keys = KeyFile(place.box_directory / "state" / "keys.db", own.keys_key)
+    keys = KeyFile(place.box_directory / "state" / "keys.db", own.keys_key, own.keks)
     try:
         rows = connection.execute("SELECT template, person, sealed FROM templates").fetchall()
         return [

@@ -17,6 +17,10 @@ import pytest
 from edge.ipc import control
 from edge.ipc.framing import Lines
 from edge.ipc.messages import Message
+from edge.store.credentials import Credentials
+from edge.store.identity import BoxIdentity
+from edge.store.keys import KeyFile
+from edge.store.store import SqlStore
 
 EDGE = Path(str(resources.files("edge")))
 COMMANDS = [
@@ -25,6 +29,8 @@ COMMANDS = [
     "kiosk",
     "check-config",
     "credentials",
+    "keys",
+    "keys rotate",
     "status",
     "outbox",
     "reports",
@@ -53,6 +59,30 @@ def config(tmp_path: Path) -> Path:
     file = tmp_path / "gatehouse.toml"
     file.write_text(text, encoding="utf-8")
     return file
+
+
+def test_keys_are_rotated_only_while_no_core_runs(config: Path, tmp_path: Path) -> None:
+    config.write_text(
+        config.read_text(encoding="utf-8")
+        .replace('"/var/lib/gatehouse"', f'"{tmp_path / "state"}"')
+        .replace('"/etc/gatehouse/credentials"', f'"{tmp_path / "credentials"}"'),
+        encoding="utf-8",
+    )
+    own = Credentials.create(tmp_path / "credentials")
+    store = SqlStore.open(tmp_path / "state", own, BoxIdentity("riverside-group", "hefei-01", "box-01"))
+    store._keys.create(("a" * 32, "registration"))
+    before = store._keys.key("a" * 32, "registration")
+    refused = gatehouse("keys", "rotate", "-c", str(config))
+    assert (refused.returncode, Credentials.load(tmp_path / "credentials", {}).keks) == (2, own.keks)
+    assert "another process has it open" in refused.stderr
+    store.close()
+    done = gatehouse("keys", "rotate", "-c", str(config))
+    assert (done.returncode, done.stdout) == (0, "✓ 1 keys are wrapped under a new key-encryption key\n")
+    new = Credentials.load(tmp_path / "credentials", {})
+    assert len(new.keks) == 1 and new.keks != own.keks
+    keys = KeyFile(tmp_path / "state" / "keys.db", new.keys_key, new.keks)
+    assert keys.key("a" * 32, "registration") == before
+    keys.close()
 
 
 # ---- help -----------------------------------------------------------------------------------

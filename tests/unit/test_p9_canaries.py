@@ -231,7 +231,7 @@ def _no_key_opens(
     stolen: dict[str, list[Sealed]],
 ) -> None:
     """With the key file opened as well: ciphertext copied before the erasure opens with no key of it."""
-    keys = [r.blob("key") for r in world.store._keys._database.query("SELECT key FROM keys")]
+    keys = [key for name in world.store._keys.names() if (key := world.store._keys.key(*name))]
     assert keys
     for who in gone:
         for scope, table, row, sealed in stolen[who.person]:

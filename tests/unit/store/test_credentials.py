@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.domain.errors import ConfigError, InvalidInput
-from edge.store.credentials import SYSTEMD, Credentials
+from edge.store.credentials import SYSTEMD, Credentials, exchange_kek, settle_kek
 from edge.store.tokens import TokenKeys
 
-FILES = ("store.key", "keys.key", "signing.key", "project-keys.json")
+FILES = ("store.key", "keys.key", "kek.key", "signing.key", "project-keys.json")
 
 
 def test_create_makes_private_files_and_load_reads_them(tmp_path: Path) -> None:
@@ -40,6 +40,19 @@ def test_create_never_overwrites_and_completes_what_is_missing(tmp_path: Path) -
     after = {name: (tmp_path / name).read_bytes() for name in FILES}
     changed = {name for name in FILES if before[name] != after[name]}
     assert changed == {"signing.key"}
+
+
+def test_the_kek_is_exchanged_in_two_steps_and_each_can_be_repeated(tmp_path: Path) -> None:
+    (old,) = Credentials.create(tmp_path).keks
+    for _ in range(2):
+        exchange_kek(tmp_path)
+        new, before = Credentials.load(tmp_path, {}).keks
+        assert before == old and new != old
+    for _ in range(2):
+        settle_kek(tmp_path)
+        assert Credentials.load(tmp_path, {}).keks == (new,)
+    assert stat.S_IMODE((tmp_path / "kek.key").stat().st_mode) == 0o600
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(FILES)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -71,8 +84,8 @@ def test_a_missing_secret_says_which(tmp_path: Path, name: str) -> None:
         Credentials.load(tmp_path, {})
 
 
-@pytest.mark.parametrize("name", FILES[:3])
-@pytest.mark.parametrize("content", [b"", b"x" * 31, b"x" * 33, b"00" * 32])
+@pytest.mark.parametrize("name", FILES[:4])
+@pytest.mark.parametrize("content", [b"", b"x" * 31, b"x" * 33, b"00" * 33])
 def test_a_key_of_another_length_is_refused(tmp_path: Path, name: str, content: bytes) -> None:
     Credentials.create(tmp_path)
     (tmp_path / name).write_bytes(content)

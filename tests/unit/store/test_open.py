@@ -69,6 +69,7 @@ def test_a_lost_or_foreign_key_file_destroys_nothing(world: World, tmp_path: Pat
     foreign_keys = Credentials(
         world.credentials.store_key,
         foreign.credentials.keys_key,
+        foreign.credentials.keks,
         world.credentials.signing_key,
         world.credentials.tokens,
     )
