@@ -13,8 +13,9 @@ from pydantic_core import ErrorDetails
 
 from edge import devices
 from edge.domain.errors import ConfigError
+from edge.domain.retention import DAY_MS, Periods
 from edge.ipc.driver import DeviceConfig
-from edge.wire.base import Name
+from edge.wire.base import Name, Scope
 
 Hex32 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
@@ -105,6 +106,58 @@ class Rules(Section):
     report_keeps_days: Annotated[int, Field(ge=1, le=3650)]
 
 
+Days = Annotated[int, Field(ge=1, le=3650)]
+
+
+class Retention(Section):
+    """How long each class of data is kept at this site, in days; the example shows every one.
+
+    For what joins two classes the shorter period counts. A caller's number that nobody agreed to is
+    kept 72 hours, and reports as long as `rules.report_keeps_days`: neither stands here.
+    """
+
+    registration_days: Days = 730
+    visits_days: Days = 730
+    cards_days: Days = 180
+    templates_days: Days = 180
+    channel_risk_days: Days = 365
+    recordings_days: Days = 180
+    follow_up_days: Days = 365
+    marketing_days: Days = 180
+    location_days: Days = 30
+    calls_days: Annotated[int, Field(ge=4, le=3650)] = 365
+    """A call outlives the 72 hours of its number."""
+    verdicts_days: Days = 1095
+    proofs_days: Days = 1825
+
+    @model_validator(mode="after")
+    def _proofs_last_longest(self) -> Self:
+        scopes = max(self.periods().scopes.values()) // DAY_MS
+        if self.proofs_days < scopes:
+            raise ValueError(f"proofs_days: a consent of {scopes} days outlives its proof")
+        return self
+
+    def periods(self) -> Periods:
+        """Return the periods as the store counts them."""
+        days = {
+            Scope.REGISTRATION: self.registration_days,
+            Scope.ID_CARD: self.cards_days,
+            Scope.FACE_MATCH: self.templates_days,
+            Scope.CHANNEL_RISK: self.channel_risk_days,
+            Scope.RECORDING: self.recordings_days,
+            Scope.FOLLOW_UP: self.follow_up_days,
+            Scope.MARKETING: self.marketing_days,
+            Scope.LOCATION: self.location_days,
+        }
+        return Periods(
+            scopes={scope: days[scope] * DAY_MS for scope in Scope},
+            visits=self.visits_days * DAY_MS,
+            calls=self.calls_days * DAY_MS,
+            verdicts=self.verdicts_days * DAY_MS,
+            proofs=self.proofs_days * DAY_MS,
+        )
+
+
 class Clock(Section):
     """How this machine's wall clock is kept."""
 
@@ -126,6 +179,7 @@ class Config(Section):
     footfall: Footfall = Footfall()
     models: Models | None = None
     rules: Rules
+    retention: Retention = Retention()
     clock: Clock = Clock()
     operators: tuple[str, ...] = ()
     """Accounts that may use the CLI besides root and the core's own."""

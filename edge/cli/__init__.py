@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from edge.cli import config, core, credentials, keys, kiosk, outbox, reports, status, worker
+from edge.cli import config, core, credentials, keys, kiosk, outbox, reports, retention, status, worker
 
 app = typer.Typer(
     name="gatehouse",
@@ -14,7 +14,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # rendering help with rich doubles its time
 )
-for noun in (core, worker, kiosk, config, credentials, keys, status, outbox, reports):
+for noun in (core, worker, kiosk, config, credentials, keys, status, outbox, reports, retention):
     noun.add_to(app)
 
 

@@ -129,11 +129,27 @@ class ReportRow(Message):
     reported_ms: Millis | None
 
 
+class PlanRetention(Message):
+    """What the scheduler would delete `within_days` from now; changes nothing."""
+
+    method: Literal["plan_retention"] = "plan_retention"
+    within_days: Annotated[int, Field(ge=0, le=36500)] = 0
+
+
+class ApplyRetention(Message):
+    """Delete now what is past its period; the scheduler does the same by itself."""
+
+    method: Literal["apply_retention"] = "apply_retention"
+
+
 KioskRequest = Annotated[
     GetNotice | Begin | Register | Recognise | ReadCard | ConfirmCard | Depart | Withdraw | End,
     Field(discriminator="method"),
 ]
-OperatorRequest = Annotated[GetStatus | GetOutbox | ImportReports, Field(discriminator="method")]
+OperatorRequest = Annotated[
+    GetStatus | GetOutbox | ImportReports | PlanRetention | ApplyRetention,
+    Field(discriminator="method"),
+]
 
 KIOSK_REQUEST: TypeAdapter[KioskRequest] = TypeAdapter(KioskRequest)
 OPERATOR_REQUEST: TypeAdapter[OperatorRequest] = TypeAdapter(OperatorRequest)
@@ -272,6 +288,28 @@ class OutboxState(Message):
     in_flight: int
     kinds: dict[str, int]
     oldest_s: int | None
+
+
+class RetentionClass(Message):
+    """One class of data: rows held, rows past their period, and when the next one will be."""
+
+    name: str
+    held: int
+    due: int
+    next_ms: Millis | None
+
+
+class RetentionPlan(Message):
+    """What would be deleted at `at_ms`, by class; counts, never whose."""
+
+    at_ms: Millis
+    classes: tuple[RetentionClass, ...]
+
+
+class RetentionApplied(Message):
+    """How many rows were deleted, by class."""
+
+    rows: dict[str, int]
 
 
 class Imported(Message):

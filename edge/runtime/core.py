@@ -13,6 +13,7 @@ from typing import ParamSpec, TypeVar
 from edge.config import Config, load
 from edge.consent.gate import Gate
 from edge.domain.errors import NotLeased, StoreError
+from edge.domain.retention import DAY_MS
 from edge.ipc import control as protocol
 from edge.ipc import messages
 from edge.ipc.messages import Assign, Message
@@ -29,6 +30,7 @@ from edge.runtime.operation import Operation
 from edge.runtime.orders import Orders
 from edge.runtime.phone import Phone
 from edge.runtime.reception import Reception
+from edge.runtime.retention import Retention
 from edge.runtime.rights import Rights
 from edge.runtime.risk import Risk
 from edge.runtime.storethread import StoreThread
@@ -126,6 +128,7 @@ class Core:
         rights = Rights(office, self._risk, config.site.box)
         desk = Desk(office, self._risk, rights)
         self._orders = Orders(office, rights)
+        self._retention = Retention(office, config.retention.periods())
         self._operation = Operation(office)
         lines = {d.id: str(getattr(d, "line", d.id)) for d in config.devices}
         self._phone = Phone(Calls(office, self._store.spool, self._spoken().get), self._thread, lines)
@@ -224,9 +227,7 @@ class Core:
 
     async def _keep_house(self) -> None:
         while True:
-            purged = await self._thread.run(self._store.purge_due, self._clock.now_ms())
-            if any(purged.values()):
-                log.info("purged what was due counts=%s", purged)
+            await self._thread.run(self._retention.keep_house)
             await asyncio.sleep(HOUSEKEEPING_S)
 
     def _offline_ms(self) -> int:
@@ -320,6 +321,10 @@ class Core:
                 return await self._outbox()
             case protocol.ImportReports():
                 return await self._call(self._risk.import_rows, request.rows)
+            case protocol.PlanRetention():
+                return await self._thread.run(self._retention.plan, request.within_days * DAY_MS)
+            case protocol.ApplyRetention():
+                return protocol.RetentionApplied(rows=await self._thread.run(self._retention.apply))
 
     async def _status(self) -> protocol.Status:
         devices = tuple(self._device_line(d.id) for d in self._config.devices)

@@ -2,13 +2,11 @@
 
 from edge.domain.errors import InvalidInput, Refused
 from edge.domain.facts import CallNoted, RecordingKept
+from edge.domain.retention import CALL_NUMBER_MS
 from edge.store.keys import INQUIRY, KeyName
 from edge.store.tables import Tables
 from edge.store.writing import Ground, keys_of, write
 from edge.wire import BasisKind, Scope
-
-NUMBER_KEPT_MS = 72 * 3600 * 1000
-"""How long the number of a caller who agreed to nothing is kept, to call back."""
 
 
 @keys_of.register
@@ -47,7 +45,7 @@ def _keep_number(fact: CallNoted, number: str, ground: Ground, to: Tables) -> No
         "call_numbers",
         call=fact.call,
         sealed=sealed,
-        purge_ms=fact.at_ms + NUMBER_KEPT_MS,
+        purge_ms=fact.at_ms + CALL_NUMBER_MS,
         basis=ground.basis,
         purpose=ground.purpose,
     )

@@ -1,11 +1,17 @@
-"""What ends by itself: lapsed numbers and claims, and what a crash left; never what is due later."""
+"""What ends by itself: scopes and rows past their period, and what a crash left; never what is due later."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from edge.domain.errors import StoreError
+from edge.consent.policy import State
+from edge.domain.errors import Refused, StoreError
+from edge.domain.facts import PersonId
+from edge.domain.retention import Periods
+from edge.store.facts_consent import LATEST
 from edge.store.keys import INQUIRY, KeyName
+from edge.store.lapses import LAPSES, LAST_ACTS, STANDING, Lapse
+from edge.store.rows import LapsingScope, PlanRow
 from edge.store.tables import Part
 from edge.wire import Scope
 
@@ -20,25 +26,117 @@ _SEALED = (
 )
 """Every table with sealed rows: table, column of the key's subject, its scope."""
 
+_OF_SCOPE = {
+    "contacts": "person = ?1 AND scope = ?2",
+    "templates": "person = ?1 AND ?2 = 'face_match'",
+    "cards": "person = ?1 AND ?2 = 'id_card'",
+    "sources": "person = ?1 AND ?2 IN ('channel_risk', 'registration')",
+    "evidence": "visit IN (SELECT visit FROM visits WHERE person = ?1)"
+    " AND (basis = 'consent:' || ?2 OR ?2 = 'registration')",
+    "visits": "person = ?1 AND ?2 = 'registration'",
+    "calls": "call IN (SELECT call FROM recordings WHERE person = ?1) AND ?2 = 'recording'",
+    "recordings": "person = ?1 AND ?2 = 'recording'",
+    "person_tokens": "person = ?1 AND scope = ?2",
+}
+"""What is kept under a scope, by table, in the order in which it goes."""
+
+_EMPTIED = (
+    "UPDATE verdicts SET verdict = NULL, reasons = NULL, inputs = NULL WHERE inputs IS NOT NULL"
+    " AND report_ref IN (SELECT report_ref FROM reports JOIN person_tokens USING (token)"
+    " WHERE person_tokens.person = ?1 AND person_tokens.scope = ?2)"
+)
+"""A finding that rests on the answers and presences of an ended `channel_risk` ends with them (P10)."""
+
 
 class Retention(Part):
     """Periods, and the sweep at start."""
 
-    def purge_due(self, now_ms: int) -> dict[str, int]:
-        """Delete what is past its period and return how many rows by class."""
-        if self._database.in_transaction:
-            raise StoreError("purge", "inside a transaction", "keys can't be destroyed on trial")
+    # -- looking ahead ---------------------------------------------------------------------
+
+    def plan(self, periods: Periods, now_ms: int) -> tuple[PlanRow, ...]:
+        """Return, for each class, what `purge_due` and the end of scopes would take at `now_ms`."""
+        scopes = self._scopes(periods)
+        kept = [(scope, [s.until_ms for s in scopes if s.scope is scope]) for scope in Scope]
+        rows = [_plan_row(f"scope {scope}", until, now_ms) for scope, until in kept]
+        return (*rows, *(self._plan(lapse, periods, now_ms) for lapse in LAPSES))
+
+    def _plan(self, lapse: Lapse, periods: Periods, now_ms: int) -> PlanRow:
+        until = lapse.until(periods)
+        row = self._database.one(
+            f"SELECT count(*) AS held, coalesce(sum({until} <= ?1), 0) AS due,"  # noqa: S608 — from code alone
+            f" min(CASE WHEN {until} > ?1 THEN {until} END) AS next_ms"
+            f" FROM {lapse.table} WHERE {lapse.which}",
+            (now_ms,),
+        )
+        assert row is not None
+        return PlanRow(lapse.name, row.integer("held"), row.integer("due"), row.maybe_integer("next_ms"))
+
+    def lapsing(self, periods: Periods, now_ms: int) -> tuple[LapsingScope, ...]:
+        """Return the scopes of persons that are past their period: consents that stand, or data left."""
+        return tuple(one for one in self._scopes(periods) if one.until_ms <= now_ms)
+
+    def _scopes(self, periods: Periods) -> list[LapsingScope]:
+        standing = {(r.text("person"), r.text("scope")) for r in self._database.query(STANDING)}
+        living = standing | {name for name in self._keys.names() if name[1] != INQUIRY}
+        last = {
+            (row.text("person"), row.text("scope")): row.integer("last_ms")
+            for row in self._database.query(LAST_ACTS)
+        }
+        found = []
+        for person, scope in sorted(living & last.keys()):
+            registered = last.get((person, Scope.REGISTRATION))
+            ends = None if registered is None else registered + periods.scopes[Scope.REGISTRATION]
+            until = periods.until(Scope(scope), last[person, scope], ends)
+            found.append(LapsingScope(PersonId(person), Scope(scope), until, (person, scope) in standing))
+        return found
+
+    # -- ending ----------------------------------------------------------------------------
+
+    def forget_scope(self, person: PersonId, scope: Scope) -> dict[str, int]:
+        """Destroy the key of a scope that has ended and delete what was kept under it; count by class.
+
+        Raises Refused while its consent stands. Asking again after a crash finishes it.
+        """
+        self._not_on_trial()
+        latest = self._database.one(LATEST, (person, scope))
+        if latest is not None and latest.text("state") == State.ACTIVE:
+            raise Refused("forget a scope", "consent_stands", "it expires first")
+        keys = self._keys.destroy([(person, scope)])
+        with self._database.transaction():
+            files = self._files_of(person) if scope is Scope.RECORDING else []
+            rows = {"findings": self._database.run(_EMPTIED, (person, scope))}
+            for table, which in _OF_SCOPE.items():
+                rows[table] = self._database.run(f"DELETE FROM {table} WHERE {which}", (person, scope))  # noqa: S608 — constants
+        _unlink(files)
+        return {name: count for name, count in {"keys": keys, **rows}.items() if count}
+
+    def _files_of(self, person: str) -> list[Path]:
+        rows = self._database.query("SELECT spool FROM recordings WHERE person = ?", (person,))
+        return [self._tables.spool / row.text("spool") for row in rows]
+
+    def purge_due(self, periods: Periods, now_ms: int) -> dict[str, int]:
+        """Delete the rows that are past their own period and return how many by class."""
+        self._not_on_trial()
         due = self._database.query("SELECT call FROM call_numbers WHERE purge_ms <= ?", (now_ms,))
         self._keys.destroy((row.text("call"), INQUIRY) for row in due)
         with self._database.transaction():
-            numbers = self._database.run("DELETE FROM call_numbers WHERE purge_ms <= ?", (now_ms,))
-            self._database.run(
-                "UPDATE verdicts SET verdict = NULL, reasons = NULL, inputs = NULL WHERE inputs IS NOT NULL"
-                " AND report_ref IN (SELECT report_ref FROM reports WHERE lapses_ms <= ?)",
-                (now_ms,),
-            )
-            reports = self._database.run("DELETE FROM reports WHERE lapses_ms <= ?", (now_ms,))
-        return {"call_numbers": numbers, "reports": reports}
+            gone = {lapse.name: self._end_lapsed(lapse, periods, now_ms) for lapse in LAPSES}
+        if gone["recordings"]:
+            self._remove_files()
+        return {name: count for name, count in gone.items() if count}
+
+    def _end_lapsed(self, lapse: Lapse, periods: Periods, now_ms: int) -> int:
+        ends = lapse.ends_by.format(table=lapse.table)
+        return self._database.run(
+            f"{ends} WHERE {lapse.which} AND {lapse.until(periods)} <= ?",
+            (now_ms,),
+        )
+
+    def _not_on_trial(self) -> None:
+        if self._database.in_transaction:
+            raise StoreError("purge", "inside a transaction", "keys can't be destroyed on trial")
+
+    # -- at start --------------------------------------------------------------------------
 
     def sweep(self) -> dict[str, int]:
         """Destroy keys that no row needs, rows whose key is gone, recordings that no row names.
@@ -47,7 +145,7 @@ class Retention(Part):
         """
         swept = {
             "keys": self._keys.destroy(self._keys.names() - self._wanted()),
-            "rows": self._delete_unreadable(self._keys.names()),
+            "rows": sum(self.delete_unreadable().values()),
             "files": self._remove_files(),
         }
         if any(swept.values()):
@@ -61,9 +159,11 @@ class Retention(Part):
         )
         return {(row.text("subject"), row.text("scope")) for row in rows}
 
-    def _delete_unreadable(self, held: set[KeyName]) -> int:
+    def delete_unreadable(self) -> dict[str, int]:
+        """Delete the sealed rows whose key is gone and return how many by class."""
+        held = self._keys.names()
         with self._database.transaction():
-            return sum(self._delete_unless(held, *table) for table in _SEALED)
+            return {table[0]: self._delete_unless(held, *table) for table in _SEALED}
 
     def _delete_unless(self, held: set[KeyName], table: str, subject: str, scope: str) -> int:
         rows = self._database.query(
@@ -81,6 +181,11 @@ class Retention(Part):
     def _remove_files(self) -> int:
         named = {row.text("spool") for row in self._database.query("SELECT spool FROM recordings")}
         return _unlink(file for file in self._tables.spool.iterdir() if file.name not in named)
+
+
+def _plan_row(name: str, until: Sequence[int], now_ms: int) -> PlanRow:
+    later = [one for one in until if one > now_ms]
+    return PlanRow(name, len(until), len(until) - len(later), min(later, default=None))
 
 
 def _unlink(files: Iterable[Path]) -> int:

@@ -91,6 +91,26 @@ class AuditRow:
 
 
 @dataclass(frozen=True, slots=True)
+class LapsingScope:
+    """One person's scope, until when its data may be kept, and whether its consent stands still."""
+
+    person: PersonId
+    scope: Scope
+    until_ms: int
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRow:
+    """One class of data: rows held, rows past their period, and when the next one is; about nobody."""
+
+    name: str
+    held: int
+    due: int
+    next_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Erased:
     """What an erasure destroyed: keys, and rows by class of data (classes with none are absent)."""
 

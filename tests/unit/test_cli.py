@@ -35,6 +35,9 @@ COMMANDS = [
     "outbox",
     "reports",
     "reports import",
+    "retention",
+    "retention plan",
+    "retention apply",
 ]
 HEAVY = {"cv2", "av", "onnxruntime", "pjsua2"}
 

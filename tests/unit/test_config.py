@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from edge import devices
-from edge.config import load
+from edge.config import Retention, load
 from edge.domain.errors import ConfigError
 
+EDGE = Path(str(resources.files("edge")))
 PASSWORD = "c4mera-s3cret"
 BASE = """
 notice = "notice.toml"
@@ -289,3 +291,26 @@ def test_the_packaged_example_loads_once_its_password_files_exist(tmp_path: Path
     assert config.desk.terminal == "card"
     (phone,) = (device for device in config.devices if device.kind == "sip")
     assert dict(phone)["notice_wav"] == tmp_path / "notice.wav", "paths of devices lie beside the file too"
+
+
+# ---- retention ------------------------------------------------------------------------------
+
+
+def test_p8_the_example_shows_every_period_and_it_is_the_default() -> None:
+    """Nothing is hidden: a site that leaves [retention] out has what the example says."""
+    shown = tomllib.loads((EDGE / "gatehouse.example.toml").read_text(encoding="utf-8"))["retention"]
+    assert shown == Retention().model_dump()
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("call_numbers_days = 9", "unknown key"),
+        ("visits_days = 0", "greater than or equal to 1"),
+        ("calls_days = 3", "greater than or equal to 4"),
+        ("proofs_days = 100", "outlives its proof"),
+    ],
+)
+def test_a_period_that_the_law_or_the_program_forbids_stops_the_start(line: str, said: str) -> None:
+    with pytest.raises(ValidationError, match=said if "unknown" not in said else "Extra inputs"):
+        Retention.model_validate(tomllib.loads(line))

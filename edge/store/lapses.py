@@ -1,0 +1,97 @@
+"""Which rows have a period of their own, and when each is over; never deletes by another rule than it counts.
+
+One table for the plan and for its application, so that a dry run can't tell another story.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from edge.domain.retention import Periods
+from edge.wire import Scope
+
+_EVIDENCE_UNTIL = "at_ms + CASE substr(basis, 9) {cases} END"
+_FINDING_UNTIL = """min(
+    coalesce((SELECT lapses_ms FROM reports r WHERE r.report_ref = verdicts.report_ref), 0),
+    coalesce(json_extract(inputs, '$.presences[0][0]'), at_ms) + {joined}
+)"""
+"""A finding joins a report with presences: its content goes with whichever is over first."""
+
+_ENDED = "(SELECT max(l.at_ms) FROM consents l WHERE l.person = consents.person AND l.scope = consents.scope)"
+
+
+@dataclass(frozen=True, slots=True)
+class Lapse:
+    """One class: rows of `table` that meet `which`, each over at `until` (SQL, milliseconds)."""
+
+    name: str
+    table: str
+    until: Callable[[Periods], str]
+    which: str = "TRUE"
+    ends_by: str = "DELETE FROM {table}"
+    """The statement, up to its WHERE."""
+
+
+def _evidence(periods: Periods) -> str:
+    cases = " ".join(f"WHEN '{scope}' THEN {periods.under(scope)}" for scope in Scope)
+    return _EVIDENCE_UNTIL.format(cases=cases)
+
+
+def _call(periods: Periods) -> str:
+    return f"at_ms + CASE basis WHEN 'inquiry' THEN {periods.calls} ELSE {periods.recorded_call} END"
+
+
+LAPSES = (
+    Lapse("call_numbers", "call_numbers", lambda _periods: "purge_ms"),
+    Lapse(
+        "findings",
+        "verdicts",
+        lambda periods: _FINDING_UNTIL.format(joined=periods.under(Scope.CHANNEL_RISK)),
+        "inputs IS NOT NULL",
+        "UPDATE {table} SET verdict = NULL, reasons = NULL, inputs = NULL",
+    ),
+    Lapse("reports", "reports", lambda _periods: "lapses_ms"),
+    Lapse(
+        "verdicts",
+        "verdicts",
+        lambda periods: f"at_ms + {periods.verdicts}",
+        "inputs IS NULL AND report_ref NOT IN (SELECT report_ref FROM reports)",
+    ),
+    Lapse("evidence", "evidence", _evidence),
+    Lapse("sources", "sources", lambda periods: f"at_ms + {periods.under(Scope.CHANNEL_RISK)}"),
+    Lapse(
+        "visits",
+        "visits",
+        lambda periods: f"max(arrived_ms, coalesce(departed_ms, 0)) + {periods.visits}",
+    ),
+    Lapse("recordings", "recordings", lambda periods: f"at_ms + {periods.scopes[Scope.RECORDING]}"),
+    Lapse("calls", "calls", _call),
+    Lapse(
+        "proofs",
+        "consents",
+        lambda periods: f"{_ENDED} + {periods.proofs}",
+        "(SELECT l.state FROM consents l WHERE l.person = consents.person AND l.scope = consents.scope"
+        " ORDER BY l.version DESC LIMIT 1) NOT IN ('ACTIVE', 'ERASING')",
+    ),
+    Lapse("orders", "commands", lambda periods: f"at_ms + {periods.proofs}"),
+)
+"""In the order in which they are applied: what another class asks for goes after it."""
+
+LAST_ACTS = """
+SELECT person, scope, max(at_ms) AS last_ms FROM (
+    SELECT person, scope, at_ms FROM consents WHERE state = 'ACTIVE'
+    UNION ALL SELECT person, scope, at_ms FROM contacts
+    UNION ALL SELECT person, 'registration', max(arrived_ms, coalesce(departed_ms, 0)) FROM visits
+    UNION ALL SELECT v.person, substr(e.basis, 9), e.at_ms FROM evidence e JOIN visits v USING (visit)
+    UNION ALL SELECT person, 'channel_risk', at_ms FROM sources
+    UNION ALL SELECT person, 'face_match', at_ms FROM templates
+    UNION ALL SELECT person, 'id_card', at_ms FROM cards
+    UNION ALL SELECT person, 'recording', at_ms FROM recordings
+) GROUP BY person, scope
+"""
+"""When a person last acted under a scope: agreed to it, or gave what is kept under it."""
+
+STANDING = """
+SELECT person, scope FROM (
+    SELECT person, scope, state, max(version) FROM consents GROUP BY person, scope
+) WHERE state = 'ACTIVE'
+"""
