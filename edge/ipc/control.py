@@ -97,6 +97,13 @@ class End(Message):
     session: OpaqueId
 
 
+class Living(Message):
+    """Which of these sessions are there still? Asking is no act: it prolongs none of them."""
+
+    method: Literal["living"] = "living"
+    sessions: tuple[OpaqueId, ...] = Field(max_length=64)
+
+
 # ---- operator (CLI) ------------------------------------------------------------------------
 
 
@@ -143,7 +150,7 @@ class ApplyRetention(Message):
 
 
 KioskRequest = Annotated[
-    GetNotice | Begin | Register | Recognise | ReadCard | ConfirmCard | Depart | Withdraw | End,
+    GetNotice | Begin | Register | Recognise | ReadCard | ConfirmCard | Depart | Withdraw | End | Living,
     Field(discriminator="method"),
 ]
 OperatorRequest = Annotated[
@@ -250,6 +257,12 @@ class Departed(Message):
     """`closed` False if no open visit belongs to this number (answered alike for strangers)."""
 
     closed: bool
+
+
+class Alive(Message):
+    """The sessions that are there still; who was erased has none."""
+
+    sessions: tuple[OpaqueId, ...]
 
 
 class Withdrawn(Message):

@@ -1,7 +1,9 @@
 """Puts the page together: routes, guards, friendly errors; opens no socket and reads no configuration."""
 
+import asyncio
+import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from fastapi import FastAPI, Request, Response
@@ -24,7 +26,15 @@ _STATIC = Path(__file__).parent / "static"
 def create_app(client: ControlClient, *, hosts: Sequence[str], https: bool = False) -> FastAPI:
     """Return the page as an ASGI application; it answers only to the `hosts` named (DNS rebinding)."""
     desk = Desk(client, https)
+
+    @contextlib.asynccontextmanager
+    async def life(_app: FastAPI) -> AsyncIterator[None]:
+        following = asyncio.create_task(desk.follow_core())
+        yield
+        following.cancel()
+
     app = FastAPI(
+        lifespan=life,
         docs_url=None,
         redoc_url=None,
         openapi_url=None,

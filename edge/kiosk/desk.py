@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, RedirectResponse
 
 from edge.domain.errors import GatehouseError, LinkDown, ProtocolError, Refused
 from edge.ipc.client import ControlClient
-from edge.ipc.control import Departed, End, GetNotice, Notice
+from edge.ipc.control import Alive, Departed, End, GetNotice, Living, Notice
 from edge.ipc.messages import Message
 from edge.kiosk.security import Csrf, new_sid, set_cookie, sid_of
 from edge.kiosk.sittings import Sitting, Sittings
@@ -21,6 +21,7 @@ from edge.kiosk.texts import Lang, text
 
 log = logging.getLogger(__name__)
 A = TypeVar("A", bound=Message)
+FOLLOW_S = 3.0
 SILENT = (LinkDown, ProtocolError)
 """The core doesn't answer, or not sensibly: what it would have said isn't known."""
 _HERE = Path(__file__).parent
@@ -98,6 +99,20 @@ class Desk:
             await self.ask(End(session=sitting.core), Departed)
         except GatehouseError as error:
             log.warning("end_untold kind=%s", type(error).__name__)
+
+    async def follow_core(self) -> None:
+        """Forget, within seconds, the sittings that the core has ended: of somebody erased, above all."""
+        while True:
+            await asyncio.sleep(FOLLOW_S)
+            asked = self.sittings.cores
+            if not asked:
+                continue
+            try:
+                living = await self.ask(Living(sessions=asked), Alive)
+            except GatehouseError as error:
+                log.debug("living_untold kind=%s", type(error).__name__)
+                continue
+            self.sittings.keep_only(asked, living.sessions)
 
     # -- pages -----------------------------------------------------------------------------
 

@@ -46,6 +46,19 @@ class Sittings:
         self._wind(sid, sitting)
         return sitting, tuple(s for s in displaced if s)
 
+    @property
+    def cores(self) -> tuple[str, ...]:
+        """The core's session of each sitting."""
+        return tuple(sitting.core for sitting in self._by_sid.values())
+
+    def keep_only(self, asked: tuple[str, ...], living: tuple[str, ...]) -> int:
+        """Drop those of `asked` that the core has no more; return how many."""
+        gone = set(asked) - set(living)
+        over = [sid for sid, sitting in self._by_sid.items() if sitting.core in gone]
+        for sid in over:
+            self.drop(sid)
+        return len(over)
+
     def get(self, sid: str | None) -> Sitting | None:
         """Return the sitting of `sid`, which counts as an act and starts its time anew."""
         if sid is None or (sitting := self._by_sid.get(sid)) is None:

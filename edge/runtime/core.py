@@ -43,7 +43,7 @@ from edge.sync.pump import Pump
 from edge.sync.session import UplinkConfig
 from edge.sync.trust import Headquarters
 from edge.sync.uplink import Uplink
-from edge.wire import Command, Topics
+from edge.wire import Command, EraseCommand, Topics
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +55,8 @@ STORE_FAILED = 74
 UNITS = Path("/run/gatehouse-worker")
 """Where the worker units listen (systemd/README.md)."""
 HOUSEKEEPING_S = 60.0
+RECLAIM_PAGES = 1024
+"""Free pages (4 KiB) given back at once, while nobody stands at the desk and no call goes on."""
 ALIVE_S = 5.0
 DRAIN_S = 3.0
 
@@ -228,6 +230,8 @@ class Core:
     async def _keep_house(self) -> None:
         while True:
             await self._thread.run(self._retention.keep_house)
+            if self._reception.idle and self._phone.idle:
+                await self._thread.run(self._store.reclaim, RECLAIM_PAGES)
             await asyncio.sleep(HOUSEKEEPING_S)
 
     def _offline_ms(self) -> int:
@@ -244,6 +248,8 @@ class Core:
 
     async def _on_command(self, command: Command) -> None:
         persons = await self._call(self._orders.carry_out, command)
+        if isinstance(command, EraseCommand):
+            self._reception.forget(persons)
         for person in persons:
             self._leases.cancel(person)
         if "phone" in self._workers:

@@ -32,6 +32,11 @@ class Phone:
         self._devices: dict[str, str] = {}
         """The line that a recorded call is on."""
 
+    @property
+    def idle(self) -> bool:
+        """Whether no call is going on."""
+        return not self._open
+
     async def started(self, message: CallStarted) -> None:
         """A call rings."""
         if len(self._open) >= MOST_CALLS:

@@ -11,6 +11,7 @@ from edge.config import Config
 from edge.consent.policy import FACE_SUSPENDED_AFTER_MS
 from edge.domain.errors import InvalidInput, LinkDown, NotLeased
 from edge.domain.faces import Vector, confirmation, enrolment, pack, unpack
+from edge.domain.facts import PersonId
 from edge.ipc import control
 from edge.ipc.messages import Message
 from edge.runtime.cards import Cards
@@ -86,6 +87,9 @@ class Reception:
             case control.End():
                 self._end(request.session)
                 return control.Departed(closed=True)
+            case control.Living():
+                self._forget_old()
+                return control.Alive(sessions=tuple(s for s in request.sessions if s in self._sessions))
 
     # -- sessions --------------------------------------------------------------------------
 
@@ -116,6 +120,17 @@ class Reception:
         session = self._sessions.pop(name, None)
         if session is not None and session.visitor is not None:
             self._leases.cancel(session.visitor.person)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody stands at the kiosk."""
+        return not self._sessions
+
+    def forget(self, persons: tuple[PersonId, ...]) -> None:
+        """End every session of who was erased: their number is in it, and nothing may rest on it."""
+        for name, session in list(self._sessions.items()):
+            if session.visitor is not None and session.visitor.person in persons:
+                self._end(name)
 
     def _session(self, name: str) -> _Session:
         self._forget_old()

@@ -15,6 +15,7 @@ import sqlcipher3.dbapi2 as sqlcipher
 from edge.domain.errors import InvalidInput, StoreError
 
 Value = str | int | float | bytes | None
+_INCREMENTAL = 2
 _WRONG_KEY = "not a database: the wrong key, or damaged"
 
 
@@ -87,7 +88,10 @@ class Database:
             execute("PRAGMA foreign_keys = ON")
             execute("PRAGMA secure_delete = ON")
             execute("PRAGMA synchronous = FULL")
+            execute("PRAGMA auto_vacuum = INCREMENTAL")
             mode = execute(f"PRAGMA journal_mode = {journal}").fetchone()[0]
+            if execute("PRAGMA auto_vacuum").fetchone()[0] != _INCREMENTAL:
+                execute("VACUUM")  # once, for a file that was made without it
         if mode != journal.lower():
             raise StoreError(f"open {self._name}", f"journal mode is {mode}, expected {journal}")
 
@@ -194,6 +198,16 @@ class Database:
     def checkpoint(self) -> None:
         """Move the WAL into the file and empty it."""
         self.query("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def reclaim(self, pages: int) -> int:
+        """Cut off at most `pages` free pages (zeroed when they became free); return how many are gone."""
+        free = self.count("PRAGMA freelist_count")
+        if free == 0:
+            return 0
+        with self._translated("vacuum"):
+            self._connection.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
+        self.checkpoint()
+        return free - self.count("PRAGMA freelist_count")
 
     def check(self) -> None:
         """Raise StoreError if any page fails its authentication or the structure is broken."""

@@ -150,6 +150,10 @@ class KeyFile:
         """Bind a new key file to its database."""
         self._database.run("INSERT INTO meta (name, value) VALUES ('pair', ?)", (pair,))
 
+    def reclaim(self, pages: int) -> int:
+        """Give at most `pages` free pages back to the disk; return how many there were."""
+        return self._database.reclaim(pages)
+
     def close(self) -> None:
         """Close the file."""
         self._database.close()

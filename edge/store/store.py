@@ -97,6 +97,10 @@ class SqlStore(PeopleReads, VisitReads, RiskReads, CallReads, Erasure, Retention
         """Raise StoreError if a page of the database fails its authentication."""
         self._database.check()
 
+    def reclaim(self, pages: int) -> int:
+        """Give at most `pages` free pages of each file back to the disk; return how many there were."""
+        return self._database.reclaim(pages) + self._keys.reclaim(pages)
+
     def close(self) -> None:
         """Close the files and let the next process in."""
         self._opened.close()

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 import edge
 from edge.ipc.control import (
     KIOSK_REQUEST,
+    Alive,
     Answer,
     Begun,
     CardSeen,
@@ -67,6 +68,7 @@ _DEFAULTS: dict[str, Rule] = {
     "depart": Departed(closed=True),
     "withdraw": _withdraw,
     "end": Departed(closed=True),
+    "living": lambda asked: Alive(sessions=asked.sessions),
 }
 
 

@@ -1,11 +1,13 @@
 """Recognising and reading the card begin with a tap, need their scope; a way without is always there."""
 
 import threading
+import time
 
 import pytest
 
 from edge.domain.idcard import CardKind
-from edge.ipc.control import CardSeen, Recognised, Registered
+from edge.ipc.control import Alive, CardSeen, Recognised, Registered
+from edge.kiosk import desk
 from edge.wire import Scope
 from tests.fakes.core_socket import CoreDouble, refusal
 from tests.unit.kiosk.conftest import Browser
@@ -90,6 +92,22 @@ def test_nobody_confirms_a_card_that_was_not_asked_about(browser: Browser, core:
     browser.post("/card-confirm", answer="yes")
     assert browser.path == "/done"
     assert not core.of("confirm_card")
+
+
+def test_p41_the_page_forgets_whom_the_core_has_forgotten(
+    browser: Browser, core: CoreDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An erasure by headquarters while they stand at the desk: masked name and number go from here too."""
+    monkeypatch.setattr(desk, "FOLLOW_S", 0.02)
+    registered(browser, core)
+    browser.get("/done")
+    assert browser.path == "/done"
+    core.script("living", Alive(sessions=()))
+    deadline = time.monotonic() + 10
+    while browser.path == "/done" and time.monotonic() < deadline:
+        browser.get("/done")
+        time.sleep(0.02)
+    assert browser.path == "/"
 
 
 def test_p38_after_a_card_of_someone_under_14_nothing_goes_on(browser: Browser, core: CoreDouble) -> None:

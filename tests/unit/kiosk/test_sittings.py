@@ -34,6 +34,21 @@ def test_sittings_are_bounded_and_the_oldest_gives_way() -> None:
     asyncio.run(scene())
 
 
+def test_p41_a_sitting_whose_session_the_core_ended_is_forgotten() -> None:
+    async def scene() -> None:
+        sittings = Sittings()
+        sittings.open("a", "1" * 32)
+        kept, _ = sittings.open("b", "2" * 32)
+        asked = sittings.cores
+        later, _ = sittings.open("c", "3" * 32)  # opened while the core was being asked
+        assert sittings.keep_only(asked, ("2" * 32,)) == 1
+        assert (sittings.get("a"), sittings.get("b"), sittings.get("c")) == (None, kept, later)
+        for sid in "bc":
+            sittings.drop(sid)
+
+    asyncio.run(scene())
+
+
 def test_opening_again_displaces_the_one_before() -> None:
     async def scene() -> None:
         sittings = Sittings()

@@ -14,6 +14,7 @@ from edge.domain.errors import GatehouseError, InvalidInput, LinkDown, NotLeased
 from edge.domain.faces import Vector, pack
 from edge.domain.facts import PersonId
 from edge.domain.idcard import CardKind
+from edge.domain.phone import normalise
 from edge.ipc import control
 from edge.ipc.driver import DeviceConfig
 from edge.ipc.messages import CardFailed, CardRead
@@ -263,6 +264,28 @@ def test_a_cleared_screen_ends_its_visitors_lease(desk: AtTheDesk) -> None:
         await desk.reception.answer(control.End(session=session))
         await desk.reception.answer(control.End(session=await desk.begin()))
         assert len(desk.leases.cancelled) == 1
+
+    asyncio.run(scene())
+
+
+def test_p41_an_erased_persons_session_is_forgotten(desk: AtTheDesk) -> None:
+    """Their number is in the core's memory as long as the session is; others' sessions go on."""
+
+    async def scene() -> None:
+        session, other = await desk.registered(), await desk.begin()
+        await desk.register(other, phone="13900139000")
+        asked = control.Living(sessions=(session, other, "0" * 32))
+        assert await desk.reception.answer(asked) == control.Alive(sessions=(session, other))
+        number = normalise(PHONE)
+        token = desk.office.tokens.token("registration", number)
+        person = desk.office.store.person_by_token(desk.office.gate.permit_rights(), token)
+        assert person is not None
+        desk.reception.forget((person,))
+        assert await desk.reception.answer(asked) == control.Alive(sessions=(other,))
+        assert desk.leases.cancelled == [person]
+        with pytest.raises(InvalidInput, match="session_over"):
+            await desk.reception.answer(control.Recognise(session=session))
+        assert not desk.reception.idle
 
     asyncio.run(scene())
 
