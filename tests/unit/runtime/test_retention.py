@@ -10,6 +10,7 @@ from edge.config import Rules
 from edge.consent.gate import Gate
 from edge.consent.policy import State
 from edge.domain.errors import Refused
+from edge.domain.idcard import CardKind
 from edge.domain.retention import DAY_MS
 from edge.ipc import control
 from edge.ipc.messages import CardRead
@@ -71,6 +72,7 @@ def card() -> CardRead:
         {
             "device": "card",
             "lease": "a" * 32,
+            "kind": CardKind.RESIDENT,
             "name": "王小明",
             "number": "11010119900307123X",
             "birth": "19900307",
