@@ -158,6 +158,18 @@ class Retention(Section):
         )
 
 
+class Backup(Section):
+    """Backups for the holder of a private key that is never on the box (`gatehouse backup keygen`)."""
+
+    escrow_key: Hex32
+    """X25519 public key, in hex."""
+    directory: Path
+    """Backups of data go to data/ in it, those of keys to keys/: copy only the first to where things last."""
+    every_hours: Annotated[int, Field(ge=1, le=168)] = 24
+    keep_days: Annotated[int, Field(ge=1, le=3650)] = 30
+    """Of data; a backup of keys is deleted after 7 days, always."""
+
+
 class Clock(Section):
     """How this machine's wall clock is kept."""
 
@@ -180,6 +192,7 @@ class Config(Section):
     models: Models | None = None
     rules: Rules
     retention: Retention = Retention()
+    backup: Backup | None = None
     clock: Clock = Clock()
     operators: tuple[str, ...] = ()
     """Accounts that may use the CLI besides root and the core's own."""

@@ -149,12 +149,19 @@ class ApplyRetention(Message):
     method: Literal["apply_retention"] = "apply_retention"
 
 
+class MakeBackup(Message):
+    """Make a backup now, in `directory` of the box or where the configuration says."""
+
+    method: Literal["make_backup"] = "make_backup"
+    directory: Annotated[str, StringConstraints(pattern=r"^/", max_length=1024)] | None = None
+
+
 KioskRequest = Annotated[
     GetNotice | Begin | Register | Recognise | ReadCard | ConfirmCard | Depart | Withdraw | End | Living,
     Field(discriminator="method"),
 ]
 OperatorRequest = Annotated[
-    GetStatus | GetOutbox | ImportReports | PlanRetention | ApplyRetention,
+    GetStatus | GetOutbox | ImportReports | PlanRetention | ApplyRetention | MakeBackup,
     Field(discriminator="method"),
 ]
 
@@ -323,6 +330,16 @@ class RetentionApplied(Message):
     """How many rows were deleted, by class."""
 
     rows: dict[str, int]
+
+
+class BackupMade(Message):
+    """The two files of a backup, and how much they take."""
+
+    data: str
+    keys: str
+    bytes: int
+    pruned: int
+    """Older backups that were deleted in the same place."""
 
 
 class Imported(Message):

@@ -18,6 +18,7 @@ from edge.ipc import control as protocol
 from edge.ipc import messages
 from edge.ipc.messages import Assign, Message
 from edge.runtime import notice as notices
+from edge.runtime.backups import BackupService
 from edge.runtime.calls import Calls
 from edge.runtime.checks import Facts, run_all
 from edge.runtime.clock import Clock
@@ -131,6 +132,7 @@ class Core:
         desk = Desk(office, self._risk, rights)
         self._orders = Orders(office, rights)
         self._retention = Retention(office, config.retention.periods())
+        self._backups = self._make_backups()
         self._operation = Operation(office)
         lines = {d.id: str(getattr(d, "line", d.id)) for d in config.devices}
         self._phone = Phone(Calls(office, self._store.spool, self._spoken().get), self._thread, lines)
@@ -161,6 +163,13 @@ class Core:
             made[kind] = Worker(kind, assign, self._from_worker, self._worker_lost, unit)
         return made
 
+    def _make_backups(self) -> BackupService:
+        site, own = self._config.site, self._credentials
+        identity = BoxIdentity(tenant=site.tenant, site=site.site, box=site.box)
+        return BackupService(
+            self._config.backup, self._store, identity, own, self._thread, self._clock.now_ms
+        )
+
     def _make_pump(self) -> Pump:
         site, mqtt = self._config.site, self._config.mqtt
         where = UplinkConfig(host=mqtt.host, port=mqtt.port, ca=mqtt.ca, cert=mqtt.certificate, key=mqtt.key)
@@ -183,7 +192,11 @@ class Core:
             for one in sockets:
                 await one.start()
             pump = tasks.create_task(keep("pump", self._pump.run))
-            background = [tasks.create_task(self._stay_alive(life)), tasks.create_task(self._keep_house())]
+            background = [
+                tasks.create_task(self._stay_alive(life)),
+                tasks.create_task(self._keep_house()),
+                tasks.create_task(self._backups.run()),
+            ]
             workers = self._start_workers(tasks)
             life.ready()
             await life.stopping.wait()
@@ -329,6 +342,8 @@ class Core:
                 return await self._call(self._risk.import_rows, request.rows)
             case protocol.PlanRetention():
                 return await self._thread.run(self._retention.plan, request.within_days * DAY_MS)
+            case protocol.MakeBackup():
+                return await self._backups.make(Path(request.directory) if request.directory else None)
             case protocol.ApplyRetention():
                 return protocol.RetentionApplied(rows=await self._thread.run(self._retention.apply))
 

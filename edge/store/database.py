@@ -41,6 +41,10 @@ class Row:
         """Return a text column that may be null."""
         return None if self._values[name] is None else self.text(name)
 
+    def values(self) -> dict[str, Value]:
+        """Return every column by name."""
+        return dict(self._values)
+
     def maybe_integer(self, name: str) -> int | None:
         """Return an integer column that may be null."""
         return None if self._values[name] is None else self.integer(name)
@@ -198,6 +202,14 @@ class Database:
     def checkpoint(self) -> None:
         """Move the WAL into the file and empty it."""
         self.query("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def copy_to(self, path: Path, key: bytes) -> None:
+        """Write a copy of this file as it is now to `path` (new, 0600), under another `key` (32 bytes)."""
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        with self._translated("copy"), contextlib.closing(sqlcipher.connect(str(path))) as copy:
+            copy.execute("PRAGMA cipher_log_level = NONE")
+            copy.execute(f"PRAGMA key = \"x'{key.hex()}'\"")
+            self._connection.backup(copy)
 
     def reclaim(self, pages: int) -> int:
         """Cut off at most `pages` free pages (zeroed when they became free); return how many are gone."""

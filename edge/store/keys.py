@@ -150,6 +150,10 @@ class KeyFile:
         """Bind a new key file to its database."""
         self._database.run("INSERT INTO meta (name, value) VALUES ('pair', ?)", (pair,))
 
+    def copy_to(self, path: Path, key: bytes) -> None:
+        """Write a copy as it is now to `path`, under another file key; what is wrapped stays wrapped."""
+        self._database.copy_to(path, key)
+
     def reclaim(self, pages: int) -> int:
         """Give at most `pages` free pages back to the disk; return how many there were."""
         return self._database.reclaim(pages)

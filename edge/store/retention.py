@@ -17,7 +17,7 @@ from edge.wire import Scope
 
 log = logging.getLogger(__name__)
 
-_SEALED = (
+SEALED = (
     ("contacts", "person", "scope"),
     ("templates", "person", f"'{Scope.FACE_MATCH}'"),
     ("cards", "person", f"'{Scope.ID_CARD}'"),
@@ -163,7 +163,7 @@ class Retention(Part):
         """Delete the sealed rows whose key is gone and return how many by class."""
         held = self._keys.names()
         with self._database.transaction():
-            return {table[0]: self._delete_unless(held, *table) for table in _SEALED}
+            return {table[0]: self._delete_unless(held, *table) for table in SEALED}
 
     def _delete_unless(self, held: set[KeyName], table: str, subject: str, scope: str) -> int:
         rows = self._database.query(

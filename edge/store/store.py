@@ -6,6 +6,7 @@ An I/O error raises StoreError and ends this store: recovery happens at the next
 import contextlib
 import logging
 import secrets
+import shutil
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
@@ -97,6 +98,22 @@ class SqlStore(PeopleReads, VisitReads, RiskReads, CallReads, Erasure, Retention
         """Raise StoreError if a page of the database fails its authentication."""
         self._database.check()
 
+    @property
+    def pair(self) -> str:
+        """The name that says which key file and database belong together."""
+        return self._keys.pair() or ""
+
+    def scratch(self, what: str) -> Path:
+        """Return a new directory for copies that are on their way; the next start removes what is left."""
+        directory = self._tables.spool.parent / f"{what}-{secrets.token_hex(8)}"
+        directory.mkdir(mode=0o700)
+        return directory
+
+    def copy_to(self, data: Path, data_key: bytes, keys: Path, keys_key: bytes) -> None:
+        """Copy both files as they are now, each under another key (32 bytes): data first, then keys."""
+        self._database.copy_to(data, data_key)
+        self._keys.copy_to(keys, keys_key)
+
     def reclaim(self, pages: int) -> int:
         """Give at most `pages` free pages of each file back to the disk; return how many there were."""
         return self._database.reclaim(pages) + self._keys.reclaim(pages)
@@ -116,6 +133,8 @@ def _open_files(
     except OSError as error:
         raise StoreError("open the store", str(error.strerror), f"make {directory} writable") from None
     opening.enter_context(contextlib.closing(StoreLock(directory)))
+    for left in (*directory.glob("backup-*"), *directory.glob("restore-*")):
+        shutil.rmtree(left)
     keys = KeyFile(directory / "keys.db", credentials.keys_key, credentials.keks)
     opening.callback(keys.close)
     database = Database(directory / "box.db", credentials.store_key, "WAL")
