@@ -4,7 +4,19 @@ import sys
 
 import typer
 
-from edge.cli import config, core, credentials, keys, kiosk, outbox, reports, retention, status, worker
+from edge.cli import (
+    backup,
+    config,
+    core,
+    credentials,
+    keys,
+    kiosk,
+    outbox,
+    reports,
+    retention,
+    status,
+    worker,
+)
 
 app = typer.Typer(
     name="gatehouse",
@@ -14,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # rendering help with rich doubles its time
 )
-for noun in (core, worker, kiosk, config, credentials, keys, status, outbox, reports, retention):
+for noun in (core, worker, kiosk, config, credentials, keys, status, outbox, reports, retention, backup):
     noun.add_to(app)
 
 

@@ -35,8 +35,14 @@ def keygen(file: Path) -> None:
 
     from nacl.public import PrivateKey
 
+    from edge.domain.errors import InvalidInput
+
     private = PrivateKey.generate()
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        hint = "a key is never overwritten; name a new file in a directory that is there"
+        raise InvalidInput("write the escrow's key", str(error.strerror), hint) from None
     with os.fdopen(descriptor, "w", encoding="ascii") as handle:
         handle.write(bytes(private).hex() + "\n")
     typer.echo(bytes(private.public_key).hex())

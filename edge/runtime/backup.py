@@ -1,8 +1,8 @@
 """Makes backups of the running box: data that may live long, keys that may not; never a plain byte on disk.
 
 The copies are made by SQLCipher's backup in the store's thread, each under a random key of its own;
-sealing them happens beside it. Recordings are not in a backup. Data first, then keys: who is erased between the two
-is in the key file's list, and a restore erases them again.
+sealing them happens beside it. Recordings are not in a backup. Data first, then keys: who is erased
+between the two is in the key file's list, and a restore erases them again.
 """
 
 import logging

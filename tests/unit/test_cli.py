@@ -13,6 +13,7 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
+from nacl.public import PrivateKey
 
 from edge.ipc import control
 from edge.ipc.framing import Lines
@@ -35,6 +36,10 @@ COMMANDS = [
     "outbox",
     "reports",
     "reports import",
+    "backup",
+    "backup keygen",
+    "backup create",
+    "backup restore",
     "retention",
     "retention plan",
     "retention apply",
@@ -62,6 +67,19 @@ def config(tmp_path: Path) -> Path:
     file = tmp_path / "gatehouse.toml"
     file.write_text(text, encoding="utf-8")
     return file
+
+
+def test_the_escrows_key_is_made_once_and_only_its_public_half_is_shown(tmp_path: Path) -> None:
+    file = tmp_path / "escrow.key"
+    made = gatehouse("backup", "keygen", str(file))
+    private = bytes.fromhex(file.read_text())
+    assert made.returncode == 0
+    assert bytes.fromhex(made.stdout) == bytes(PrivateKey(private).public_key)
+    assert file.stat().st_mode & 0o077 == 0
+    again = gatehouse("backup", "keygen", str(file))
+    assert again.returncode == 2
+    assert bytes.fromhex(file.read_text()) == private
+    assert private.hex() not in made.stdout + made.stderr
 
 
 def test_keys_are_rotated_only_while_no_core_runs(config: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 1,000 people of whom 100 are erased after the backup, with `--long`; else 60 and 10.
 """
 
+import asyncio
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,16 +12,19 @@ from pathlib import Path
 import pytest
 from nacl.public import PrivateKey
 
+from edge.config import Backup
 from edge.domain.errors import InvalidInput, StoreError
 from edge.domain.retention import DAY_MS
 from edge.runtime import backupfile
 from edge.runtime.backup import KEYS_LIVE_MS, Backups, Made, prune
+from edge.runtime.backups import BackupService
 from edge.runtime.restore import Restore, Restored, Source
+from edge.runtime.storethread import StoreThread
 from edge.store.credentials import Credentials, exchange_kek
 from edge.store.identity import BoxIdentity
 from edge.wire import Scope
 from tests.unit.store.test_forensic import Town
-from tests.unit.store.world import IDENTITY, Someone, World
+from tests.unit.store.world import IDENTITY, World
 
 ESCROW = PrivateKey(b"e" * 32)
 
@@ -316,4 +320,49 @@ def test_a_strangers_file_is_no_backup(tmp_path: Path) -> None:
     for name in "ab":
         with pytest.raises(InvalidInput):
             backupfile.read_header(tmp_path / name)
-    assert Someone("+8613800138000").phone
+
+
+# ---- the core's service ---------------------------------------------------------------------
+
+
+def test_the_schedule_makes_one_and_then_waits(small: Site) -> None:
+    async def scene() -> None:
+        thread = StoreThread()
+        config = Backup(escrow_key=bytes(ESCROW.public_key).hex(), directory=small.place)
+        service = BackupService(
+            config, small.world.store, IDENTITY, small.world.credentials, thread, lambda: small.world.now
+        )
+        running = asyncio.create_task(service.run())
+        while not list(small.place.glob("keys/*.gatehouse-keys")):
+            await asyncio.sleep(0.02)
+        await service._keep_up(config)
+        assert len(list(small.place.glob("data/*"))) == 1
+        small.world.now += 24 * 3_600_000
+        await service._keep_up(config)
+        assert len(list(small.place.glob("data/*"))) == 2
+        small.world.now += KEYS_LIVE_MS
+        made = await service.make()
+        assert (made.pruned, len(list(small.place.glob("keys/*")))) == (2, 1)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await asyncio.to_thread(thread.close)
+
+    asyncio.run(asyncio.wait_for(scene(), 60))
+
+
+def test_without_an_escrow_key_nothing_is_made(small: Site) -> None:
+    async def scene() -> None:
+        thread = StoreThread()
+        own, now = small.world.credentials, lambda: small.world.now
+        service = BackupService(None, small.world.store, IDENTITY, own, thread, now)
+        await service.run()
+        with pytest.raises(InvalidInput, match="no_escrow_key"):
+            await service.make(small.place)
+        config = Backup(escrow_key=bytes(ESCROW.public_key).hex(), directory=Path("/proc/nowhere"))
+        unable = BackupService(config, small.world.store, IDENTITY, own, thread, now)
+        with pytest.raises(InvalidInput, match="directory_unusable"):
+            await unable.make()
+        assert not list(small.world.state.glob("backup-*"))
+        await asyncio.to_thread(thread.close)
+
+    asyncio.run(asyncio.wait_for(scene(), 60))
