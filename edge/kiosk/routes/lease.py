@@ -90,8 +90,11 @@ def router(desk: Desk) -> APIRouter:
 
 async def _card_page(desk: Desk, request: Request, sitting: Sitting, seen: CardSeen) -> Response:
     sitting.outcomes["card"] = seen.outcome
-    if seen.outcome == "minor":  # every scope has ended, and with them this visitor's dealings (P38)
-        await desk.end(desk.sittings.drop(sid_of(request)))
+    if seen.outcome == "minor" and sitting.registered:
+        # Every scope has ended, and with them this visitor's dealings (P38). The outcome alone stays, for
+        # the page: its script asks for it once to wait, and then shows it.
+        sitting.registered = None
+        await desk.end(sitting)
     if seen.outcome == "confirm_fields":
         return desk.page(request, "confirm.html", seen=seen)
     return desk.page(request, "result.html", kind="card", seen=seen, ended=seen.outcome == "minor")

@@ -1,0 +1,259 @@
+"""Every page of the kiosk and of headquarters for people who don't see, don't use a mouse, or choose colours.
+
+The pages are found by the routes of the two applications and by the links on the pages: one that is added and
+met by nobody here fails the test. axe-core finds nothing serious on any of them, in both languages, on a
+large and on a small screen and in forced colours; the Tab key reaches everything, shows where it is and is
+never trapped; a screen reader hears the language, one title, headings in order and a name for everything.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import get_args
+from urllib.parse import urlsplit
+
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from playwright.sync_api import Browser, Page
+from starlette.routing import BaseRoute
+
+from cloud.config import load
+from cloud.web.app import create_app as headquarters_app
+from edge.ipc.client import ControlClient
+from edge.ipc.control import CardSeen, FaceOutcome, Recognised
+from edge.kiosk.app import create_app as kiosk_app
+from scripts.site.visitor import Visitor
+from tests.e2e import test_headquarters_web as headquarters_tests
+from tests.e2e import test_kiosk_page as kiosk_tests
+from tests.e2e.accessible import GRAVE, LOOKS, heard, look, tab_through, violations
+from tests.fakes.core_socket import CoreDouble, refusal
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
+
+double, kiosk, core = kiosk_tests.double, kiosk_tests.kiosk, kiosk_tests.core
+chromium, hq = kiosk_tests.chromium, headquarters_tests.hq
+NUMBER = "13800138000"
+LANGS = {"zh": "zh-CN", "en": "en"}
+EVERY_SCOPE = ["registration", "face_match", "id_card", "channel_risk"]
+
+
+@dataclass
+class Audit:
+    """Looks at one page after the other; gathers what is wrong instead of stopping at the first."""
+
+    page: Page
+    lang: str
+    faults: list[str] = field(default_factory=list)
+    paths: set[str] = field(default_factory=set)
+    names: set[str] = field(default_factory=set)
+
+    def look(self, where: str) -> None:
+        """Examine the page that is shown now."""
+        self.paths.add(urlsplit(self.page.url).path)
+        self.names.add(self.page.evaluate("document.body.dataset.page ?? ''"))
+        for name in LOOKS:
+            with look(self.page, name):
+                self._axe(f"{where} ({name})", forced=name == "forced")
+        self._keyboard(where)
+        self._reader(where)
+
+    def _axe(self, where: str, *, forced: bool) -> None:
+        for impact, rule, nodes in violations(self.page, forced):
+            if impact in GRAVE:
+                self.faults.append(f"{where}: {impact} {rule}: {nodes[:3]}")
+
+    def _keyboard(self, where: str) -> None:
+        stops = tab_through(self.page)
+        if stops.trapped:
+            self.faults.append(f"{where}: the Tab key never gets out: {stops.met[-3:]}")
+        if missed := set(stops.expected) - set(stops.met):
+            self.faults.append(f"{where}: not reached by the Tab key: {sorted(missed)} of {stops.expected}")
+        if stops.unseen:
+            self.faults.append(f"{where}: the focus doesn't show on {stops.unseen}")
+
+    def _reader(self, where: str) -> None:
+        page = heard(self.page)
+        if page.lang != LANGS[self.lang]:
+            self.faults.append(f"{where}: language {page.lang}")
+        if not page.title.strip() or page.headings.count(1) != 1:
+            self.faults.append(f"{where}: title {page.title!r}, headings {page.headings}")
+        if any(after > before + 1 for before, after in zip(page.headings, page.headings[1:], strict=False)):
+            self.faults.append(f"{where}: a level of heading is left out: {page.headings}")
+        if page.nameless:
+            self.faults.append(f"{where}: without a name: {page.nameless}")
+        if "main" not in page.landmarks:
+            self.faults.append(f"{where}: no main part")
+
+
+def routes(app: FastAPI) -> set[str]:
+    """Return the path of every page: what can be fetched."""
+
+    def walk(found: list[BaseRoute]) -> set[str]:
+        inner = [getattr(one, "original_router", None) for one in found]
+        own = {r.path for r in found if isinstance(r, APIRoute) and "GET" in (r.methods or ())}
+        return own.union(*(walk(router.routes) for router in inner if router is not None))
+
+    pages = walk(app.routes)
+    assert len(pages) > 5, "the routes are found some other way now"
+    return pages
+
+
+def unmet(paths: set[str], met: set[str]) -> set[str]:
+    """Return the routes that no address in `met` belongs to."""
+    return {p for p in paths if not any(re.fullmatch(re.sub(r"\{[^}]+\}", "[^/]+", p), one) for one in met)}
+
+
+# ---- the kiosk -------------------------------------------------------------------------------
+
+
+def _arrive(visitor: Visitor, audit: Audit, core: CoreDouble) -> None:
+    visitor.open()
+    audit.look("start")
+    visitor.page.click("#start-register")
+    visitor.page.wait_for_selector("#register-form")
+    audit.look("register")
+    visitor.page.click("label[for=scope_registration-yes]")
+    visitor.page.fill("#phone", "12")
+    visitor.page.click("#register-submit")
+    visitor.page.wait_for_selector(".error")
+    audit.look("register, with an error")
+    visitor.register(NUMBER, EVERY_SCOPE)
+    audit.look("done")
+
+
+def _faces(visitor: Visitor, audit: Audit, core: CoreDouble) -> None:
+    for outcome in get_args(FaceOutcome):
+        core.script("recognise", Recognised(outcome=outcome))
+        visitor.register(NUMBER, ["registration", "face_match"])
+        visitor._act("#recognise")
+        audit.look(f"face {outcome}")
+    held = core.hold("recognise")
+    visitor.register(NUMBER, ["registration", "face_match"])
+    visitor.page.click("#recognise")
+    visitor.page.wait_for_selector("#waiting")
+    audit.look("waiting for the face")
+    held.set()
+    visitor.page.wait_for_selector("#outcome")
+
+
+def _cards(visitor: Visitor, audit: Audit, core: CoreDouble) -> None:
+    for outcome in get_args(CardSeen.model_fields["outcome"].annotation):
+        core.script("read_card", CardSeen(outcome=outcome, masked_name="张*", masked_number="310***1234"))
+        visitor.register(NUMBER, ["registration", "id_card"])
+        visitor._act("#read-card")
+        audit.look(f"card {outcome}")
+    held = core.hold("read_card")
+    visitor.register(NUMBER, ["registration", "id_card"])
+    visitor.page.click("#read-card")
+    visitor.page.wait_for_selector("#waiting")
+    audit.look("waiting for the card")
+    held.set()
+    visitor.page.wait_for_selector("#outcome")
+
+
+def _go(visitor: Visitor, audit: Audit, core: CoreDouble) -> None:
+    visitor.decline()
+    audit.look("declined")
+    for act in ("leave", "withdraw"):
+        visitor.open()
+        visitor.page.click(f"#start-{act}")
+        visitor.page.wait_for_selector(f"#{act}-submit")
+        audit.look(act)
+        visitor.page.click(f"#{act}-submit")
+        visitor.page.wait_for_selector(".error")
+        audit.look(f"{act}, with an error")
+    visitor.depart(NUMBER)
+    audit.look("left")
+    visitor.withdraw(NUMBER, ["face_match"])
+    audit.look("withdrawn")
+
+
+def _trouble(visitor: Visitor, audit: Audit, core: CoreDouble) -> None:
+    core.script("begin", refusal("unavailable"))
+    visitor.open()
+    visitor.page.click("#start-register")
+    visitor.page.wait_for_selector("#trouble")
+    audit.look("the core is silent")
+
+
+WALKS: tuple[Callable[[Visitor, Audit, CoreDouble], None], ...] = (_arrive, _faces, _cards, _go, _trouble)
+"""Ways to the kiosk's pages that need an act before; the others are found by their address."""
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_every_page_of_the_kiosk(kiosk: str, chromium: Browser, core: CoreDouble, lang: str) -> None:
+    """P48 as well: notice, contact and complaints can be read by everybody."""
+    context = chromium.new_context(viewport=LOOKS["large"]["size"])
+    audit = Audit(context.new_page(), lang)
+    visitor = Visitor(audit.page, kiosk, "en" if lang == "en" else "zh")
+    for walk in WALKS:
+        walk(visitor, audit, core)
+        core.reset()
+    pages = routes(kiosk_app(ControlClient(Path("none")), hosts=["127.0.0.1"]))
+    for path in [*sorted(unmet(pages, audit.paths)), "/no-such-page"]:
+        audit.page.goto(f"{kiosk}{path}{'?lang=en' if lang == 'en' else ''}")
+        audit.look(path)
+    context.close()
+    assert not audit.faults, "\n".join(audit.faults)
+    assert unmet(pages, audit.paths) == set(), "no walk leads to these pages: add one to WALKS"
+    templates = Path(kiosk_app.__code__.co_filename).parent / "templates"
+    named = {
+        m[1] for t in templates.glob("*.html") for m in re.finditer(r'set name = "([^"]+)"', t.read_text())
+    }
+    assert named <= audit.names, "these templates were shown by no walk"
+
+
+# ---- headquarters ------------------------------------------------------------------------------
+
+
+def _crawl(audit: Audit, start: str, lang: str) -> None:
+    """Look at every page that links lead to, one for each route's form and one level of queries."""
+    waiting, seen = [start], set[str]()
+    while waiting:
+        address = waiting.pop(0)
+        shape = re.sub(r"[0-9a-f]{16,}", "ID", urlsplit(address).path)
+        if shape in seen:
+            continue
+        seen.add(shape)
+        audit.page.goto(f"{address}{'&' if '?' in address else '?'}lang={lang}")
+        audit.look(shape)
+        links = audit.page.eval_on_selector_all("a[href]", "all => all.map((a) => a.href)")
+        waiting += [one.partition("#")[0] for one in links if one.startswith(start)]
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_every_page_of_headquarters(
+    hq: headquarters_tests.Headquarters, chromium: Browser, lang: str
+) -> None:
+    context = chromium.new_context(viewport=LOOKS["large"]["size"], locale="zh-CN")
+    audit = Audit(context.new_page(), lang)
+    page = audit.page
+    page.goto(f"{hq.url}/login?lang={lang}")
+    audit.look("login")
+    page.fill("#username", "nobody")
+    page.fill("#password", "wrong")
+    page.click("button")
+    page.wait_for_selector("[role=alert]")
+    audit.look("login refused")
+    page.goto(f"{hq.first_link}?lang={lang}")
+    audit.look("first password")
+    headquarters_tests.log_in(page, hq)
+    _crawl(audit, f"{hq.url}/", lang)  # empty first
+    headquarters_tests.seed(hq)
+    _crawl(audit, f"{hq.url}/", lang)
+    page.goto(f"{hq.url}/visits?lang={lang}")
+    page.locator("tbody tr a.button").first.click()
+    page.locator("#erase button").click()
+    page.wait_for_url(f"{hq.url}/rights")
+    audit.look("an open order")
+    headquarters_tests.answer_erasure(hq)
+    page.reload()
+    audit.look("a receipt")
+    page.goto(f"{hq.url}/no-such-page")
+    audit.look("message")
+    context.close()
+    assert not audit.faults, "\n".join(audit.faults)
+    pages = routes(headquarters_app(load(hq.config), hq.database))
+    assert unmet(pages, audit.paths) == set(), "no link and no step above leads to these pages"
