@@ -20,7 +20,7 @@ from edge.ipc.messages import Assign, Message
 from edge.runtime import notice as notices
 from edge.runtime.backups import BackupService
 from edge.runtime.calls import Calls
-from edge.runtime.checks import Facts, run_all
+from edge.runtime.checks import Facts, faces, run_all
 from edge.runtime.clock import Clock
 from edge.runtime.control import ControlSocket, uid_of
 from edge.runtime.desk import Desk
@@ -31,6 +31,7 @@ from edge.runtime.operation import Operation
 from edge.runtime.orders import Orders
 from edge.runtime.phone import Phone
 from edge.runtime.reception import Reception
+from edge.runtime.renewal import Renewal
 from edge.runtime.retention import Retention
 from edge.runtime.rights import Rights
 from edge.runtime.risk import Risk
@@ -59,6 +60,7 @@ HOUSEKEEPING_S = 60.0
 RECLAIM_PAGES = 1024
 """Free pages (4 KiB) given back at once, while nobody stands at the desk and no call goes on."""
 ALIVE_S = 5.0
+_FILING = "faces_filing"
 DRAIN_S = 3.0
 
 
@@ -128,6 +130,7 @@ class Core:
             self._credentials.sign,
         )
         self._risk = Risk(office, config.rules)
+        self._renewal = Renewal(office)
         rights = Rights(office, self._risk, config.site.box)
         desk = Desk(office, self._risk, rights)
         self._orders = Orders(office, rights)
@@ -239,13 +242,20 @@ class Core:
         if alive is not None:
             self._operation.box_was_down(tuple(d.id for d in self._config.devices), alive)
         self._last_online_ms = self._store.marked("online") or now
+        self._renewal.ask_again_where_words_changed()
 
     async def _keep_house(self) -> None:
         while True:
             await self._thread.run(self._retention.keep_house)
+            await self._thread.run(self._count_faces)
             if self._reception.idle and self._phone.idle:
                 await self._thread.run(self._store.reclaim, RECLAIM_PAGES)
             await asyncio.sleep(HOUSEKEEPING_S)
+
+    def _count_faces(self) -> None:
+        """Start the filing's clock on the first day on which so many are stored (P53)."""
+        if self._store.marked(_FILING) is None and self._store.faces() >= faces.FILING:
+            self._store.mark(_FILING, self._clock.now_ms())
 
     def _offline_ms(self) -> int:
         """Over restarts, so by the wall clock; one that was set back counts as online just now."""
@@ -364,6 +374,7 @@ class Core:
 
     async def _facts(self) -> Facts:
         oldest = await self._thread.run(self._store.oldest_ms)
+        filing = await self._thread.run(self._store.marked, _FILING)
         link = self._pump.state.link
         return Facts(
             state_directory=self._config.paths.state,
@@ -373,6 +384,8 @@ class Core:
             link=link.name,
             link_code=link.code,
             offline_ms=self._offline_ms(),
+            faces=await self._thread.run(self._store.faces),
+            faces_filing_ms=self._clock.now_ms() - filing if filing is not None else None,
         )
 
     async def _outbox(self) -> protocol.OutboxState:

@@ -94,6 +94,20 @@ class PeopleReads(Part):
         name, number, valid_until, *kind = json.loads(plain)
         return CardRow(name, number, valid_until, *(CardKind(one) for one in kind))
 
+    def agreed_at_the_page(self, permit: Permit, scope: Scope) -> tuple[PersonId, ...]:
+        """Return whose consent to `scope`, given at the page and not in a call, is ACTIVE (for rights)."""
+        self._allow(permit)
+        rows = self._database.query(
+            "SELECT person FROM (SELECT person, state, act, max(version) FROM consents WHERE scope = ?"
+            " GROUP BY person) WHERE state = ? AND act <> 'key' ORDER BY person",
+            (scope, State.ACTIVE),
+        )
+        return tuple(PersonId(row.text("person")) for row in rows)
+
+    def faces(self) -> int:
+        """Return how many people have a template (P53)."""
+        return self._database.count("SELECT count(DISTINCT person) FROM templates")
+
     def enrolled(self) -> tuple[PersonId, ...]:
         """Return who has a template; random ids, no data (for the gallery, and the count of P53)."""
         rows = self._database.query("SELECT DISTINCT person FROM templates ORDER BY person")

@@ -24,6 +24,10 @@ class Facts:
     link: str
     link_code: str
     offline_ms: int
+    faces: int = 0
+    """People with a stored template."""
+    faces_filing_ms: int | None = None
+    """Time since there were first so many of them that a filing is due."""
 
 
 def run_all(facts: Facts) -> tuple[StateLine, ...]:
