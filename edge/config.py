@@ -196,6 +196,8 @@ class Config(Section):
     clock: Clock = Clock()
     operators: tuple[str, ...] = ()
     """Accounts that may use the CLI besides root and the core's own."""
+    officers: tuple[str, ...] = ()
+    """Accounts that may look at, export, correct and erase a person's data on the person's request."""
     devices: tuple[DeviceConfig, ...] = ()
 
     @model_validator(mode="after")

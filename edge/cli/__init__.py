@@ -7,6 +7,7 @@ import typer
 from edge.cli import (
     backup,
     config,
+    consent,
     core,
     credentials,
     keys,
@@ -14,7 +15,9 @@ from edge.cli import (
     outbox,
     reports,
     retention,
+    rights,
     status,
+    verify,
     worker,
 )
 
@@ -26,7 +29,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # rendering help with rich doubles its time
 )
-for noun in (core, worker, kiosk, config, credentials, keys, status, outbox, reports, retention, backup):
+for noun in (
+    core, worker, kiosk, config, credentials, keys, status, outbox, reports, retention, backup,
+    consent, rights, verify,
+):  # fmt: skip
     noun.add_to(app)
 
 

@@ -7,6 +7,7 @@ import pwd
 import socket
 import struct
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -35,6 +36,16 @@ def uid_of(user: str) -> int:
 
 
 Q = TypeVar("Q", bound=Message)
+_peer: ContextVar[int] = ContextVar("peer")
+
+
+def account() -> str:
+    """Return who asks, inside an answer: an account's name, or its number if it has none (any more)."""
+    uid = _peer.get()
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid-{uid}"
 
 
 class ControlSocket(Generic[Q]):
@@ -85,6 +96,7 @@ class ControlSocket(Generic[Q]):
     def _may(self, writer: asyncio.StreamWriter) -> bool:
         raw = writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
         _pid, uid, _gid = _UCRED.unpack(raw)
+        _peer.set(uid)
         if uid not in self._allowed:
             log.warning("connection refused socket=%s uid=%d", self._path.name, uid)
         return uid in self._allowed

@@ -13,20 +13,22 @@ from typing import ParamSpec, TypeVar
 from edge.config import Config, load
 from edge.consent.gate import Gate
 from edge.domain.errors import NotLeased, StoreError
+from edge.domain.facts import PersonId
 from edge.domain.retention import DAY_MS
 from edge.ipc import control as protocol
-from edge.ipc import messages
+from edge.ipc import messages, officer
 from edge.ipc.messages import Assign, Message
 from edge.runtime import notice as notices
 from edge.runtime.backups import BackupService
 from edge.runtime.calls import Calls
 from edge.runtime.checks import Facts, faces, run_all
 from edge.runtime.clock import Clock
-from edge.runtime.control import ControlSocket, uid_of
+from edge.runtime.control import ControlSocket, account, uid_of
 from edge.runtime.desk import Desk
 from edge.runtime.leases import Leases
 from edge.runtime.lifecycle import Lifecycle, stage
 from edge.runtime.office import Office, Told
+from edge.runtime.officer import Officer
 from edge.runtime.operation import Operation
 from edge.runtime.orders import Orders
 from edge.runtime.phone import Phone
@@ -136,6 +138,7 @@ class Core:
         self._orders = Orders(office, rights)
         self._retention = Retention(office, config.retention.periods())
         self._backups = self._make_backups()
+        self._officer = Officer(office, rights, self._credentials.key_id)
         self._operation = Operation(office)
         lines = {d.id: str(getattr(d, "line", d.id)) for d in config.devices}
         self._phone = Phone(Calls(office, self._store.spool, self._spoken().get), self._thread, lines)
@@ -273,6 +276,10 @@ class Core:
         persons = await self._call(self._orders.carry_out, command)
         if isinstance(command, EraseCommand):
             self._reception.forget(persons)
+        await self._ended(persons)
+
+    async def _ended(self, persons: tuple[PersonId, ...]) -> None:
+        """Some use of these persons' data ended: their lease, their recording, what a batch holds of them."""
         for person in persons:
             self._leases.cancel(person)
         if "phone" in self._workers:
@@ -327,13 +334,19 @@ class Core:
 
     def _sockets(
         self,
-    ) -> tuple[ControlSocket[protocol.KioskRequest], ControlSocket[protocol.OperatorRequest]]:
+    ) -> tuple[
+        ControlSocket[protocol.KioskRequest],
+        ControlSocket[protocol.OperatorRequest],
+        ControlSocket[officer.OfficerRequest],
+    ]:
         run, kiosk_user = self._config.paths.run, self._config.kiosk.user
         kiosk = frozenset({uid_of(kiosk_user)} if kiosk_user else ())
         operators = frozenset(uid_of(user) for user in self._config.operators)
+        officers = frozenset(uid_of(user) for user in self._config.officers)
         return (
             ControlSocket(run / "kiosk.sock", protocol.KIOSK_REQUEST, self._kiosk, kiosk),
             ControlSocket(run / "control.sock", protocol.OPERATOR_REQUEST, self._operator, operators),
+            ControlSocket(run / "officer.sock", officer.OFFICER_REQUEST, self._officer_asks, officers),
         )
 
     async def _kiosk(self, request: protocol.KioskRequest) -> Message:
@@ -356,6 +369,13 @@ class Core:
                 return await self._backups.make(Path(request.directory) if request.directory else None)
             case protocol.ApplyRetention():
                 return protocol.RetentionApplied(rows=await self._thread.run(self._retention.apply))
+
+    async def _officer_asks(self, request: officer.OfficerRequest) -> Message:
+        done = await self._call(self._officer.answer, request, account())
+        if isinstance(request, officer.EraseAll):
+            self._reception.forget(done.ended)
+        await self._ended(done.ended)
+        return done.answer
 
     async def _status(self) -> protocol.Status:
         devices = tuple(self._device_line(d.id) for d in self._config.devices)

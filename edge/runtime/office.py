@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypedDict
 
+from edge.archive import AGREED
 from edge.consent.gate import Gate
 from edge.consent.policy import Event, State, usable
 from edge.domain.facts import CommandDone, ConsentChanged, ConsentGiven, PersonId
@@ -85,7 +86,7 @@ class Office:
             notice_version=told.version,
             notice_hash=told.hash,
             act=record.act,
-            proof=self.sign(b"gatehouse/v1/consent\n" + canonical(record.model_dump(mode="json"))),
+            proof=self.sign(AGREED + canonical(record.model_dump(mode="json"))),
             records=(record,),
         )
         self.store.apply(self.gate.agreed(fact))

@@ -1,4 +1,4 @@
-"""What a person's word against their data changes: withdrawal and erasure; in the store's thread.
+"""What a person may ask of their data: access, withdrawal, erasure; in the store's thread.
 
 Withdrawal ends use and leaves what was lawful; erasure destroys keys and rows. Neither is ever refused
 for lack of a consent: both rest on `duty`.
@@ -10,8 +10,10 @@ from edge.consent.policy import Event, State
 from edge.domain import facts
 from edge.domain.errors import InvalidInput
 from edge.domain.facts import PersonId
+from edge.domain.held import Held
 from edge.domain.phone import normalise
 from edge.ports import Cleared
+from edge.runtime.access import Access
 from edge.runtime.office import TOKEN_PURPOSE, Office, new_id
 from edge.runtime.risk import Risk
 from edge.store.rows import Erased
@@ -21,12 +23,31 @@ By = Literal["visitor", "headquarters"]
 
 
 class Rights:
-    """Withdrawal and erasure of one box."""
+    """Access, withdrawal and erasure of one box."""
 
     def __init__(self, office: Office, risk: Risk, box: str) -> None:
         self._office = office
         self._risk = risk
         self._box = box
+        self._access = Access(office)
+
+    # -- access ----------------------------------------------------------------------------
+
+    def find(self, number: str) -> tuple[PersonId, ...]:
+        """Return the records of the human with this number (E.164): a visitor's, a caller's, or none."""
+        store, rights = self._office.store, self._office.gate.permit_rights()
+        found = (store.person_by_token(rights, token) for token in self._tokens(number))
+        return tuple(dict.fromkeys(person for person in found if person is not None))
+
+    def held(self, person: PersonId) -> Held:
+        """Return all that is held of the human who is `person` here (P40)."""
+        number = self._number_of(person)
+        persons = self.find(number) if number is not None else ()
+        return self._access.describe(tuple(dict.fromkeys((person, *persons))), number)
+
+    def held_by(self, number: str) -> Held:
+        """Return all that is held of the human with this number (E.164), who may be unknown here."""
+        return self._access.describe(self.find(number), number)
 
     # -- withdrawal ------------------------------------------------------------------------
 
@@ -94,52 +115,57 @@ class Rights:
 
     def erase(self, order: EraseCommand) -> tuple[PersonId, ...]:
         """Destroy all that is held of the human behind `order.who`; return the persons that they were."""
-        persons, tokens = self._everyone_behind(order.who)
-        store, rights, named = self._office.store, self._office.gate.permit_rights(), tokens or (order.who,)
+        first = self._office.store.person_by_token(self._office.gate.permit_rights(), order.who)
+        number = self._number_of(first) if first is not None else None
+        _receipt, persons = self._destroy(order, (first,) if first is not None else (), number)
+        return persons
+
+    def erase_number(self, number: str) -> tuple[ErasureReceipt, tuple[PersonId, ...]]:
+        """Destroy all that is held of whoever has this number (E.164), here and, by receipt, at headquarters.
+
+        Returns the receipt as headquarters gets it, and the persons that they were.
+        """
+        who, now = self._office.tokens.token("registration", number), self._office.clock.now_ms()
+        order = EraseCommand(command_id=new_id(), box=self._box, issued_ms=now, who=who)
+        return self._destroy(order, (), number)
+
+    def _destroy(
+        self, order: EraseCommand, known: tuple[PersonId, ...], number: str | None
+    ) -> tuple[ErasureReceipt, tuple[PersonId, ...]]:
+        """One human may be several records that nothing joined (visitor, caller): the number finds all."""
+        store, rights = self._office.store, self._office.gate.permit_rights()
+        persons = tuple(dict.fromkeys((*known, *(self.find(number) if number is not None else ()))))
+        tokens = self._tokens(number) if number is not None else (order.who,)
         # Headquarters deletes what was made up to the receipt's time: a clock set back must not save it.
-        at_ms = max(self._office.clock.now_ms(), store.newest_ms(rights, persons, named))
-        number = self._number_of(persons[0]) if persons else None
+        at_ms = max(self._office.clock.now_ms(), store.newest_ms(rights, persons, tokens))
         callers = store.forget_caller(rights, number) if number is not None else 0
+        receipts: list[ErasureReceipt] = []
 
         def conclude(erased: Erased) -> Cleared[facts.CommandDone]:
             rows = dict(erased.rows) | ({"call_numbers": callers} if callers else {})
-            return self._erased(order, tokens, Erased(erased.keys_destroyed + callers, rows), at_ms)
+            whole = Erased(erased.keys_destroyed + callers, rows)
+            receipts.append(_receipt(order, tokens, whole, at_ms))
+            return self._office.done(order, receipts[-1].outcome, receipts[-1])
 
-        store.erase(rights, persons, conclude, named)
-        return persons
+        store.erase(rights, persons, conclude, tokens)
+        return receipts[-1], persons
+
+    def _tokens(self, number: str) -> tuple[Token, ...]:
+        return tuple(self._office.tokens.token(purpose, number) for purpose in TOKEN_PURPOSE.values())
 
     def erase_minor(self, number: str) -> None:
         """A card says under 14 (P38): without a guardian nothing is kept, here or at headquarters."""
-        who, now = self._office.tokens.token("registration", number), self._office.clock.now_ms()
-        self.erase(EraseCommand(command_id=new_id(), box=self._box, issued_ms=now, who=who))
+        self.erase_number(number)
 
-    def _erased(
-        self, order: EraseCommand, tokens: tuple[Token, ...], erased: Erased, at_ms: int
-    ) -> Cleared[facts.CommandDone]:
-        held = erased.keys_destroyed > 0 or any(erased.rows.values())
-        receipt = ErasureReceipt(
-            command_id=order.command_id,
-            who=order.who,
-            also=tuple(t for t in tokens if t != order.who),
-            outcome="erased" if held else "nothing_held",
-            keys_destroyed=erased.keys_destroyed,
-            rows=dict(erased.rows),
-            at_ms=at_ms,
-        )
-        return self._office.done(order, receipt.outcome, receipt)
 
-    def _everyone_behind(self, who: Token) -> tuple[tuple[PersonId, ...], tuple[Token, ...]]:
-        """Return every person record of the human behind `who`, and all their tokens.
-
-        One human may be two records that nothing joined (a visitor, a caller): an erasure finds
-        both by the number, which it may read under `duty`.
-        """
-        store, rights = self._office.store, self._office.gate.permit_rights()
-        first = store.person_by_token(rights, who)
-        if first is None:
-            return (), ()
-        number = self._number_of(first)
-        purposes = TOKEN_PURPOSE.values()
-        tokens = tuple(self._office.tokens.token(p, number) for p in purposes) if number else (who,)
-        found = [store.person_by_token(rights, token) for token in tokens]
-        return tuple(dict.fromkeys([first, *(p for p in found if p is not None)])), tokens
+def _receipt(order: EraseCommand, tokens: tuple[Token, ...], erased: Erased, at_ms: int) -> ErasureReceipt:
+    held = erased.keys_destroyed > 0 or any(erased.rows.values())
+    return ErasureReceipt(
+        command_id=order.command_id,
+        who=order.who,
+        also=tuple(t for t in tokens if t != order.who),
+        outcome="erased" if held else "nothing_held",
+        keys_destroyed=erased.keys_destroyed,
+        rows=dict(erased.rows),
+        at_ms=at_ms,
+    )

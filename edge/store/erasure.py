@@ -17,11 +17,11 @@ from edge.ports import Cleared, Permit
 from edge.store.database import Row
 from edge.store.keys import INQUIRY
 from edge.store.outbox import OutboxTable
-from edge.store.rows import Erased
+from edge.store.rows import Erased, PastErasure
 from edge.store.writing import Writing
 from edge.wire import BasisKind, Purpose, TimeQuality, Token
 
-_OF_PERSON = ("person_tokens", "contacts", "templates", "cards", "sources")
+_OF_PERSON = ("person_tokens", "signed_consents", "contacts", "templates", "cards", "sources")
 _CLASS = {"person_tokens": "tokens"}
 _NEWEST = """
 WITH whose AS (SELECT value AS person FROM json_each(?1)), mine AS (SELECT value AS token FROM json_each(?2))
@@ -123,6 +123,20 @@ class Erasure(Writing, OutboxTable):
         """
         self._allow(permit)
         return self._database.count(_NEWEST, (json.dumps(persons), json.dumps(tokens)))
+
+    def erasures_of(self, permit: Permit, tokens: Sequence[Token]) -> tuple[PastErasure, ...]:
+        """Return the erasures that these tokens' tombstones remember, newest first."""
+        self._allow(permit)
+        marks = json.dumps([self._tables.tokens.mark(token) for token in tokens])
+        rows = self._database.query(
+            "SELECT DISTINCT erasure, at_ms, keys, rows FROM tombstones"
+            " WHERE mark IN (SELECT value FROM json_each(?)) ORDER BY at_ms DESC, erasure",
+            (marks,),
+        )
+        return tuple(
+            PastErasure(r.integer("at_ms"), Erased(r.integer("keys"), json.loads(r.text("rows"))))
+            for r in rows
+        )
 
     # -- beginning -------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from edge.store.database import Row
 from edge.store.keys import KeyName
 from edge.store.tables import Tables
 from edge.store.writing import Ground, keys_of, write
-from edge.wire import Scope
+from edge.wire import Scope, canonical
 
 LATEST = (
     "SELECT state, version, at_ms, notice_version, act FROM consents WHERE person = ? AND scope = ?"
@@ -43,6 +43,16 @@ def _consent_given(fact: ConsentGiven, ground: Ground, to: Tables) -> None:
         basis=ground.basis,
         purpose=ground.purpose,
     )
+    for record in fact.records:
+        to.database.insert(
+            "signed_consents",
+            person=fact.person,
+            scope=fact.scope,
+            version=fact.version,
+            record=canonical(record.model_dump(mode="json")).decode(),
+            basis=ground.basis,
+            purpose=ground.purpose,
+        )
 
 
 @write.register

@@ -116,3 +116,11 @@ class Erased:
 
     keys_destroyed: int
     rows: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class PastErasure:
+    """An erasure as its tombstones remember it."""
+
+    at_ms: int
+    erased: Erased

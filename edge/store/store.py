@@ -26,6 +26,7 @@ from edge.store.calls import CallReads
 from edge.store.credentials import Credentials, fsync_directory
 from edge.store.database import Database
 from edge.store.erasure import Erasure
+from edge.store.held import HeldReads
 from edge.store.identity import BoxIdentity
 from edge.store.keys import KeyFile
 from edge.store.lock import StoreLock
@@ -45,7 +46,7 @@ def wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class SqlStore(PeopleReads, VisitReads, RiskReads, CallReads, Erasure, Retention, AuditLog, Marks):
+class SqlStore(PeopleReads, VisitReads, RiskReads, CallReads, HeldReads, Erasure, Retention, AuditLog, Marks):
     """Open store; call it from one thread at a time."""
 
     def __init__(self, tables: Tables, opened: ExitStack) -> None:
@@ -84,6 +85,11 @@ class SqlStore(PeopleReads, VisitReads, RiskReads, CallReads, Erasure, Retention
                 if count:
                     self.audit(f"recovered_{code}", None, now_ms)
         log.info("store open outbox=%d recovered_erasures=%d", self.depth(), finished)
+
+    @property
+    def identity(self) -> BoxIdentity:
+        """Which box this store belongs to."""
+        return self._tables.identity
 
     @property
     def spool(self) -> Path:

@@ -209,6 +209,17 @@ CREATE TABLE reports (
     purpose TEXT NOT NULL CHECK (purpose = 'channel_risk')
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE signed_consents (
+    person TEXT NOT NULL CHECK (length(person) = 32),
+    scope TEXT NOT NULL,
+    version INTEGER NOT NULL CHECK (version > 0),
+    record TEXT NOT NULL,
+    basis TEXT NOT NULL CHECK (basis = 'duty'),
+    purpose TEXT NOT NULL CHECK (purpose = 'rights'),
+    PRIMARY KEY (person, scope, version),
+    FOREIGN KEY (person, scope, version) REFERENCES consents ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE sources (
     visit TEXT PRIMARY KEY REFERENCES visits ON DELETE CASCADE,
     person TEXT NOT NULL CHECK (length(person) = 32),

@@ -43,6 +43,13 @@ COMMANDS = [
     "retention",
     "retention plan",
     "retention apply",
+    "consent show",
+    "consent withdraw",
+    "consent export",
+    "rights access",
+    "rights erase",
+    "rights receipts",
+    "verify",
 ]
 HEAVY = {"cv2", "av", "onnxruntime", "pjsua2"}
 

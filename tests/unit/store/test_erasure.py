@@ -14,6 +14,7 @@ from tests.unit.store.world import Someone, World
 
 ALL = {
     "tokens": 3,
+    "signed_consents": 5,
     "contacts": 1,
     "templates": 1,
     "cards": 1,

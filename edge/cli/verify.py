@@ -1,0 +1,113 @@
+"""`gatehouse verify`: checks a file that a box handed out, with its public key alone; asks nobody else."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edge.cli.options import JsonOption, when
+
+if TYPE_CHECKING:
+    from edge.archive import Checked, CheckedConsent
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+    app.command("verify", short_help="Check an archive or consents that a box signed.")(verify)
+
+
+def verify(
+    file: Path,
+    public_key: Annotated[str, typer.Option("--public-key", help="The box's, 64 hex digits.")],
+    notice: Annotated[
+        Path | None, typer.Option(help="A notice; says whether it is the one that was agreed to.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say whether a box signed FILE, and for each consent in it whether the box signed it too.
+
+    Needs the file and the box's public key, no configuration and no network. Exit code 1 if anything
+    was changed, isn't signed by this key, or isn't the notice that was given.
+    """
+    from edge.domain.errors import InvalidInput
+    from edge.runtime.notice import load
+
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise InvalidInput(f"read {file}", error.strerror or "unreadable") from None
+    wanted = load(notice).hash if notice is not None else None
+    try:
+        checked = _checked(content, public_key)
+    except InvalidInput as error:
+        typer.secho(f"✗ {file}: {error.code}", fg="red", err=True)
+        typer.echo(f"  {error.hint}", err=True)
+        raise typer.Exit(1) from None
+    if as_json:
+        typer.echo(json.dumps(_as_json(checked, wanted), ensure_ascii=False))
+    else:
+        _show(file, checked, wanted)
+    raise typer.Exit(0 if checked.sound and _is_notice(checked, wanted) else 1)
+
+
+def _checked(content: bytes, public_key: str) -> "Checked":
+    from edge.archive import check
+    from edge.domain.errors import InvalidInput
+
+    try:
+        key = bytes.fromhex(public_key)
+    except ValueError:
+        key = b""
+    if len(key) != 32:
+        raise InvalidInput("read the public key", "not_a_key", "expected 64 hex digits")
+    return check(content, key)
+
+
+def _show(file: Path, checked: "Checked", wanted: str | None) -> None:
+    exported = checked.exported
+    what = {"access": "all that was held of a person", "consents": "consents of a person"}[checked.kind]
+    typer.secho(f"✓ {file}: {what}, signed by the box, unchanged", fg="green")
+    typer.echo(f"  {exported.tenant} / {exported.site} / {exported.box}, made {when(exported.at_ms)}")
+    typer.echo(f"  its clock was then: {exported.quality}")
+    for one in checked.consents:
+        mark, colour = {True: ("✓", "green"), False: ("✗", "red"), None: (" ", None)}[one.holds]
+        typer.secho(
+            f"{mark} {one.consent.scope:<13} {one.consent.state:<10} {when(one.consent.at_ms)}", fg=colour
+        )
+        for line in _details(one, wanted):
+            typer.echo(f"    {line}")
+
+
+def _details(one: "CheckedConsent", wanted: str | None) -> list[str]:
+    consent = one.consent
+    if consent.proof is None:
+        return []
+    said = {
+        True: "signature holds",
+        False: "SIGNATURE DOES NOT HOLD",
+        None: "signature can't be checked: what was signed isn't held any more",
+    }
+    lines = [f"{said[one.holds]}; by {consent.act}; clock {consent.quality}"]
+    lines.append(f"notice {consent.notice_version}, sha256 {consent.notice_hash}")
+    if wanted is not None:
+        same = consent.notice_hash == wanted
+        lines.append("the notice given is this one" if same else "the notice given is ANOTHER one")
+    return lines
+
+
+def _is_notice(checked: "Checked", wanted: str | None) -> bool:
+    """Whether each standing consent was given under the notice in question, if there is one."""
+    standing = [c.consent for c in checked.consents if c.consent.current and c.consent.state == "ACTIVE"]
+    return wanted is None or all(consent.notice_hash == wanted for consent in standing)
+
+
+def _as_json(checked: "Checked", wanted: str | None) -> dict[str, object]:
+    consents = [
+        one.consent.model_dump(mode="json", exclude={"record", "proof"})
+        | {"holds": one.holds}
+        | ({"is_this_notice": one.consent.notice_hash == wanted} if wanted and one.consent.proof else {})
+        for one in checked.consents
+    ]
+    about = checked.exported.model_dump(mode="json", exclude={"consents"})
+    return {"kind": checked.kind, **about, "sound": checked.sound, "consents": consents}

@@ -1,0 +1,115 @@
+"""What the privacy officer on site can ask of the core, and its answers; closed, validated at both ends.
+
+A socket of its own: whoever may look at the box's health may not therefore look at people (P3). A number
+is never in a log or on a command line; what the screen shows is masked, what is whole goes into a file.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, TypeAdapter
+
+from edge.domain.reasons import Reason
+from edge.ipc.messages import Message
+from edge.wire import Millis, OpaqueId, Scope
+
+Number = Annotated[str, StringConstraints(pattern=r"^[0-9+ -]{5,20}$")]
+
+
+class _AboutSomebody(Message):
+    """Who it is about, by the number that they gave, and why it is asked."""
+
+    phone: Number = Field(repr=False)
+    reason: Reason
+
+
+class ShowConsents(_AboutSomebody):
+    """Where each scope of this person stands."""
+
+    method: Literal["show_consents"] = "show_consents"
+
+
+class EndConsents(_AboutSomebody):
+    """Withdraw scopes for this person."""
+
+    method: Literal["end_consents"] = "end_consents"
+    scopes: Annotated[frozenset[Scope], Field(min_length=1)]
+
+
+class ExportConsents(_AboutSomebody):
+    """The consents of this person with their proofs, signed."""
+
+    method: Literal["export_consents"] = "export_consents"
+
+
+class GiveAccess(_AboutSomebody):
+    """All that is held of this person, as a signed archive."""
+
+    method: Literal["give_access"] = "give_access"
+
+
+class EraseAll(_AboutSomebody):
+    """Destroy all that is held of this person."""
+
+    method: Literal["erase_all"] = "erase_all"
+
+
+class ShowReceipts(_AboutSomebody):
+    """What was erased here of whoever had this number."""
+
+    method: Literal["show_receipts"] = "show_receipts"
+
+
+OfficerRequest = Annotated[
+    ShowConsents | EndConsents | ExportConsents | GiveAccess | EraseAll | ShowReceipts,
+    Field(discriminator="method"),
+]
+OFFICER_REQUEST: TypeAdapter[OfficerRequest] = TypeAdapter(OfficerRequest)
+
+
+# ---- answers -------------------------------------------------------------------------------
+
+
+class ConsentLine(Message):
+    """Where one scope stands, since when, by which act, under which notice."""
+
+    scope: Scope
+    state: str
+    since_ms: Millis
+    act: str | None
+    notice_version: str
+
+
+class Consents(Message):
+    """A person's scopes, and the number masked for the screen; `known` False: nothing is held."""
+
+    known: bool
+    masked: str
+    scopes: tuple[ConsentLine, ...]
+
+
+class Ended(Message):
+    """The scopes that were active and are no more."""
+
+    scopes: tuple[Scope, ...]
+
+
+class Document(Message):
+    """A file to be written for the person: base64 of its zlib-compressed bytes."""
+
+    content: str = Field(repr=False)
+
+
+class Receipt(Message):
+    """What one erasure destroyed: keys, and rows by class of data."""
+
+    at_ms: Millis
+    keys_destroyed: int
+    rows: dict[str, int]
+    command: OpaqueId | None = None
+    """Under which name headquarters has the receipt; None for one that is only remembered here."""
+
+
+class Receipts(Message):
+    """The erasures that concerned a number, newest first."""
+
+    receipts: tuple[Receipt, ...]

@@ -1,0 +1,92 @@
+"""Gathers what the box holds of one human, for them to see (P40); in the store's thread, changes nothing."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from edge.domain.facts import PersonId
+from edge.domain.held import Held, HeldCard, HeldReport, HeldVisit, Told
+from edge.ports import Permit
+from edge.runtime.office import Office
+
+_TOLD_BY_STATE = {"ACTIVE": "consent", "WITHDRAWN": "withdrawal"}
+
+
+class Access:
+    """Reads under `duty` alone: the right doesn't end with a consent."""
+
+    def __init__(self, office: Office) -> None:
+        self._office = office
+
+    def describe(self, persons: Sequence[PersonId], number: str | None) -> Held:
+        """Return all that is held of the human who is `persons`, and by `number` (E.164) if it is known."""
+        office, stamp = self._office, self._office.stamp()
+        store, permits = office.store, [office.gate.permit_rights(p) for p in persons]
+        box = store.identity
+        held = Held(
+            **stamp,
+            tenant=box.tenant,
+            site=box.site,
+            box=box.box,
+            contacts=tuple(c for p in permits for c in store.every_contact(p)),
+            tokens=tuple(t for p in permits for t in store.every_token(p)),
+            consents=tuple(c for p in permits for c in store.every_consent(p)),
+            visits=tuple(v for p in permits for v in self._visits(p)),
+            card=next((c for p in permits if (c := self._card(p))), None),
+            templates=tuple(t for p in permits for t in store.every_template(p)),
+            recordings=tuple(r for p in permits for r in store.every_recording(p)),
+            callers=store.callers(office.gate.permit_rights(), number) if number else (),
+            reports=self._reports(number) if number else (),
+        )
+        return held.model_copy(update={"headquarters": self._told(held, persons)})
+
+    def _visits(self, permit: Permit) -> list[HeldVisit]:
+        sources = self._office.store.every_source(permit)
+        return [
+            HeldVisit(
+                visit=row.visit,
+                arrived_ms=row.arrived_ms,
+                departed_ms=row.departed_ms,
+                party_size=row.party_size,
+                returning=row.returning,
+                revision=row.revision,
+                evidence=row.evidence,
+                source=sources.get(row.visit),
+            )
+            for row in self._office.store.visits(permit)
+        ]
+
+    def _card(self, permit: Permit) -> HeldCard | None:
+        since, row = self._office.store.card_since(permit), self._office.store.card(permit)
+        if since is None or row is None:
+            return None
+        return HeldCard(
+            kind=row.kind, name=row.name, number=row.number, valid_until=row.valid_until, at_ms=since
+        )
+
+    def _reports(self, number: str) -> tuple[HeldReport, ...]:
+        store, rights = self._office.store, self._office.gate.permit_rights()
+        token = self._office.tokens.token("channel_risk", number)
+        return tuple(
+            HeldReport(
+                channel=report.channel,
+                reported_ms=report.reported_ms,
+                until_ms=report.lapses_ms,
+                findings=tuple((v.decided_ms, v.inputs_hash) for v in store.verdicts(report.report_ref)),
+            )
+            for report in store.reports_by_token(rights, token)
+        )
+
+    def _told(self, held: Held, persons: Sequence[PersonId]) -> tuple[Told, ...]:
+        """What was sent is deleted at the receipt, so it is counted from what each row of ours sends."""
+        made = Counter(_TOLD_BY_STATE[c.state] for c in held.consents if c.state in _TOLD_BY_STATE)
+        made["visit"] = sum(visit.revision for visit in held.visits)
+        made["call"] = sum(1 for recording in held.recordings if recording.line)
+        made["verdict"] = sum(len(report.findings) for report in held.reports)
+        tokens = [token.token for token in held.tokens]
+        rights = self._office.gate.permit_rights()
+        waiting = self._office.store.waiting_about(rights, persons, tokens)
+        return tuple(
+            Told(kind=kind, sent=max(0, made[kind] - waiting[kind]), waiting=waiting[kind])
+            for kind in sorted(made | waiting)
+            if made[kind] or waiting[kind]
+        )

@@ -1,0 +1,138 @@
+"""What the privacy officer on site does for a person, each act with its reason in the audit; store's thread.
+
+The person was checked to be who they say by the officer; the box adds no second way around the gate.
+"""
+
+import base64
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from edge import archive
+from edge.domain.facts import PersonId
+from edge.domain.held import Held
+from edge.domain.phone import masked, normalise
+from edge.domain.reasons import Reason
+from edge.ipc import officer as protocol
+from edge.ipc.messages import Message
+from edge.runtime import access_page
+from edge.runtime.office import TOKEN_PURPOSE, Office
+from edge.runtime.rights import Rights
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """An answer, and the persons for whom some use ended by it."""
+
+    answer: Message
+    ended: tuple[PersonId, ...] = ()
+
+
+class Officer:
+    """Answers one officer's requests."""
+
+    def __init__(self, office: Office, rights: Rights, key_id: str) -> None:
+        """`key_id` names the box's signing key."""
+        self._office = office
+        self._rights = rights
+        self._key = key_id
+
+    def answer(self, request: protocol.OfficerRequest, account: str) -> Done:
+        """Return the answer to what `account` (a name or number of the system's) asks; domain errors."""
+        number = normalise(request.phone)
+        match request:
+            case protocol.ShowConsents():
+                return self._looked(number, request, account, _consents)
+            case protocol.ExportConsents():
+                return self._looked(number, request, account, self._export)
+            case protocol.GiveAccess():
+                return self._looked(number, request, account, self._archive)
+            case protocol.EndConsents():
+                return self._end(number, request, account)
+            case protocol.EraseAll():
+                return self._erase(number, request, account)
+            case protocol.ShowReceipts():
+                return self._receipts(number, request, account)
+
+    # -- looking ---------------------------------------------------------------------------
+
+    def _looked(
+        self,
+        number: str,
+        request: protocol.OfficerRequest,
+        account: str,
+        show: Callable[[Held, str], Message],
+    ) -> Done:
+        """Nobody looks unseen: the audit comes before the answer."""
+        self._note(request, account, self._rights.find(number))
+        return Done(show(self._rights.held_by(number), number))
+
+    def _export(self, held: Held, _number: str) -> Message:
+        return _document(archive.consents_file(held, self._office.sign, self._key))
+
+    def _archive(self, held: Held, _number: str) -> Message:
+        page = access_page.render(held, self._key)
+        return _document(archive.access_file(held, page, access_page.style(), self._office.sign, self._key))
+
+    def _receipts(self, number: str, request: protocol.OfficerRequest, account: str) -> Done:
+        self._note(request, account, ())
+        rights = self._office.gate.permit_rights()
+        tokens = [self._office.tokens.token(purpose, number) for purpose in TOKEN_PURPOSE.values()]
+        found = self._office.store.erasures_of(rights, tokens)
+        receipts = tuple(
+            protocol.Receipt(at_ms=e.at_ms, keys_destroyed=e.erased.keys_destroyed, rows=dict(e.erased.rows))
+            for e in found
+        )
+        return Done(protocol.Receipts(receipts=receipts))
+
+    # -- acting ----------------------------------------------------------------------------
+
+    def _end(self, number: str, request: protocol.EndConsents, account: str) -> Done:
+        persons = self._rights.find(number)
+        with self._office.store.transaction():
+            self._note(request, account, persons)
+            ended = [s for p in persons for s in self._rights.withdraw_person(p, request.scopes, "visitor")]
+        return Done(protocol.Ended(scopes=tuple(dict.fromkeys(ended))), persons if ended else ())
+
+    def _erase(self, number: str, request: protocol.EraseAll, account: str) -> Done:
+        self._note(request, account, self._rights.find(number))
+        receipt, persons = self._rights.erase_number(number)
+        shown = protocol.Receipt(
+            at_ms=receipt.at_ms,
+            keys_destroyed=receipt.keys_destroyed,
+            rows=dict(receipt.rows),
+            command=receipt.command_id,
+        )
+        return Done(shown, persons)
+
+    def _note(self, request: protocol.OfficerRequest, account: str, persons: tuple[PersonId, ...]) -> None:
+        """Write down what is done, why, by whom and, by their random id, to whom."""
+        store, now = self._office.store, self._office.clock.now_ms()
+        with store.transaction():
+            store.audit(f"officer_{request.method}", f"account-{account}", now)
+            for person in persons or (None,):
+                store.audit(reason_code(request.reason), person, now)
+
+
+def reason_code(reason: Reason) -> str:
+    """Return how a reason stands in the audit."""
+    return f"because_{reason}"
+
+
+def _consents(held: Held, number: str) -> protocol.Consents:
+    lines = tuple(
+        protocol.ConsentLine(
+            scope=one.scope,
+            state=one.state,
+            since_ms=one.at_ms,
+            act=one.act,
+            notice_version=one.notice_version,
+        )
+        for one in held.consents
+        if one.current
+    )
+    return protocol.Consents(known=not held.nothing, masked=masked(number), scopes=lines)
+
+
+def _document(content: bytes) -> protocol.Document:
+    return protocol.Document(content=base64.b64encode(zlib.compress(content, 9)).decode())

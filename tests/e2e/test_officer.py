@@ -1,0 +1,177 @@
+"""The privacy officer at the box's own command line, with a real core and no network at all."""
+
+import json
+import os
+import pwd
+import stat
+import subprocess
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from edge.ipc.client import ControlClient
+from edge.ipc.control import Begin, Begun, GetNotice, Notice, Register, Registered
+from edge.wire import Scope
+from scripts.site.processes import BIN, Program, until
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+NUMBER, STRANGER = "13800138000", "13900139000"
+
+
+class Box:
+    """A core without devices whose broker can't be reached."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.notice = Path(str(resources.files("edge"))) / "notice.example.toml"
+        self.config = root / "gatehouse.toml"
+        self.config.write_text(
+            f"""notice = "{self.notice}"
+[site]
+tenant = "t"
+site = "s"
+box = "b"
+[paths]
+state = "{root}/state"
+run = "{root}/run"
+credentials = "{root}/credentials"
+[mqtt]
+host = "127.0.0.1"
+port = 9
+ca = "ca.crt"
+certificate = "b.crt"
+key = "b.key"
+headquarters_keys = ["{"0" * 64}"]
+[[destinations]]
+host = "127.0.0.1"
+country = "CN"
+processor = "nobody"
+[rules]
+name = "r"
+version = 1
+late_report = true
+report_keeps_days = 30
+"""
+        )
+        made = subprocess.run(
+            [BIN / "gatehouse", "credentials", root / "credentials"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        self.public_key = made.stdout.strip()
+        self.core = Program(
+            "core", [str(BIN / "gatehouse"), "run", "-c", str(self.config)], root / "core.log"
+        )
+
+    @property
+    def kiosk(self) -> ControlClient:
+        return ControlClient(self.root / "run" / "kiosk.sock", 10.0)
+
+    def register(self, *scopes: Scope) -> None:
+        notice = self.kiosk.ask(GetNotice(), Notice)
+        session = self.kiosk.ask(Begin(), Begun).session
+        request = Register(
+            session=session, notice_hash=notice.hash, scopes=frozenset(scopes), phone=NUMBER, party_size=2
+        )
+        assert self.kiosk.ask(request, Registered).outcome == "registered"
+
+    def run(self, *words: str, number: str = NUMBER) -> subprocess.CompletedProcess[str]:
+        """Run `gatehouse …` as the officer, who types `number`."""
+        command = [str(BIN / "gatehouse"), *words]
+        if words[0] != "verify":
+            command += ["-c", str(self.config), "--reason", "visitor_request"]
+        return subprocess.run(
+            command, input=number + "\n", capture_output=True, text=True, timeout=60, check=False,
+            env=os.environ | {"NO_COLOR": "1"},
+        )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+    one = Box(tmp_path_factory.mktemp("box"))
+    one.core.start()
+    try:
+        until("the officer's socket", (one.root / "run" / "officer.sock").exists, 60)
+        yield one
+    finally:
+        one.core.stop()
+
+
+def test_p40_the_rights_continue_without_a_network(box: Box, tmp_path: Path) -> None:
+    """P40, P41, P43, P44: show, withdraw, export, access, verify and erase at the box, all offline."""
+    box.register(Scope.REGISTRATION, Scope.FACE_MATCH)
+
+    shown = box.run("consent", "show")
+    assert shown.returncode == 0, shown.stderr
+    assert "138****8000" in shown.stdout and NUMBER not in shown.stdout
+    assert "face_match" in shown.stdout
+
+    ended = box.run("consent", "withdraw", "--scope", "face_match")
+    assert "✓ ended: face_match" in ended.stdout, ended.stderr
+
+    exported, archive = tmp_path / "consents.json", tmp_path / "access.zip"
+    assert box.run("consent", "export", "--out", str(exported)).returncode == 0
+    given = box.run("rights", "access", "--out", str(archive))
+    assert given.returncode == 0, given.stderr
+    for file in (exported, archive):
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        confirmed = box.run(
+            "verify", str(file), "--public-key", box.public_key, "--notice", str(box.notice), "--json"
+        )
+        assert confirmed.returncode == 0, confirmed.stderr
+        consents = {(c["scope"], c["state"]): c for c in json.loads(confirmed.stdout)["consents"]}
+        assert consents["registration", "ACTIVE"]["holds"] is True
+        assert consents["registration", "ACTIVE"]["is_this_notice"] is True
+        assert consents["face_match", "WITHDRAWN"]["current"] is True
+    again = box.run("rights", "access", "--out", str(archive))
+    assert (again.returncode, "exists" in again.stderr) == (2, True), "no file is ever overwritten"
+
+    whole = archive.read_bytes()
+    archive.write_bytes(whole.replace(b"13800138000", b"13800138001", 1))
+    wrong = box.run("verify", str(archive), "--public-key", box.public_key)
+    assert wrong.returncode == 1
+    assert "✗" in wrong.stderr and "Traceback" not in wrong.stderr
+
+    erased = box.run("rights", "erase", "--yes")
+    assert "keys destroyed" in erased.stdout, erased.stderr
+    assert "nothing is held" in box.run("consent", "show").stdout
+    assert "keys destroyed" in box.run("rights", "receipts").stdout
+    waiting = subprocess.run(
+        [BIN / "gatehouse", "outbox", "-c", box.config, "--json"], capture_output=True, text=True, check=True
+    )
+    kinds = json.loads(waiting.stdout)["kinds"]
+    assert kinds["erasure_receipt"] == 1, "headquarters hears of it when the network is back"
+    assert NUMBER not in box.core.log.read_text()
+
+
+def test_a_stranger_is_nobody(box: Box) -> None:
+    shown = box.run("consent", "show", number=STRANGER)
+    assert (shown.returncode, "nothing is held" in shown.stdout) == (0, True)
+
+
+@pytest.mark.parametrize("number", ["", "12345", "not a number"])
+def test_a_wrong_number_is_one_line_without_the_number(box: Box, number: str) -> None:
+    wrong = box.run("consent", "show", number=number)
+    assert wrong.returncode != 0
+    assert "Traceback" not in wrong.stderr
+    assert not number or number not in wrong.stderr
+
+
+def test_p3_another_account_is_refused(box: Box) -> None:
+    """P3: who isn't root, the core's account or a named officer gets nothing, not even an operator."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can become somebody else")
+    script = (
+        "import os, socket, sys\nos.setgid(65534); os.setuid(65534)\ns = socket.socket(socket.AF_UNIX)\n"
+        "s.connect(sys.argv[1])\ns.sendall(b'{}\\n')\nprint(len(s.recv(100)))"
+    )
+    box.root.chmod(0o755)
+    path = str(box.root / "run" / "officer.sock")
+    for parent in box.root.parents:
+        if not parent.stat().st_mode & 0o001:
+            pytest.skip(f"{pwd.getpwuid(65534).pw_name} can't reach the directory anyway")
+    tried = subprocess.run(["python3", "-c", script, path], capture_output=True, text=True, check=False)
+    assert tried.stdout.strip() == "0", tried.stderr
