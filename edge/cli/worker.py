@@ -44,7 +44,8 @@ def worker(kind: Kind) -> None:
     if kind is Kind.RECOGNISER:
         from edge.workers import recogniser
 
-        raise typer.Exit(recogniser.main(sock, _inherited("GATEHOUSE_FRAMES_FD")))
+        photo = _inherited("GATEHOUSE_PHOTO_FD") if "GATEHOUSE_PHOTO_FD" in os.environ else None
+        raise typer.Exit(recogniser.main(sock, _inherited("GATEHOUSE_FRAMES_FD"), photo))
     if kind is Kind.CARD:
         from edge.workers import card
 

@@ -25,7 +25,7 @@ from edge.domain.errors import DeviceMisconfigured, LinkDown
 from edge.domain.idcard import CardKind, birth_of, kind_of_number
 from edge.domain.idnumber import is_date
 from edge.ipc.driver import DeviceConfig, Driver, Sink
-from edge.ipc.messages import CardFailed, CardLease, CardRead, DeviceState, LeaseOver, ToWorker
+from edge.ipc.messages import CardFailed, CardLease, CardRead, DeviceState, LeaseOver, PhotoLease, ToWorker
 
 log = logging.getLogger(__name__)
 
@@ -127,6 +127,9 @@ class Keyboard:
 
     def handle(self, message: ToWorker, take_fd: Callable[[], int]) -> None:
         """Take a lease or its end; anything else isn't for a card reader."""
+        if isinstance(message, PhotoLease) and message.device == self._config.id:
+            os.close(take_fd())  # such a reader has no photo to give
+            message = CardLease(lease=message.lease, device=message.device, seconds=message.seconds)
         if isinstance(message, CardLease) and message.device == self._config.id:
             if self._sink is not None and not self._in_session:
                 self._fail(message.lease, "device_down")

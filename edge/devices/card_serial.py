@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from edge.devices._card.photo import PhotoConfig
 from edge.ipc.driver import DeviceConfig, Driver
 
 
@@ -22,6 +23,8 @@ class Config(DeviceConfig):
     """Milliseconds between two looks for a card; terminals want 300 or more."""
     confirm_twice: bool = True
     """Read a card a second time where the terminal grants it, and accept only what is the same."""
+    photo: PhotoConfig | None = None
+    """The vendor's decoder of card photos; without it a photo isn't decodable and all else works."""
 
 
 def open(config: Config) -> Driver:

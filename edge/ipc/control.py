@@ -67,6 +67,13 @@ class ReadCard(Message):
     session: OpaqueId
 
 
+class VerifyCard(Message):
+    """The visitor tapped "verify with my card": one lease on terminal and desk camera, 1:1, at most 20 s."""
+
+    method: Literal["verify_card"] = "verify_card"
+    session: OpaqueId
+
+
 class ConfirmCard(Message):
     """The visitor compared the masked fields with their card and answered; ends the core's holding of it."""
 
@@ -157,7 +164,17 @@ class MakeBackup(Message):
 
 
 KioskRequest = Annotated[
-    GetNotice | Begin | Register | Recognise | ReadCard | ConfirmCard | Depart | Withdraw | End | Living,
+    GetNotice
+    | Begin
+    | Register
+    | Recognise
+    | ReadCard
+    | VerifyCard
+    | ConfirmCard
+    | Depart
+    | Withdraw
+    | End
+    | Living,
     Field(discriminator="method"),
 ]
 OperatorRequest = Annotated[
@@ -217,6 +234,8 @@ class Registered(Message):
     not_asked_again: tuple[Scope, ...] = ()
     """Refused now or within the last 48 h (P50): for pages that come after the registration."""
     visits_before: int = 0
+    can_verify: bool = False
+    """This box can compare a card's photo with who stands at the desk."""
 
 
 FaceOutcome = Literal["enrolled", "confirmed", "not_confirmed", "no_face", "several_faces", "unavailable"]
@@ -242,6 +261,17 @@ CardOutcome = Literal[
 ]
 
 
+FaceCheck = Literal[
+    "not_asked",
+    "verified",
+    "not_verified",
+    "no_face",
+    "no_face_on_photo",
+    "photo_not_decodable",
+    "unavailable",
+]
+
+
 class CardSeen(Message):
     """How a card lease ended; the fields are masked for the screen.
 
@@ -250,6 +280,8 @@ class CardSeen(Message):
     """
 
     outcome: CardOutcome
+    face: FaceCheck = "not_asked"
+    """What the comparison of the card's photo with the visitor came to."""
     kind: CardKind | None = None
     masked_name: str = Field(default="", repr=False)
     masked_number: str = Field(default="", repr=False)

@@ -101,6 +101,8 @@ class CardRead(Message):
     valid_until: Annotated[str, StringConstraints(pattern=r"^(\d{8}|长期)?$")] = Field(repr=False)
     confirmed_twice: bool
     """Two reads were identical; if not, the visitor has to confirm the fields."""
+    photo: Literal["not_asked", "sent", "not_decodable"] = "not_asked"
+    """What became of the photo under a PhotoLease."""
 
 
 class CardFailed(Message):
@@ -168,6 +170,15 @@ class RecogniserDone(Message):
     frames: NonNegativeInt
 
 
+class Compared(Message):
+    """What a comparison came to. `score_permille`: the best similarity seen (cosine), 0 if there was none."""
+
+    type: Literal["compared"] = "compared"
+    lease: OpaqueId
+    outcome: Literal["same", "different", "no_face", "no_face_on_photo"]
+    score_permille: Annotated[int, Field(ge=0, le=1000)]
+
+
 # ---- core → worker -------------------------------------------------------------------------
 
 
@@ -194,6 +205,18 @@ class CardLease(Message):
     """Read the card on this terminal once, within `seconds`."""
 
     type: Literal["card_lease"] = "card_lease"
+    lease: OpaqueId
+    device: Name
+    seconds: Annotated[int, Field(ge=1, le=20)]
+
+
+class PhotoLease(Message):
+    """As CardLease, and send the decoded photo into the one file descriptor that comes along.
+
+    What goes in there is one picture, as frames go to a recogniser.
+    """
+
+    type: Literal["photo_lease"] = "photo_lease"
     lease: OpaqueId
     device: Name
     seconds: Annotated[int, Field(ge=1, le=20)]
@@ -228,6 +251,19 @@ class Recognise(Message):
     seconds: Annotated[int, Field(ge=1, le=20)]
 
 
+class Compare(Message):
+    """To a fresh recogniser: compare the card's photo, on its photo socket, with who is on the frame socket.
+
+    No template leaves it: its answer is one Compared.
+    """
+
+    type: Literal["compare"] = "compare"
+    lease: OpaqueId
+    models: dict[str, str]
+    seconds: Annotated[int, Field(ge=1, le=20)]
+    confirm_at_permille: Annotated[int, Field(ge=1, le=1000)]
+
+
 class Stop(Message):
     """End all sessions and exit."""
 
@@ -247,11 +283,12 @@ FromWorker = Annotated[
     | CallKey
     | CallEnded
     | Embedding
+    | Compared
     | RecogniserDone,
     Field(discriminator="type"),
 ]
 ToWorker = Annotated[
-    Assign | FrameLease | CardLease | LeaseOver | RecordCall | Recognise | Stop,
+    Assign | FrameLease | CardLease | PhotoLease | LeaseOver | RecordCall | Recognise | Compare | Stop,
     Field(discriminator="type"),
 ]
 

@@ -301,7 +301,7 @@ class Core:
                 await self._phone.key(message, self._workers["phone"])
             case messages.CallEnded():
                 await self._phone.ended(message)
-            case messages.Embedding() | messages.RecogniserDone():
+            case messages.Embedding() | messages.Compared() | messages.RecogniserDone():
                 await self._audit("embedding_outside_lease")
         self._pump.notify()
 
@@ -352,7 +352,9 @@ class Core:
     async def _kiosk(self, request: protocol.KioskRequest) -> Message:
         answer = await self._reception.answer(request)
         # A child's card erases (P38), so what a batch under way holds may have been voided.
-        self._pump.notify(changed=isinstance(request, protocol.ReadCard | protocol.ConfirmCard))
+        self._pump.notify(
+            changed=isinstance(request, protocol.ReadCard | protocol.VerifyCard | protocol.ConfirmCard)
+        )
         return answer
 
     async def _operator(self, request: protocol.OperatorRequest) -> Message:

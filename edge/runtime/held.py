@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from edge.domain.facts import PersonId
+from edge.ipc.control import FaceCheck
 from edge.ipc.messages import CardRead
 
 HOLD_S = 60.0
@@ -11,8 +12,16 @@ HOLD_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
+class Waiting:
+    """A card that was read once, and whether its photo was found to be the visitor's face."""
+
     card: CardRead = field(repr=False)
+    face: FaceCheck
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    waiting: Waiting
     until: asyncio.TimerHandle
 
 
@@ -25,19 +34,19 @@ class Held:
     def __len__(self) -> int:
         return len(self._by_person)
 
-    def put(self, person: PersonId, card: CardRead) -> None:
-        """Hold `card`; an earlier one of this person is gone."""
+    def put(self, person: PersonId, waiting: Waiting) -> None:
+        """Hold a card; an earlier one of this person is gone."""
         self.drop(person)
         timer = asyncio.get_running_loop().call_later(HOLD_S, self._by_person.pop, person, None)
-        self._by_person[person] = _Held(card, timer)
+        self._by_person[person] = _Held(waiting, timer)
 
-    def take(self, person: PersonId) -> CardRead | None:
+    def take(self, person: PersonId) -> Waiting | None:
         """Return the card that waits for `person` and hold it no longer; None if there is none any more."""
         held = self._by_person.pop(person, None)
         if held is None:
             return None
         held.until.cancel()
-        return held.card
+        return held.waiting
 
     def drop(self, person: PersonId) -> None:
         """Forget the card of `person`, if there is one."""

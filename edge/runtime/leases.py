@@ -21,10 +21,13 @@ from edge.ipc.messages import (
     CardFailed,
     CardLease,
     CardRead,
+    Compare,
+    Compared,
     Embedding,
     FrameLease,
     Hello,
     LeaseOver,
+    PhotoLease,
     Recognise,
 )
 from edge.runtime.held import Held
@@ -52,6 +55,14 @@ class _Running:
     bound: asyncio.Timeout
 
 
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A device and the worker that has it."""
+
+    name: str
+    worker: Worker
+
+
 class Leases:
     """Grants leases one device at a time, and cancels those of a person who withdraws."""
 
@@ -71,12 +82,12 @@ class Leases:
                 running.bound.reschedule(now)
 
     @contextlib.asynccontextmanager
-    async def _lease(self, person: PersonId, device: str) -> AsyncIterator[str]:
-        """One lease on one device: refused while another runs on it; TimeoutError when its time is over."""
-        if device in self._busy:
+    async def _lease(self, person: PersonId, *devices: str) -> AsyncIterator[str]:
+        """One lease on its devices: refused while another runs on one; TimeoutError when its time is over."""
+        if self._busy.intersection(devices):
             raise NotLeased("grant a lease", "device_in_use", "wait for the other visitor's turn to end")
-        lease = new_id()
-        self._busy.add(device)
+        lease, device = new_id(), ",".join(devices)
+        self._busy.update(devices)
         log.info("lease granted lease=%s device=%s", lease, device)
         try:
             async with asyncio.timeout(LEASE_S) as bound:
@@ -84,7 +95,7 @@ class Leases:
                 yield lease
         finally:
             del self._running[lease]
-            self._busy.discard(device)
+            self._busy.difference_update(devices)
             log.info("lease over lease=%s device=%s", lease, device)
 
     # -- recognition -----------------------------------------------------------------------
@@ -114,15 +125,20 @@ class Leases:
     async def read_card(self, person: PersonId, terminal: str, worker: Worker) -> CardRead | CardFailed:
         """Grant a card lease on `terminal` and return how the reading ended; TimeoutError if it didn't."""
         async with self._lease(person, terminal) as lease:
-            answer: asyncio.Future[CardRead | CardFailed] = asyncio.get_running_loop().create_future()
-            self._cards[lease] = answer
-            try:
-                await worker.send(CardLease(lease=lease, device=terminal, seconds=LEASE_S))
-                return await answer
-            finally:
-                del self._cards[lease]
-                with contextlib.suppress(LinkDown):
-                    await worker.send(LeaseOver(lease=lease, device=terminal))
+            return await self._card(worker, CardLease(lease=lease, device=terminal, seconds=LEASE_S))
+
+    async def _card(
+        self, worker: Worker, grant: CardLease | PhotoLease, fds: tuple[int, ...] = ()
+    ) -> CardRead | CardFailed:
+        answer: asyncio.Future[CardRead | CardFailed] = asyncio.get_running_loop().create_future()
+        self._cards[grant.lease] = answer
+        try:
+            await worker.send(grant, fds)
+            return await answer
+        finally:
+            del self._cards[grant.lease]
+            with contextlib.suppress(LinkDown):
+                await worker.send(LeaseOver(lease=grant.lease, device=grant.device))
 
     def card_answer(self, message: CardRead | CardFailed) -> None:
         """Hand a terminal's answer to its lease; NotLeased if there is none (to be audited)."""
@@ -130,6 +146,56 @@ class Leases:
         if answer is None or answer.done():
             raise NotLeased("take a card", "card_outside_lease")
         answer.set_result(message)
+
+    # -- verification ----------------------------------------------------------------------
+
+    @contextlib.asynccontextmanager
+    async def verification(
+        self, person: PersonId, terminal: Device, camera: Device
+    ) -> AsyncIterator["Verification"]:
+        """Grant one lease on both: the photo goes from the one to a recogniser, frames from the other.
+
+        Neither passes the core. The recogniser is started at once and told to compare only when asked.
+        """
+        async with self._lease(person, terminal.name, camera.name) as lease:
+            frames_in, frames_out = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+            photo_in, photo_out = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+            with frames_out, photo_out:
+                with frames_in, photo_in:
+                    recogniser = await _Recogniser.start(frames_in, photo_in)
+                one = Verification(self, lease, terminal, camera, recogniser, frames_out, photo_out)
+                try:
+                    yield one
+                finally:
+                    await recogniser.stop()
+                    with contextlib.suppress(LinkDown):
+                        await camera.worker.send(LeaseOver(lease=lease, device=camera.name))
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """One visitor with their card on the terminal, before the desk camera: first the card, then the face."""
+
+    leases: Leases
+    lease: str
+    terminal: Device
+    camera: Device
+    recogniser: "_Recogniser"
+    frames: socket.socket
+    photo: socket.socket
+
+    async def card(self) -> CardRead | CardFailed:
+        """Return how the reading ended; `photo` says whether there is a picture to compare with."""
+        grant = PhotoLease(lease=self.lease, device=self.terminal.name, seconds=LEASE_S)
+        with self.photo:
+            return await self.leases._card(self.terminal.worker, grant, (self.photo.fileno(),))
+
+    async def compare(self, confirm_at: float) -> Compared | None:
+        """Return the recogniser's verdict; None if it ended without one."""
+        grant = FrameLease(lease=self.lease, device=self.camera.name, seconds=LEASE_S)
+        with self.frames:
+            await self.camera.worker.send(grant, (self.frames.fileno(),))
+        return await self.recogniser.compared(self.lease, self.leases._models, confirm_at)
 
 
 def _vector(message: Embedding) -> Vector:
@@ -147,10 +213,12 @@ class _Recogniser:
         self._channel = channel
 
     @classmethod
-    async def start(cls, frames: socket.socket) -> "_Recogniser":
+    async def start(cls, frames: socket.socket, photo: socket.socket | None = None) -> "_Recogniser":
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with theirs:
             fds = {"GATEHOUSE_FD": theirs.fileno(), "GATEHOUSE_FRAMES_FD": frames.fileno()}
+            if photo is not None:
+                fds["GATEHOUSE_PHOTO_FD"] = photo.fileno()
             process = await spawn("recogniser", fds)
         return cls(process, Channel(ours))
 
@@ -163,6 +231,18 @@ class _Recogniser:
             if message.lease != lease:
                 raise NotLeased("take an embedding", "embedding_outside_lease")
             yield Seen(message.faces, _vector(message), message.model)
+
+    async def compared(self, lease: str, models: dict[str, str], confirm_at: float) -> Compared | None:
+        """Have it compare the photo with who stands there; None if it ended without a verdict."""
+        if not isinstance(await self._channel.receive(), Hello):
+            raise ProtocolError("greet the recogniser", "no_hello")
+        permille = round(confirm_at * 1000)
+        order = Compare(lease=lease, models=models, seconds=LEASE_S, confirm_at_permille=permille)
+        await self._channel.send(order)
+        message = await self._channel.receive()
+        if message is not None and getattr(message, "lease", None) != lease:
+            raise NotLeased("take a comparison", "embedding_outside_lease")
+        return message if isinstance(message, Compared) else None
 
     async def stop(self) -> None:
         """Close the sockets, which ends the process; kill it if it doesn't see that."""

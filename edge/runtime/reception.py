@@ -77,6 +77,9 @@ class Reception:
                 return await self._recognise(self._visitor(request.session))
             case control.ReadCard():
                 return await self._cards.read(self._visitor(request.session))
+            case control.VerifyCard():
+                suspended = self._offline_ms() > FACE_SUSPENDED_AFTER_MS
+                return await self._cards.verify(self._visitor(request.session), suspended)
             case control.ConfirmCard():
                 return await self._cards.confirm(self._visitor(request.session), request.yes)
             case control.Depart():
@@ -152,7 +155,7 @@ class Reception:
             if session.visitor is not None:
                 raise InvalidInput("register", "already_registered", "end this session first")
             answer, session.visitor = await self._call(self._desk.register, request)
-        return answer
+        return answer.model_copy(update={"can_verify": self._cards.can_verify()})
 
     async def _withdraw(self, request: control.Withdraw) -> control.Withdrawn:
         ended, persons = await self._call(self._rights.withdraw, request.phone, request.scopes)

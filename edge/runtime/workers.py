@@ -24,6 +24,7 @@ from edge.ipc.messages import (
     CardFailed,
     CardPresent,
     CardRead,
+    Compared,
     DeviceState,
     Embedding,
     FromWorker,
@@ -38,7 +39,7 @@ from edge.ipc.messages import (
 
 log = logging.getLogger(__name__)
 
-_OF_ANY = (Alive, DeviceState, Progress, Embedding, RecogniserDone)
+_OF_ANY = (Alive, DeviceState, Progress, Embedding, Compared, RecogniserDone)
 """What any worker may say; templates get through to be refused and audited."""
 _OF_KIND: dict[str, tuple[type[Message], ...]] = {
     "vision": (Headcount,),

@@ -6,6 +6,8 @@ from numpy.typing import NDArray
 
 SIDE = 112
 """Pixels of the template's sides."""
+ROOM = 40
+"""Pixels that are put around an enlarged portrait."""
 
 TEMPLATE: NDArray[np.float32] = np.array(
     [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]],
@@ -38,3 +40,10 @@ def crop(image: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> NDArray[np
 def sharpness(face: NDArray[np.uint8]) -> float:
     """Return the variance of the Laplacian of an aligned face in grey levels: small when it is blurred."""
     return float(cv2.Laplacian(cv2.cvtColor(face, cv2.COLOR_BGR2GRAY), cv2.CV_64F).var())
+
+
+def enlarged(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return a small portrait at twice its size with room around it: a face that fills it is missed else."""
+    twice = cv2.resize(photo, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+    bordered = cv2.copyMakeBorder(twice, ROOM, ROOM, ROOM, ROOM, cv2.BORDER_REPLICATE)
+    return np.asarray(bordered, dtype=np.uint8)

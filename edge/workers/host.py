@@ -25,6 +25,7 @@ from edge.ipc.messages import (
     FrameLease,
     FromWorker,
     Hello,
+    PhotoLease,
     Progress,
     RecordCall,
     Stop,
@@ -152,7 +153,7 @@ def _dispatch(lines: Lines, drivers: dict[str, Driver]) -> None:
         driver = drivers.get(getattr(message, "device", ""))
         if driver is None:
             log.warning("message for no device of this worker type=%s", message.type)
-            if isinstance(message, FrameLease | RecordCall):
+            if isinstance(message, FrameLease | PhotoLease | RecordCall):
                 os.close(lines.take_fd())
             continue
         driver.handle(message, lines.take_fd)

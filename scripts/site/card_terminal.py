@@ -186,9 +186,9 @@ class Terminal:
 
     # ---- what a person does with it --------------------------------------------------------
 
-    def place(self, fields: dict[str, str]) -> Card:
-        """Lay a card on it; the photo is random bytes, as opaque as a real one."""
-        photo, fingerprint = self._random.randbytes(1024), self._random.randbytes(1024)
+    def place(self, fields: dict[str, str], photo: bytes | None = None) -> Card:
+        """Lay a card on it; without a photo of 1024 bytes it is random bytes, as opaque as a real one."""
+        photo, fingerprint = photo or self._random.randbytes(1024), self._random.randbytes(1024)
         newer = fields.get("new_address")
         address = None if newer is None else newer.ljust(35).encode("utf-16-le")
         card = Card(card_text(fields), photo, fingerprint, address)

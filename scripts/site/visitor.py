@@ -85,6 +85,13 @@ class Visitor:
         """
         return self._lease("#read-card")
 
+    def verify(self) -> Seen:
+        """Tap "verify with my card" (the card lies there); back on the done page.
+
+        Outcomes as read_card, with `face` as control.CardSeen.
+        """
+        return self._lease("#verify")
+
     def confirm_card(self, yes: bool) -> Seen:
         """Answer the page that shows the masked fields; back on the done page. Outcomes as read_card."""
         return self._lease("#confirm-yes" if yes else "#confirm-no")
@@ -149,7 +156,7 @@ class Visitor:
         section = self.page.locator("[data-outcome]")
         if section.count() == 0:
             return {}
-        names = ("returning", "visits-before", "active", "trouble")
+        names = ("returning", "visits-before", "active", "trouble", "face")
         shown: Seen = {name.replace("-", "_"): section.get_attribute(f"data-{name}") for name in names}
         for name in ("masked-name", "masked-number"):
             shown[name.replace("-", "_")] = _text(self.page.locator(f"#{name}"))

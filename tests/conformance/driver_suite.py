@@ -25,10 +25,12 @@ from edge.ipc.driver import Driver, Frame
 from edge.ipc.messages import (
     Assign,
     CardLease,
+    Compare,
     DeviceState,
     FrameLease,
     FromWorker,
     LeaseOver,
+    PhotoLease,
     Progress,
     Recognise,
     RecordCall,
@@ -146,9 +148,11 @@ def messages_for(device: str) -> list[ToWorker]:
         Assign(devices=()),
         FrameLease(lease=ID, device=device, seconds=1),
         CardLease(lease=ID, device=device, seconds=1),
+        PhotoLease(lease=ID, device=device, seconds=1),
         LeaseOver(lease=ID, device=device),
         RecordCall(device=device, call=ID, key="A" * 43 + "="),
         Recognise(lease=ID, models={}, seconds=1),
+        Compare(lease=ID, models={}, seconds=1, confirm_at_permille=450),
         Stop(),
     ]
 

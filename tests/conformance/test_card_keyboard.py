@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edge.devices.card_keyboard import Config, Keyboard
-from edge.ipc.messages import CardLease, LeaseOver
+from edge.ipc.messages import CardLease, LeaseOver, PhotoLease
 from tests.conformance.driver_suite import DriverContract, Rig
 from tests.fakes.card_keyboard import Reader, hold
 
@@ -24,5 +24,5 @@ class TestCardKeyboard(DriverContract):
                 absent=lambda: driver("no-such-event"),
                 vanish=reader.pull,
                 restore=reader.plug,
-                handles=frozenset({CardLease, LeaseOver}),
+                handles=frozenset({CardLease, PhotoLease, LeaseOver}),
             )

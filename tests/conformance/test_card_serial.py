@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edge.devices import card_serial
-from edge.ipc.messages import CardLease, LeaseOver
+from edge.ipc.messages import CardLease, LeaseOver, PhotoLease
 from scripts.site.card_terminal import Terminal
 from tests.conformance.driver_suite import DriverContract, Rig
 
@@ -24,5 +24,5 @@ class TestCardSerial(DriverContract):
                 absent=lambda: driver(str(tmp_path / "no-such-line")),
                 vanish=terminal.stop,
                 restore=terminal.start,
-                handles=frozenset({CardLease, LeaseOver}),
+                handles=frozenset({CardLease, PhotoLease, LeaseOver}),
             )

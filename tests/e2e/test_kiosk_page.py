@@ -235,6 +235,20 @@ def test_an_unsure_card_is_confirmed_by_its_visitor_on_the_page(
 
 
 @LANGS
+def test_verifying_takes_one_tap(page: Page, kiosk: str, core: CoreDouble, watch: Watch, lang: str) -> None:
+    scopes = (Scope.REGISTRATION, Scope.ID_CARD, Scope.FACE_MATCH)
+    core.script("register", Registered(outcome="registered", active=scopes, can_verify=True))
+    visitor = Visitor(page, kiosk, "en" if lang == "en" else "zh")
+    visitor.register(NUMBER, ["registration", "id_card", "face_match"])
+    taps = visitor.taps
+    seen = visitor.verify()
+    assert (seen["outcome"], seen["face"]) == ("read", "verified")
+    assert visitor.taps == taps + 2, "the tap, and the one that goes on"
+    assert page.locator("#verify, #read-card").count() == 0
+    assert (watch.errors, watch.hosts) == ([], {"127.0.0.1"})
+
+
+@LANGS
 def test_leaving_and_withdrawing(page: Page, kiosk: str, core: CoreDouble, watch: Watch, lang: str) -> None:
     visitor = Visitor(page, kiosk, "en" if lang == "en" else "zh")
     assert visitor.depart(NUMBER)["outcome"] == "left"

@@ -64,6 +64,7 @@ _DEFAULTS: dict[str, Rule] = {
     "register": _register,
     "recognise": Recognised(outcome="enrolled"),
     "read_card": CardSeen(outcome="read", masked_name="张*", masked_number="3101**********1234"),
+    "verify_card": CardSeen(outcome="read", face="verified", masked_name="张*", masked_number="3***4"),
     "confirm_card": CardSeen(outcome="read", masked_name="张*", masked_number="3101**********1234"),
     "depart": Departed(closed=True),
     "withdraw": _withdraw,

@@ -112,18 +112,21 @@ def status_of(response: Response) -> Status | None:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The text of a card. Photo and fingerprints end here: they are not taken out of the response."""
+    """The text of a card, and its photo if the lease is for it; fingerprints are never taken out."""
 
     text: bytes = field(repr=False)
+    photo: bytes = field(repr=False, default=b"", compare=False)
 
     @classmethod
-    def from_response(cls, response: Response) -> "Reading":
-        """Return the text in an answer to READ_BASE or READ_FINGERPRINT; ProtocolError if it isn't one."""
+    def from_response(cls, response: Response, with_photo: bool = False) -> "Reading":
+        """Return what an answer to READ_BASE or READ_FINGERPRINT holds; ProtocolError if it isn't one."""
         lengths = _lengths(response.data)
         if lengths[:2] != (TEXT_BYTES, PHOTO_BYTES) or lengths[2:] not in ((), (FINGERPRINT_BYTES,)):
             raise ProtocolError("read a terminal's answer", "wrong_parts")
         start = 2 * len(lengths)
-        return cls(response.data[start : start + TEXT_BYTES])
+        end = start + TEXT_BYTES
+        photo = response.data[end : end + PHOTO_BYTES] if with_photo else b""
+        return cls(response.data[start:end], photo)
 
 
 def _lengths(data: bytes) -> tuple[int, ...]:

@@ -1,10 +1,11 @@
 """The one lease that a card terminal may have at a time, and when it is over; reads nothing."""
 
+import os
 import threading
 import time
 from dataclasses import dataclass, field
 
-from edge.ipc.messages import CardLease
+from edge.ipc.messages import CardLease, PhotoLease
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,11 +14,18 @@ class Lease:
 
     id: str
     until: float
+    photo_fd: int | None = None
+    """Where the card's photo goes to; the lease owns it."""
     cancelled: threading.Event = field(default_factory=threading.Event)
 
     def over(self) -> bool:
         """Whether nothing may be read any more."""
         return self.cancelled.is_set() or time.monotonic() >= self.until
+
+    def close(self) -> None:
+        """Close what came with it."""
+        if self.photo_fd is not None:
+            os.close(self.photo_fd)
 
 
 class Slot:
@@ -27,12 +35,12 @@ class Slot:
         self._lock = threading.Lock()
         self._lease: Lease | None = None
 
-    def put(self, message: CardLease) -> bool:
-        """Take a new lease; return False if another one is still going on."""
+    def put(self, message: CardLease | PhotoLease, photo_fd: int | None = None) -> bool:
+        """Take a new lease, with its descriptor; return False if another one is still going on."""
         with self._lock:
             if self._lease is not None:
                 return False
-            self._lease = Lease(message.lease, time.monotonic() + message.seconds)
+            self._lease = Lease(message.lease, time.monotonic() + message.seconds, photo_fd)
             return True
 
     def cancel(self, lease: str) -> None:

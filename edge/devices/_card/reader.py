@@ -49,6 +49,8 @@ class Read:
 
     card: Card = field(repr=False)
     confirmed_twice: bool
+    photo: bytes = field(repr=False, default=b"")
+    """1024 bytes of WLT, if they were asked for."""
 
 
 def find_rate(line: Line, rates: Sequence[int], cancelled: Callable[[], bool]) -> int:
@@ -77,6 +79,7 @@ class Reader:
 
     line: Line
     cancelled: Callable[[], bool]
+    with_photo: bool = False
 
     def hello(self) -> str:
         """Return the SAM number of a terminal that works; raise LinkDown or DeviceMisconfigured."""
@@ -110,9 +113,9 @@ class Reader:
         status, _ = self._insist(SELECT)
         if status is not Status.DONE:
             raise NotRead("no_card" if status is Status.SELECT_FAILED else status.code)
-        text, twice, more = self._text(confirm)
+        reading, twice, more = self._reading(confirm)
         try:
-            return Read(parse_text(text), twice)
+            return Read(parse_text(reading.text), twice, reading.photo)
         except InvalidInput as error:
             # Twice the same: it is the card and not the line. Or the terminal won't read it again.
             raise NotRead(error.code, final=twice or not more) from None
@@ -130,8 +133,8 @@ class Reader:
         except ProtocolError:
             return None
 
-    def _text(self, confirm: bool) -> tuple[bytes, bool, bool]:
-        """Return a card's text, whether two reads in a row agreed, and whether it can be read again."""
+    def _reading(self, confirm: bool) -> tuple[Reading, bool, bool]:
+        """Return one read, whether two in a row agreed in their text, and whether it can be read again."""
         first, differed = self._read_base(), False
         if not confirm:
             return first, False, True
@@ -152,12 +155,12 @@ class Reader:
             raise NotRead("reads_differ")
         return first, False, True
 
-    def _read_base(self) -> bytes:
+    def _read_base(self) -> Reading:
         status, response = self._insist(READ_BASE)
         if status is not Status.DONE:
             raise NotRead(status.code)
         try:
-            return Reading.from_response(response).text
+            return Reading.from_response(response, self.with_photo)
         except ProtocolError as error:
             raise NotRead("wrong_parts") from error
 

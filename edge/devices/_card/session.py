@@ -7,7 +7,9 @@ import logging
 import threading
 import time
 from dataclasses import asdict, replace
+from typing import Literal
 
+from edge.devices._card import photo
 from edge.devices._card.lease import Lease, Slot
 from edge.devices._card.line import Cancelled, Line, NotHeard
 from edge.devices._card.reader import NotRead, Read, Reader
@@ -25,6 +27,9 @@ GARBLED_POLLS = 20
 _PROGRESS_S = 1.0
 _ADDRESSED = frozenset({CardKind.RESIDENT, CardKind.PERMIT})
 """Cards that have an address."""
+
+
+Photo = Literal["not_asked", "sent", "not_decodable"]
 
 
 def _now_ms() -> int:
@@ -82,6 +87,7 @@ class Session:
         self._silent = self._garbled = self._answered = 0
         self._progress_at = time.monotonic()
         self._tells_address = True
+        self._decoder = photo.decoder_of(config.photo)
 
     def run(self) -> None:
         """Watch and serve until closed; raise NotHeard, Cancelled or a DeviceError."""
@@ -145,18 +151,20 @@ class Session:
             outcome = "lease_over"
         self._slot.take()
         if isinstance(outcome, Read):
-            self._sink.observe(self._card_read(lease, outcome.card, outcome.confirmed_twice))
+            became = self._hand_over(lease, outcome.photo)
+            self._sink.observe(self._card_read(lease, outcome, became))
             code = "read"
         else:
             code = outcome
             self._sink.observe(CardFailed(device=self._config.id, lease=lease.id, code=code))
+        lease.close()
         log.info("device=%s lease ended code=%s took_ms=%d", self._config.id, code, _since_ms(began))
 
     def _read_until_over(self, lease: Lease) -> Read | str:
         """Return a valid card, or the code of what was in the way."""
         if lease.over():
             return "device_down"  # it waited for this session, and its time passed before
-        reader = Reader(self._line, lambda: lease.over() or self._closed.is_set())
+        reader = Reader(self._line, lambda: lease.over() or self._closed.is_set(), lease.photo_fd is not None)
         code = ""
         try:
             while True:
@@ -205,8 +213,19 @@ class Session:
         self._wake.wait(max(0.0, min(self._config.poll_ms / 1000, lease.until - time.monotonic())))
         self._wake.clear()
 
-    def _card_read(self, lease: Lease, card: Card, confirmed_twice: bool) -> CardRead:
-        fields = asdict(card) | {"confirmed_twice": confirmed_twice}
+    def _hand_over(self, lease: Lease, wlt: bytes) -> Photo:
+        """Decode the photo and write it into the lease's socket; return what became of it."""
+        if lease.photo_fd is None:
+            return "not_asked"
+        try:
+            photo.hand_over(lease.photo_fd, self._decoder.decode(wlt))
+        except photo.NotDecodable as error:
+            log.info("device=%s photo not decodable code=%s", self._config.id, error.code)
+            return "not_decodable"
+        return "sent"
+
+    def _card_read(self, lease: Lease, read: Read, became: Photo) -> CardRead:
+        fields = asdict(read.card) | {"confirmed_twice": read.confirmed_twice, "photo": became}
         return CardRead(device=self._config.id, lease=lease.id, at_ms=_now_ms(), **fields)
 
 

@@ -3,6 +3,7 @@
 Each lease ends with exactly one CardRead or CardFailed.
 """
 
+import os
 import threading
 from collections.abc import Callable
 
@@ -14,7 +15,7 @@ from edge.devices._card.session import Session
 from edge.devices.card_serial import Config
 from edge.domain.errors import LinkDown
 from edge.ipc.driver import Sink
-from edge.ipc.messages import CardFailed, CardLease, LeaseOver, ToWorker
+from edge.ipc.messages import CardFailed, CardLease, LeaseOver, PhotoLease, ToWorker
 
 
 class CardTerminal:
@@ -32,7 +33,9 @@ class CardTerminal:
     def handle(self, message: ToWorker, take_fd: Callable[[], int]) -> None:
         """Take a lease or its end; anything else isn't for a card terminal."""
         if isinstance(message, CardLease) and message.device == self._config.id:
-            self._lease(message)
+            self._lease(message, None)
+        elif isinstance(message, PhotoLease) and message.device == self._config.id:
+            self._lease(message, take_fd())
         elif isinstance(message, LeaseOver) and message.device == self._config.id:
             self._slot.cancel(message.lease)
             self._wake.set()
@@ -57,6 +60,7 @@ class CardTerminal:
             self._in_session = False
             lease = self._slot.take()
             if lease is not None:
+                lease.close()
                 self._fail(lease.id, "stopping" if self._closed.is_set() else "device_down")
 
     def _session(self, sink: Sink) -> None:
@@ -71,13 +75,14 @@ class CardTerminal:
         finally:
             line.close()
 
-    def _lease(self, message: CardLease) -> None:
-        if self._sink is not None and not self._in_session:
-            self._fail(message.lease, "device_down")
-        elif self._slot.put(message):
+    def _lease(self, message: CardLease | PhotoLease, photo_fd: int | None) -> None:
+        down = self._sink is not None and not self._in_session
+        if not down and self._slot.put(message, photo_fd):
             self._wake.set()
-        else:
-            self._fail(message.lease, "busy")
+            return
+        if photo_fd is not None:
+            os.close(photo_fd)
+        self._fail(message.lease, "device_down" if down else "busy")
 
     def _fail(self, lease: str, code: str) -> None:
         if self._sink is not None:

@@ -10,7 +10,7 @@ from typing import Literal, TypeVar
 from fastapi import APIRouter, Request, Response
 
 from edge.domain.errors import Refused
-from edge.ipc.control import CardSeen, ConfirmCard, ReadCard, Recognise, Recognised
+from edge.ipc.control import CardSeen, ConfirmCard, ReadCard, Recognise, Recognised, VerifyCard
 from edge.kiosk import forms
 from edge.kiosk.desk import Desk
 from edge.kiosk.security import sid_of
@@ -21,8 +21,12 @@ LEASE_S = 30.0
 """Seconds to wait for the end of a lease: 20 at most, and the time to start and stop its worker."""
 CONFIRM_S = 5.0
 R = TypeVar("R", Recognised, CardSeen)
-Kind = Literal["face", "card"]
-_SCOPE = {"face": Scope.FACE_MATCH, "card": Scope.ID_CARD}
+Kind = Literal["face", "card", "verify"]
+_SCOPES = {
+    "face": {Scope.FACE_MATCH},
+    "card": {Scope.ID_CARD},
+    "verify": {Scope.ID_CARD, Scope.FACE_MATCH},
+}
 
 
 def router(desk: Desk) -> APIRouter:
@@ -73,6 +77,20 @@ def router(desk: Desk) -> APIRouter:
             desk, request, sitting, await _ended(sitting.card, CardSeen(outcome="failed"))
         )
 
+    @routes.post("/verify")
+    async def verify(request: Request) -> Response:
+        """Card and face in one lease; how it ends is shown where a card's end is."""
+        sitting = await _acted(desk, request, "verify")
+        if sitting is None:
+            return desk.go(request, "/done")
+        if sitting.card is None or sitting.card.done():
+            sitting.card = desk.start(VerifyCard(session=sitting.core), CardSeen, LEASE_S)
+        return desk.go(request, "/verify")
+
+    @routes.get("/verify")
+    async def verifying(request: Request) -> Response:
+        return _waiting(desk, request, "verify", "/card-read")
+
     @routes.post("/card-confirm")
     async def confirm(request: Request) -> Response:
         """The visitor's yes or no to the masked fields; the core alone holds what they stand for."""
@@ -90,6 +108,8 @@ def router(desk: Desk) -> APIRouter:
 
 async def _card_page(desk: Desk, request: Request, sitting: Sitting, seen: CardSeen) -> Response:
     sitting.outcomes["card"] = seen.outcome
+    if seen.face != "not_asked":
+        sitting.outcomes["verify"] = seen.face
     if seen.outcome == "minor" and sitting.registered:
         # Every scope has ended, and with them this visitor's dealings (P38). The outcome alone stays, for
         # the page: its script asks for it once to wait, and then shows it.
@@ -104,7 +124,7 @@ async def _acted(desk: Desk, request: Request, kind: Kind) -> Sitting | None:
     """Return the sitting whose visitor tapped, or None if this use wasn't agreed to."""
     sid = desk.check(request, await forms.read(request, {"csrf"}))
     sitting = desk.sittings.get(sid)
-    if sitting is None or sitting.registered is None or _SCOPE[kind] not in sitting.registered.active:
+    if sitting is None or sitting.registered is None or not _SCOPES[kind] <= set(sitting.registered.active):
         return None
     return sitting
 

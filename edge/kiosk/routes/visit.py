@@ -92,6 +92,7 @@ def router(desk: Desk) -> APIRouter:
             agreed=[scope_name(scope, lang_of(request)) for scope in known.active],
             face=sitting.outcomes.get("face", ""),
             card=sitting.outcomes.get("card", ""),
+            verified=sitting.outcomes.get("verify") == "verified",
         )
 
     @routes.post("/finish")

@@ -2,20 +2,24 @@
 
 import os
 import pty
+import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from edge.devices import card_serial
 from edge.domain.errors import DeviceMisconfigured, LinkDown
 from edge.domain.idcard import CardKind
 from edge.domain.idnumber import check_letter
-from edge.ipc.messages import CardFailed, CardLease, CardPresent, CardRead, DeviceState, LeaseOver
+from edge.ipc.messages import CardFailed, CardLease, CardPresent, CardRead, DeviceState, LeaseOver, PhotoLease
+from edge.vision.feed import read_pictures
 from scripts.site.card_terminal import READS, Terminal
 from tests.conformance.driver_suite import Rig, Session, Witness
+from tests.fakes.photo_codec import HEIGHT, WIDTH, build, wlt
 
 PERSON = {
     "name": "张小满",
@@ -65,6 +69,12 @@ def no_fd() -> int:
     raise AssertionError("a card terminal takes no descriptor")
 
 
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The test's own photo library, with one grey picture."""
+    return build(tmp_path_factory.mktemp("codec"), [np.full((HEIGHT, WIDTH, 3), 90, np.uint8)])
+
+
 class Desk:
     """A terminal, its driver in a session, and what was observed."""
 
@@ -81,6 +91,15 @@ class Desk:
         lease = f"{self._leases:032x}"
         self.driver.handle(CardLease(lease=lease, device=ID, seconds=seconds), no_fd)
         return lease
+
+    def photo_lease(self, seconds: int = 10) -> tuple[str, socket.socket]:
+        """Return a lease for card and photo, and where its photo comes out."""
+        self._leases += 1
+        lease, (ours, theirs) = f"{self._leases:032x}", socket.socketpair()
+        message = PhotoLease(lease=lease, device=ID, seconds=seconds)
+        self.driver.handle(message, theirs.detach)
+        ours.settimeout(SECONDS)
+        return lease, ours
 
     def outcome(self, lease: str) -> CardRead | CardFailed:
         def mine() -> list[CardRead | CardFailed]:
@@ -409,6 +428,62 @@ def test_a_lease_given_before_the_first_session_is_served_by_it(tmp_path: Path) 
         session = Session(driver)
         assert session.sink.wait(lambda: bool(session.sink.of(CardRead)), SECONDS)
         session.close()
+
+
+# ---- the photo -----------------------------------------------------------------------------
+
+
+def test_the_photo_goes_into_its_lease_alone(desk_of: Open, library: Path) -> None:
+    """P26: not without a lease for it, and never into the message."""
+    desk = desk_of(config={"photo": {"library": str(library)}})
+    desk.terminal.place(PERSON, wlt(0))
+    plain = desk.outcome(desk.lease())
+    assert isinstance(plain, CardRead)
+    assert plain.photo == "not_asked"
+    desk.terminal.lift()
+    desk.looked(2)
+    desk.terminal.place(PERSON, wlt(0))
+    lease, comes = desk.photo_lease()
+    with comes:
+        card = desk.outcome(lease)
+        assert isinstance(card, CardRead)
+        assert (card.photo, card.number, card.confirmed_twice) == ("sent", PERSON["number"], True)
+        (picture,) = list(read_pictures(comes, time.monotonic() + SECONDS))
+        assert picture.shape == (HEIGHT, WIDTH, 3)
+        assert (picture == 90).all()
+        assert len(card.model_dump_json()) < 1024, "the message holds fields and no picture"
+
+
+@pytest.mark.parametrize("with_library", [True, False])
+def test_a_photo_that_cant_be_decoded_leaves_the_card_readable(
+    desk_of: Open, library: Path, with_library: bool
+) -> None:
+    desk = desk_of(config={"photo": {"library": str(library)}} if with_library else {})
+    desk.terminal.place(PERSON)  # its photo is noise to the test's library
+    lease, comes = desk.photo_lease()
+    with comes:
+        card = desk.outcome(lease)
+        assert isinstance(card, CardRead)
+        assert card.photo == "not_decodable"
+        assert comes.recv(1) == b"", "nothing came, and the lease has let go"
+
+
+@pytest.mark.parametrize("how", ["cancelled", "no card", "busy", "between sessions"])
+def test_whatever_ends_a_lease_its_descriptor_is_let_go(desk_of: Open, library: Path, how: str) -> None:
+    desk = desk_of(config={"photo": {"library": str(library)}})
+    if how == "busy":
+        desk.lease()
+    if how == "between sessions":
+        desk.terminal.stop()
+        assert desk.session.ended(SECONDS)
+    lease, comes = desk.photo_lease(seconds=1)
+    with comes:
+        if how == "cancelled":
+            desk.driver.handle(LeaseOver(lease=lease, device=ID), no_fd)
+        expected = {"cancelled": "lease_over", "no card": "no_card", "busy": "busy"}
+        assert desk.failure(lease) == expected.get(how, "device_down")
+        assert comes.recv(1) == b""
+    desk.session.error = None
 
 
 # ---- ports that are none -------------------------------------------------------------------

@@ -34,6 +34,8 @@ PAGES = {
     ("GET", "/card"),
     ("GET", "/card-read"),
     ("POST", "/card-confirm"),
+    ("POST", "/verify"),
+    ("GET", "/verify"),
     ("GET", "/notice"),
     ("GET", "/leave"),
     ("POST", "/leave"),

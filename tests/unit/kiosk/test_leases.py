@@ -60,6 +60,57 @@ def test_a_card_lease_ends_on_a_page_that_says_how(browser: Browser, core: CoreD
     assert "3***4" in browser.html
 
 
+FACES = [
+    "verified", "not_verified", "no_face", "no_face_on_photo", "photo_not_decodable", "unavailable",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_a_verification_ends_on_a_page_that_says_how(browser: Browser, core: CoreDouble, face: str) -> None:
+    core.script("register", Registered(outcome="registered", active=ALL, can_verify=True))
+    core.script(
+        "verify_card", CardSeen.model_validate({"outcome": "read", "face": face, "masked_number": "3***4"})
+    )
+    browser.arrive()
+    browser.register(scope_registration="yes", phone="13800138000", party_size="1")
+    assert 'id="verify"' in browser.html
+    browser.post("/verify")
+    assert browser.path == "/verify"
+    assert 'id="stop"' in browser.html
+    browser.get("/card-read")
+    assert browser.shows("outcome") == "read"
+    assert f'data-face="{face}"' in browser.html
+    assert "3***4" in browser.html
+    assert core.of("verify_card")[0].session == core.of("register")[0].session
+    browser.get("/done")
+    assert ('id="verify"' in browser.html) == (face != "verified")
+
+
+@pytest.mark.parametrize(("active", "can"), [(ALL, False), (ALL[:2], True), (ALL[::2], True)])
+def test_verifying_is_offered_only_where_it_works_and_with_both_consents(
+    browser: Browser, core: CoreDouble, active: tuple[Scope, ...], can: bool
+) -> None:
+    core.script("register", Registered(outcome="registered", active=active, can_verify=can))
+    browser.arrive()
+    browser.register(scope_registration="yes", phone="13800138000", party_size="1")
+    assert 'id="verify"' not in browser.html
+    if can:
+        browser.post("/verify")
+        assert browser.path == "/done"
+        assert not core.of("verify_card")
+
+
+def test_a_card_that_failed_in_a_verification_is_tried_again_with_the_face(
+    browser: Browser, core: CoreDouble
+) -> None:
+    core.script("verify_card", CardSeen(outcome="not_lifted", face="unavailable"))
+    registered(browser, core)
+    browser.post("/verify")
+    browser.get("/card-read")
+    assert browser.shows("outcome") == "not_lifted"
+    assert 'action="/verify"' in browser.html
+
+
 @pytest.mark.parametrize(
     ("answer", "outcome"), [("yes", "read"), ("no", "not_confirmed"), ("", "not_confirmed")]
 )

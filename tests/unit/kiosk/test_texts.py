@@ -25,7 +25,13 @@ DERIVED = {
         for o in get_args(CardSeen.model_fields["outcome"].annotation)
         for end in ("", "_note")
     ),
-    *(f"{kind}.{part}" for kind in ("face", "card") for part in ("wait", "wait_note", "stop")),
+    *(
+        f"verify.{face}{end}"
+        for face in get_args(CardSeen.model_fields["face"].annotation)
+        if face != "not_asked"
+        for end in ("", "_note")
+    ),
+    *(f"{kind}.{part}" for kind in ("face", "card", "verify") for part in ("wait", "wait_note", "stop")),
     *(f"card.{kind}" for kind in CardKind),
     *(f"lease.without_{kind}" for kind in ("face", "card")),
     *(f"{page}.{part}" for page in ("declined", "left", "withdrawn") for part in ("title", "lead")),

@@ -6,10 +6,11 @@ from datetime import date, timedelta
 
 import pytest
 
-from edge.domain.errors import GatehouseError, Refused
+from edge.consent.policy import FACE_SUSPENDED_AFTER_MS
+from edge.domain.errors import GatehouseError, LinkDown, Refused
 from edge.domain.idcard import CardKind
 from edge.ipc import control
-from edge.ipc.messages import CardRead
+from edge.ipc.messages import CardFailed, CardRead, Compared
 from edge.runtime import held
 from edge.runtime.office import Office
 from edge.runtime.storethread import StoreThread
@@ -194,7 +195,8 @@ def test_p43_a_withdrawal_in_between_forgets_it_and_nothing_is_kept(desk: AtTheD
         await desk.read_card(session, unsure)
         await desk.reception.answer(control.Withdraw(phone=PHONE, scopes=frozenset({Scope.ID_CARD})))
         assert len(desk.leases.held) == 0
-        desk.leases.held.put(desk.reception._visitor(session).person, unsure)  # as if it had slipped through
+        waiting = held.Waiting(unsure, "not_asked")  # as if it had slipped through
+        desk.leases.held.put(desk.reception._visitor(session).person, waiting)
         with pytest.raises(Refused):
             await answer(desk, session, yes=True)
         assert rows(desk.office, "cards") == 0
@@ -236,5 +238,129 @@ def test_a_card_whose_row_is_from_before_there_were_kinds_is_a_residents(desk: A
         assert kept(desk, session) == CardRow(
             "李四", NUMBERS[CardKind.RESIDENT], "20301231", CardKind.RESIDENT
         )
+
+    asyncio.run(scene())
+
+
+# ---- card and person, 1:1 --------------------------------------------------------------------
+
+
+def verdict(outcome: str) -> Compared:
+    return Compared.model_validate(
+        {"lease": "1" * 32, "outcome": outcome, "score_permille": 700 if outcome == "same" else 100}
+    )
+
+
+async def verify(
+    desk: AtTheDesk, session: str, given: CardRead | CardFailed | Exception, told: Compared | Exception | None
+) -> control.CardSeen:
+    desk.leases.card, desk.leases.verdict = given, told
+    seen = await desk.reception.answer(control.VerifyCard(session=session))
+    assert isinstance(seen, control.CardSeen)
+    return seen
+
+
+def evidence(desk: AtTheDesk, session: str) -> list[str]:
+    visit = desk.office.store.visit(desk.reception._visitor(session).visit)
+    assert visit is not None
+    return [e.kind for e in visit.evidence]
+
+
+@pytest.mark.parametrize(
+    ("told", "face"),
+    [
+        (verdict("same"), "verified"),
+        (verdict("different"), "not_verified"),
+        (verdict("no_face"), "no_face"),
+        (verdict("no_face_on_photo"), "no_face_on_photo"),
+        (None, "unavailable"),
+        (TimeoutError(), "no_face"),
+        (LinkDown("speak", "worker_down"), "no_face"),
+    ],
+)
+def test_whatever_the_comparison_says_the_card_is_read_and_a_face_alone_adds_nothing(
+    desk: AtTheDesk, told: Compared | Exception | None, face: str
+) -> None:
+    async def scene() -> None:
+        session = await desk.registered()
+        seen = await verify(desk, session, card(CardKind.RESIDENT, photo="sent"), told)
+        assert (seen.outcome, seen.face) == ("read", face)
+        assert evidence(desk, session) == [
+            "registration", "id_card", *(["face_confirmed"] if face == "verified" else [])
+        ]  # fmt: skip
+        assert desk.leases.compared == [0.5], "by the configured threshold, once"
+        assert rows(desk.office, "templates") == 0, "nothing of a face is kept"
+
+    asyncio.run(scene())
+
+
+def test_without_pixels_nobody_is_looked_at(desk: AtTheDesk) -> None:
+    async def scene() -> None:
+        session = await desk.registered()
+        seen = await verify(desk, session, card(CardKind.PERMIT, photo="not_decodable"), verdict("same"))
+        assert (seen.outcome, seen.face) == ("read", "photo_not_decodable")
+        assert desk.leases.compared == []
+        assert evidence(desk, session) == ["registration", "id_card"]
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize(
+    ("given", "outcome"),
+    [
+        (card(CardKind.RESIDENT, photo="sent", birth=years_ago(9)), "minor"),
+        (card(CardKind.RESIDENT, photo="sent", valid_until=EARLIER), "expired"),
+        (CardFailed(device="card", lease="1" * 32, code="not_lifted"), "not_lifted"),
+        (CardFailed(device="card", lease="1" * 32, code="read_failed"), "failed"),
+        (TimeoutError(), "no_card"),
+    ],
+)
+def test_a_card_that_wont_do_is_compared_with_nobody(
+    desk: AtTheDesk, given: CardRead | CardFailed | Exception, outcome: str
+) -> None:
+    """P38 among them: a child's face isn't looked at."""
+
+    async def scene() -> None:
+        seen = await verify(desk, await desk.registered(), given, verdict("same"))
+        assert seen.outcome == outcome
+        assert desk.leases.compared == []
+        assert rows(desk.office, "cards") == 0
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("yes", [True, False])
+def test_an_unsure_card_that_was_compared_waits_with_its_verdict(desk: AtTheDesk, yes: bool) -> None:
+    async def scene() -> None:
+        session = await desk.registered()
+        unsure = card(CardKind.RESIDENT, photo="sent", confirmed_twice=False)
+        assert (await verify(desk, session, unsure, verdict("same"))).outcome == "confirm_fields"
+        assert evidence(desk, session) == ["registration"]
+        seen = await answer(desk, session, yes)
+        assert (seen.outcome, seen.face) == (("read", "verified") if yes else ("not_confirmed", "not_asked"))
+        assert evidence(desk, session) == ["registration", *(["id_card", "face_confirmed"] if yes else [])]
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("lacking", [Scope.ID_CARD, Scope.FACE_MATCH])
+def test_p49_it_needs_both_consents(desk: AtTheDesk, lacking: Scope) -> None:
+    """P49: the consent to the card is none to the face, nor the other way round."""
+
+    async def scene() -> None:
+        session = await desk.registered(EVERYTHING - {lacking})
+        with pytest.raises(Refused):
+            await verify(desk, session, card(CardKind.RESIDENT, photo="sent"), verdict("same"))
+        assert desk.leases.granted == 0
+
+    asyncio.run(scene())
+
+
+def test_after_a_week_offline_nobody_is_compared(desk: AtTheDesk) -> None:
+    async def scene() -> None:
+        session = await desk.registered()
+        desk.offline_ms = FACE_SUSPENDED_AFTER_MS + 1
+        seen = await verify(desk, session, card(CardKind.RESIDENT, photo="sent"), verdict("same"))
+        assert (seen.outcome, seen.face, desk.leases.granted) == ("failed", "unavailable", 0)
 
     asyncio.run(scene())

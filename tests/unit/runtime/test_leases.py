@@ -15,9 +15,9 @@ from edge.domain.errors import LinkDown, NotLeased, ProtocolError
 from edge.domain.faces import pack
 from edge.domain.facts import PersonId
 from edge.domain.idcard import CardKind
-from edge.ipc.messages import CardFailed, CardLease, CardRead, FrameLease, LeaseOver, ToWorker
+from edge.ipc.messages import CardFailed, CardLease, CardRead, FrameLease, LeaseOver, PhotoLease, ToWorker
 from edge.runtime import leases, workers
-from edge.runtime.leases import Leases
+from edge.runtime.leases import Device, Leases
 from edge.runtime.workers import Worker
 
 ONE, OTHER = PersonId("a" * 32), PersonId("b" * 32)
@@ -42,7 +42,10 @@ class FakeWorker:
 
     async def leased(self, nth: int = 1) -> str:
         async with asyncio.timeout(30):
-            while len(found := [m for m in self.sent if isinstance(m, CardLease | FrameLease)]) < nth:
+            while (
+                len(found := [m for m in self.sent if isinstance(m, CardLease | PhotoLease | FrameLease)])
+                < nth
+            ):
                 self.news.clear()
                 await self.news.wait()
         return found[nth - 1].lease
@@ -404,6 +407,112 @@ def test_a_cancelled_request_leaves_no_recogniser(child: Child, pids: list[int])
         with pytest.raises(asyncio.CancelledError):
             await task
         assert ended(pids[0])
+        vision.close()
+
+    asyncio.run(scene())
+
+
+# ---- verification ------------------------------------------------------------------------------
+
+COMPARER = """
+import json, os, socket
+sock = socket.socket(fileno=int(os.environ["GATEHOUSE_FD"]))
+frames = socket.socket(fileno=int(os.environ["GATEHOUSE_FRAMES_FD"]))
+photo = socket.socket(fileno=int(os.environ["GATEHOUSE_PHOTO_FD"]))
+def say(**message): sock.sendall(json.dumps(message).encode() + b"\\n")
+say(type="hello", worker="recogniser", pid=os.getpid())
+order = json.loads(sock.recv(65536) or "null")
+if order is None: raise SystemExit
+photo.settimeout(10); frames.settimeout(10)
+seen = (photo.recv(100) + frames.recv(100)).decode()
+"""
+
+
+def devices(card_worker: FakeWorker, vision: FakeWorker) -> tuple[Device, Device]:
+    return Device("card", card_worker.as_worker()), Device("desk", vision.as_worker())
+
+
+def test_photo_and_frames_go_to_the_recogniser_and_not_through_the_core(
+    child: Child, tmp_path: Path, pids: list[int]
+) -> None:
+    (tmp_path / "recogniser.py").write_text(
+        COMPARER + "score = order['confirm_at_permille']\n"
+        "outcome = 'same' if (order['type'], seen) == ('compare', 'photoframes') else 'different'\n"
+        "say(type='compared', lease=order['lease'], outcome=outcome, score_permille=score)\n"
+    )
+
+    async def scene() -> None:
+        granted, card_worker, vision = Leases(MODELS), FakeWorker(), FakeWorker()
+        async with granted.verification(ONE, *devices(card_worker, vision)) as lease:
+            reading = asyncio.create_task(lease.card())
+            name = await card_worker.leased()
+            with pytest.raises(NotLeased, match="device_in_use"):
+                await granted.read_card(OTHER, "card", card_worker.as_worker())
+            card_worker.frames[0].send(b"photo")
+            granted.card_answer(card(name))
+            assert await reading == card(name)
+            comparing = asyncio.create_task(lease.compare(0.45))
+            assert await vision.leased() == name
+            vision.frames[0].send(b"frames")
+            verdict = await comparing
+            assert verdict is not None
+            assert (verdict.outcome, verdict.score_permille) == ("same", 450)
+        assert ended(pids[0])
+        assert [type(m) for m in card_worker.sent] == [PhotoLease, LeaseOver]
+        assert [type(m) for m in vision.sent] == [FrameLease, LeaseOver]
+        card_worker.close()
+        vision.close()
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("text", [
+    "say(type='embedding', lease=order['lease'], model='sface', vector=VECTOR, faces=1,"
+    " score_permille=1, size_px=90)",
+    "say(type='recogniser_done', lease=order['lease'], frames=1)",
+    "",
+])  # fmt: skip
+def test_a_recogniser_that_is_to_compare_says_a_verdict_or_nothing(
+    child: Child, tmp_path: Path, pids: list[int], text: str
+) -> None:
+    """No template of the photo is ever taken."""
+    (tmp_path / "recogniser.py").write_text(COMPARER + text.replace("VECTOR", repr(VECTOR)))
+
+    async def scene() -> None:
+        granted, card_worker, vision = Leases(MODELS), FakeWorker(), FakeWorker()
+        async with granted.verification(ONE, *devices(card_worker, vision)) as lease:
+            reading = asyncio.create_task(lease.card())
+            granted.card_answer(card(await card_worker.leased()))
+            await reading
+            comparing = asyncio.create_task(lease.compare(0.45))
+            await vision.leased()
+            card_worker.frames[0].send(b"photo")
+            vision.frames[0].send(b"frames")
+            assert await comparing is None
+        card_worker.close()
+        vision.close()
+
+    asyncio.run(scene())
+
+
+def test_p43_a_withdrawal_ends_a_verification(child: Child, tmp_path: Path, pids: list[int]) -> None:
+    """P43: on both devices, and its recogniser."""
+    (tmp_path / "recogniser.py").write_text(COMPARER)
+
+    async def scene() -> None:
+        granted, card_worker, vision = Leases(MODELS), FakeWorker(), FakeWorker()
+        with pytest.raises(TimeoutError):
+            async with granted.verification(ONE, *devices(card_worker, vision)) as lease:
+                reading = asyncio.create_task(lease.card())
+                await card_worker.leased()
+                granted.cancel(ONE)
+                await reading
+        reading.cancel()
+        assert ended(pids[0])
+        again = asyncio.create_task(granted.read_card(ONE, "card", card_worker.as_worker()))
+        granted.card_answer(card(await card_worker.leased(2)))
+        await again
+        card_worker.close()
         vision.close()
 
     asyncio.run(scene())

@@ -17,11 +17,11 @@ from edge.domain.idcard import CardKind
 from edge.domain.phone import normalise
 from edge.ipc import control
 from edge.ipc.driver import DeviceConfig
-from edge.ipc.messages import CardFailed, CardRead
+from edge.ipc.messages import CardFailed, CardRead, Compared
 from edge.runtime import reception
 from edge.runtime.desk import Desk
 from edge.runtime.held import Held
-from edge.runtime.leases import Leases, Seen
+from edge.runtime.leases import Device, Leases, Seen
 from edge.runtime.office import Office
 from edge.runtime.reception import Reception
 from edge.runtime.rights import Rights
@@ -62,6 +62,8 @@ class ScriptedLeases:
         self.card: CardRead | CardFailed | Exception = TimeoutError()
         self.cancelled: list[PersonId] = []
         self.granted = 0
+        self.verdict: Compared | Exception | None = None
+        self.compared: list[float] = []
 
     def cancel(self, person: PersonId) -> None:
         self.held.drop(person)
@@ -81,11 +83,37 @@ class ScriptedLeases:
 
         yield see()
 
+    @contextlib.asynccontextmanager
+    async def verification(
+        self, person: PersonId, terminal: Device, camera: Device
+    ) -> AsyncIterator["ScriptedVerification"]:
+        self.granted += 1
+        yield ScriptedVerification(self)
+
+    async def card_of_verification(self) -> CardRead | CardFailed:
+        if isinstance(self.card, Exception):
+            raise self.card
+        return self.card
+
+    async def compare(self, confirm_at: float) -> Compared | None:
+        self.compared.append(confirm_at)
+        if isinstance(self.verdict, Exception):
+            raise self.verdict
+        return self.verdict
+
     async def read_card(self, person: PersonId, terminal: str, worker: Worker) -> CardRead | CardFailed:
         self.granted += 1
         if isinstance(self.card, Exception):
             raise self.card
         return self.card
+
+
+class ScriptedVerification:
+    """One lease of both devices, as ScriptedLeases says."""
+
+    def __init__(self, leases: ScriptedLeases) -> None:
+        self.card = leases.card_of_verification
+        self.compare = leases.compare
 
 
 class AtTheDesk:
