@@ -7,6 +7,7 @@ but no native parser.
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic_core import ErrorDetails
@@ -170,6 +171,13 @@ class Backup(Section):
     """Of data; a backup of keys is deleted after 7 days, always."""
 
 
+class RightsPage(Section):
+    """Visitors' own pages of rights, served by headquarters."""
+
+    page: Annotated[str, StringConstraints(pattern=r"^https?://[^/]+/?$")] | None = None
+    """Headquarters' public address, as visitors' telephones reach it; None: no code is shown."""
+
+
 class Clock(Section):
     """How this machine's wall clock is kept."""
 
@@ -193,6 +201,7 @@ class Config(Section):
     rules: Rules
     retention: Retention = Retention()
     backup: Backup | None = None
+    rights: RightsPage = RightsPage()
     clock: Clock = Clock()
     operators: tuple[str, ...] = ()
     """Accounts that may use the CLI besides root and the core's own."""
@@ -205,6 +214,9 @@ class Config(Section):
         known = {d.host: d for d in self.destinations}
         if self.mqtt.host not in known:
             raise ValueError(f"mqtt.host {self.mqtt.host} is not in the register of destinations")
+        page = urlsplit(self.rights.page).hostname if self.rights.page else None
+        if page is not None and page not in known:
+            raise ValueError(f"rights.page {page} is not in the register of destinations")
         abroad = [d.host for d in self.destinations if d.country != self.site.country]
         if abroad:
             raise ValueError(f"destinations outside {self.site.country}: {', '.join(abroad)}")

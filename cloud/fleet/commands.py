@@ -4,21 +4,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, exists, select, update
+from sqlalchemy import Connection, Row, Table, exists, or_, select, update
 
-from cloud.store.schema import commands
+from cloud.store.schema import commands, requests
 from edge.wire import (
     Command,
     CommandAnswered,
     EraseCommand,
     ErasureReceipt,
+    RightsRequest,
     Scope,
     Topics,
     WithdrawCommand,
 )
 
+_TABLES = (commands, requests)
 AT_ONCE = 50
-"""Commands that are published before their acknowledgements are waited for."""
+"""Commands of each table that are published before their acknowledgements are waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,8 @@ class Due:
 
 def any_due(connection: Connection, now_ms: int) -> bool:
     """Tell whether a command waits to be published."""
-    return bool(connection.execute(select(exists().where(*_due(now_ms)))).scalar_one())
+    due = or_(*(exists().where(*_due(table, now_ms)) for table in _TABLES))
+    return bool(connection.execute(select(due)).scalar_one())
 
 
 def claim_due(connection: Connection, now_ms: int, resend_ms: int) -> tuple[Due, ...]:
@@ -39,23 +42,23 @@ def claim_due(connection: Connection, now_ms: int, resend_ms: int) -> tuple[Due,
 
     Whoever claims publishes; if it dies before, the command is due again after that time.
     """
-    asked = select(commands).where(*_due(now_ms)).order_by(commands.c.issued_ms).limit(AT_ONCE)
-    rows = connection.execute(asked).all()
-    for row in rows:
-        where = (commands.c.tenant == row.tenant, commands.c.command_id == row.command_id)
-        connection.execute(update(commands).where(*where).values(due_ms=now_ms + resend_ms))
-    return tuple(Due(Topics(row.tenant, row.site, row.box), _command(row)) for row in rows)
+    due: list[Due] = []
+    for table in _TABLES:
+        asked = select(table).where(*_due(table, now_ms)).order_by(table.c.issued_ms).limit(AT_ONCE)
+        for row in connection.execute(asked).all():
+            where = (table.c.tenant == row.tenant, table.c.command_id == row.command_id)
+            connection.execute(update(table).where(*where).values(due_ms=now_ms + resend_ms))
+            due.append(Due(Topics(row.tenant, row.site, row.box), _command(table, row)))
+    return tuple(due)
 
 
 def mark_sent(connection: Connection, tenant: str, command_id: str, now_ms: int) -> None:
     """Note that the broker took a command; it stays due until the box answers."""
-    connection.execute(
-        update(commands)
-        .where(
-            commands.c.tenant == tenant, commands.c.command_id == command_id, commands.c.state != "answered"
+    for table in _TABLES:
+        this = (table.c.tenant == tenant, table.c.command_id == command_id, table.c.state != "answered")
+        connection.execute(
+            update(table).where(*this).values(state="sent", sent_ms=now_ms, sends=table.c.sends + 1)
         )
-        .values(state="sent", sent_ms=now_ms, sends=commands.c.sends + 1)
-    )
 
 
 def ordered_ms(connection: Connection, tenant: str, box: str, receipt: ErasureReceipt) -> int | None:
@@ -85,19 +88,30 @@ def apply_answers(
         if isinstance(answer, ErasureReceipt):
             matching += [commands.c.kind == "erase", commands.c.who == answer.who]
         code = answer.code if isinstance(answer, CommandAnswered) else "ok"
-        connection.execute(
-            update(commands)
-            .where(*matching)
-            .values(state="answered", answered_ms=answer.at_ms, outcome=answer.outcome, code=code)
-        )
+        ended = {"state": "answered", "answered_ms": answer.at_ms, "outcome": answer.outcome, "code": code}
+        connection.execute(update(commands).where(*matching).values(**ended))
+        if isinstance(answer, CommandAnswered):
+            connection.execute(
+                update(requests)
+                .where(
+                    requests.c.tenant == tenant,
+                    requests.c.box == box,
+                    requests.c.command_id == answer.command_id,
+                    requests.c.state != "answered",
+                )
+                .values(**ended, sealed=None)
+            )
 
 
-def _due(now_ms: int) -> tuple[Any, ...]:
-    return commands.c.state.in_(("issued", "sent")), commands.c.due_ms <= now_ms
+def _due(table: Table, now_ms: int) -> tuple[Any, ...]:
+    return table.c.state.in_(("issued", "sent")), table.c.due_ms <= now_ms
 
 
-def _command(row: Row[Any]) -> Command:
-    common = {"command_id": row.command_id, "box": row.box, "issued_ms": row.issued_ms, "who": row.who}
+def _command(table: Table, row: Row[Any]) -> Command:
+    common = {"command_id": row.command_id, "box": row.box, "issued_ms": row.issued_ms}
+    if table is requests:
+        return RightsRequest(**common, link_id=row.link_id, sealed=row.sealed)
+    common["who"] = row.who
     if row.kind == "erase":
         return EraseCommand(**common)
     return WithdrawCommand(**common, scope=Scope(row.scope))

@@ -25,11 +25,13 @@ from cloud.fleet import commands
 from cloud.ingest.intake import Intake
 from cloud.ingest.link import Link
 from cloud.keys import SigningKey
+from cloud.rights import links
 from cloud.store.database import Database
 
 _LOG = logging.getLogger(__name__)
 _TURN_S = 0.25
 _COMMANDS_EVERY_S = 0.5
+_FORGET_EVERY_S = 3600.0
 _RECEIPT_EXPIRY_S = 86400
 
 
@@ -81,7 +83,7 @@ class Ingest:
         return Link(self._config)
 
     def _serve(self, link: Link, stop: threading.Event) -> None:
-        commands_at = time.monotonic()
+        commands_at = forget_at = time.monotonic()
         while not stop.is_set():
             link.turn(_TURN_S)
             for message in link.arrived():
@@ -90,6 +92,9 @@ class Ingest:
             if time.monotonic() >= commands_at:
                 self._send_commands(link)
                 commands_at = time.monotonic() + _COMMANDS_EVERY_S
+            if time.monotonic() >= forget_at:
+                self._database.write(lambda c: links.forget(c, now_ms()))
+                forget_at = time.monotonic() + _FORGET_EVERY_S
 
     def _receive(self, link: Link, message: MQTTMessage) -> None:
         answer = self._intake.accept(message.topic, bytes(message.payload))

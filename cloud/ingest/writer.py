@@ -5,6 +5,7 @@ The rules, each independent of the order and the number of times batches arrive:
 - a known sequence with other bytes is quarantined, except `Voided`, which takes the other's place;
 - what was made about a person up to the time of an erasure is deleted, or dropped as `erased`: a box's
   receipt covers that box's own rows; the rows of others only as far as headquarters itself ordered it;
+- of a visitor's sealed packages only the highest revision of each link stays;
 - a withdrawal is a row like any other: which consents it ends is asked by time (reports/lawful.py).
 """
 
@@ -16,6 +17,7 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, case, delete, ins
 
 from cloud.fleet.commands import apply_answers, ordered_ms
 from cloud.ingest.judge import Delivery, Judged
+from cloud.rights.links import newest_only
 from cloud.rights.orders import extend
 from cloud.store.schema import (
     ERASED_VERDICT,
@@ -30,7 +32,16 @@ from cloud.store.schema import (
     verdicts,
 )
 from cloud.store.upsert import upsert
-from edge.wire import CommandAnswered, Entry, EntryResult, ErasureReceipt, Receipt, VerdictIssued, Voided
+from edge.wire import (
+    CommandAnswered,
+    Entry,
+    EntryResult,
+    ErasureReceipt,
+    Receipt,
+    RightsPackage,
+    VerdictIssued,
+    Voided,
+)
 
 _LASTING = frozenset({"erasure_receipt", "answer"})
 """Kinds that no `Voided` may replace: they are proofs, and hold no data of a person."""
@@ -59,6 +70,7 @@ class _Plan:
     answers: list[ErasureReceipt | CommandAnswered] = field(default_factory=list)
     late: dict[str, int] = field(default_factory=dict)
     """Who was erased everywhere by an order, and came again from here; the newest time of it."""
+    links: set[str] = field(default_factory=set)
     results: dict[int, EntryResult] = field(default_factory=dict)
 
 
@@ -132,6 +144,8 @@ class _Writer:
             self.plan.facts[table].append(self._fact_row(entry))
         if isinstance(record, ErasureReceipt):
             self.plan.erasures.append(record)
+        if isinstance(record, RightsPackage):
+            self.plan.links.add(record.link_id)
         if isinstance(record, ErasureReceipt | CommandAnswered):
             self.plan.answers.append(record)
 
@@ -206,6 +220,8 @@ class _Writer:
             self.connection.execute(insert(table), rows)
         for judged, former in self.plan.voided:
             self._void(judged, former)
+        if self.plan.links:
+            newest_only(self.connection, self.box.tenant, self.box.box, self.plan.links)
         for erasure in self.plan.erasures:
             self._erase(erasure)
         for who, made_ms in self.plan.late.items():

@@ -21,6 +21,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    Text,
 )
 
 METADATA = MetaData(
@@ -226,6 +227,40 @@ answers = _fact(
 EVERY_BOX = ""
 """In `suppression.box`: headquarters itself ordered this erasure, so it holds whichever box sends."""
 
+packages = _fact(
+    "packages",
+    Column("link_id", _OPAQUE, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("sealed", Text, nullable=False),
+    Column("last", Boolean, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Index("ix_packages_link", "tenant", "link_id"),
+)
+"""Unlike the other facts only the highest revision of each link is kept (rights/links.py)."""
+
+requests = Table(
+    "requests",
+    METADATA,
+    _tenant(),
+    Column("command_id", _OPAQUE, primary_key=True),
+    Column("site", _NAME, nullable=False),
+    Column("box", _NAME, nullable=False),
+    Column("link_id", _OPAQUE, nullable=False),
+    Column("sealed", Text),
+    Column("issued_ms", BigInteger, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("due_ms", BigInteger, nullable=False),
+    Column("sent_ms", BigInteger),
+    Column("sends", Integer, nullable=False),
+    Column("answered_ms", BigInteger),
+    Column("outcome", String(16)),
+    Column("code", _CODE),
+    ForeignKeyConstraint(["tenant", "box"], ["boxes.tenant", "boxes.box"]),
+    Index("ix_requests_due", "state", "due_ms"),
+    Index("ix_requests_link", "tenant", "link_id"),
+)
+"""What visitors asked on their own pages, on its way to the box; sealed until answered, then not kept."""
+
 suppression = Table(
     "suppression",
     METADATA,
@@ -339,6 +374,7 @@ FACTS: Mapping[str, Table] = MappingProxyType(
         "verdict": verdicts,
         "erasure_receipt": erasures,
         "answer": answers,
+        "rights_package": packages,
     }
 )
 """The table of each kind of record; `voided` has none, it takes another's place."""

@@ -1,5 +1,6 @@
 """Puts the pages together behind the guard; never serves one that names no role."""
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -19,7 +20,7 @@ from cloud.keys import read_secret
 from cloud.store.database import Database
 from cloud.web.accounts import SESSION_MS, Accounts
 from cloud.web.guard import BadForm, Forbidden, NotLoggedIn, SecurityHeaders, authorise, check_form
-from cloud.web.pages import entry, looking, operating, rights
+from cloud.web.pages import entry, looking, operating, rights, visitor
 from cloud.web.site import COOKIE, Site, see_other, site_of, templates
 
 
@@ -39,8 +40,9 @@ def create_app(config: Headquarters, database: Database, clock: Callable[[], int
         clock=clock,
         templates=templates(),
         zone=ZoneInfo(config.web.timezone),
+        noise=hashlib.sha256(b"gatehouse/v1/noise" + secret).digest(),
     )
-    for pages in (entry, looking, rights, operating):
+    for pages in (entry, looking, rights, operating, visitor):
         app.include_router(pages.router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
     _explain_errors(app)

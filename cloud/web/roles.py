@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
 _MARK = "__gatehouse_allows__"
+_COOKIELESS = "__gatehouse_cookieless__"
 
 
 class Role(StrEnum):
@@ -33,6 +34,20 @@ def allow(roles: frozenset[Role]) -> Callable[[F], F]:
         return endpoint
 
     return mark
+
+
+def for_visitors(endpoint: F) -> F:
+    """Mark a page as open to the public, without a session, a cookie or a form's token.
+
+    Nothing that the browser holds vouches for its sender, so there is nothing that a forged form could use.
+    """
+    setattr(endpoint, _COOKIELESS, True)
+    return allow(PUBLIC)(endpoint)
+
+
+def cookieless(endpoint: object) -> bool:
+    """Return whether a page has nothing to do with sessions."""
+    return bool(getattr(endpoint, _COOKIELESS, False))
 
 
 def allowed(endpoint: object) -> frozenset[Role] | None:

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse, Response
 from cloud.config import Headquarters
 from cloud.store.database import Database
 from cloud.web.accounts import Accounts, User
+from cloud.web.patience import Patience
 from cloud.web.roles import ADMINS, OFFICERS
 from cloud.web.texts import LANGUAGES, Language, named, say
 from cloud.web.view import Clock, short
@@ -30,6 +31,11 @@ class Site:
     clock: Callable[[], int]
     templates: jinja2.Environment
     zone: ZoneInfo
+    noise: bytes
+    """Makes what is shown for a link that doesn't exist."""
+    looks: Patience = field(default_factory=lambda: Patience(most=120, seconds=60))
+    asks: Patience = field(default_factory=lambda: Patience(most=10, seconds=600))
+    """With visitors' own pages: for each address, and for each link whether it exists or not."""
 
     @property
     def tenant(self) -> str:

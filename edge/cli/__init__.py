@@ -14,6 +14,7 @@ from edge.cli import (
     kiosk,
     outbox,
     reports,
+    requests,
     retention,
     rights,
     status,
@@ -31,7 +32,7 @@ app = typer.Typer(
 )
 for noun in (
     core, worker, kiosk, config, credentials, keys, status, outbox, reports, retention, backup,
-    consent, rights, verify,
+    consent, rights, requests, verify,
 ):  # fmt: skip
     noun.add_to(app)
 

@@ -28,6 +28,7 @@ from edge.wire import (
     Evidence,
     FootfallCounted,
     Purpose,
+    RightsPackage,
     Scope,
     VerdictIssued,
     VisitRecorded,
@@ -45,7 +46,8 @@ _LEAVES_WITH: dict[type[Fact], tuple[type, ...]] = {
     facts.VisitClosed: (VisitRecorded,),
     facts.CallNoted: (CallRecorded,),
     facts.VerdictReached: (VerdictIssued,),
-    facts.CommandDone: (ErasureReceipt, CommandAnswered),
+    facts.PackageMade: (RightsPackage,),
+    facts.CommandDone: (ErasureReceipt, CommandAnswered, RightsPackage),
     facts.Noted: _IMPERSONAL,
 }
 """Which records may leave with a kind of fact; with others none, or a visit left on an answer's basis."""
@@ -124,6 +126,10 @@ _EVIDENCE_SCOPE = {
 _OTHER_BASES: dict[type[Fact], tuple[BasisKind, Purpose]] = {
     facts.ConsentChanged: (BasisKind.DUTY, Purpose.RIGHTS),
     facts.CommandDone: (BasisKind.DUTY, Purpose.RIGHTS),
+    facts.LinkMade: (BasisKind.DUTY, Purpose.RIGHTS),
+    facts.PackageMade: (BasisKind.DUTY, Purpose.RIGHTS),
+    facts.RequestTaken: (BasisKind.DUTY, Purpose.RIGHTS),
+    facts.RequestSettled: (BasisKind.DUTY, Purpose.RIGHTS),
     facts.ReportLodged: (BasisKind.REPORT, Purpose.CHANNEL_RISK),
     facts.VerdictReached: (BasisKind.REPORT, Purpose.CHANNEL_RISK),
 }

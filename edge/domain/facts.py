@@ -177,6 +177,57 @@ class VerdictReached(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LinkMade(Fact):
+    """A code for the person's own page of rights; shows what was given from `since_ms` on.
+
+    `verified`: its bearer proved to be the person, and sees all. Otherwise it ends the earlier ones' view.
+    """
+
+    person: PersonId
+    link: str
+    since_ms: int
+    verified: bool
+    secret: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageMade(Fact):
+    """A sealed package for a code; its record takes the place of one that waits. `last`: none follows."""
+
+    person: PersonId
+    link: str
+    revision: int
+    last: bool = False
+
+
+type_of_request = Literal["withdraw", "correct", "erase", "complain", "copy"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestTaken(Fact):
+    """The bearer of a code asked for something; `body` is what they wrote, for the privacy officer."""
+
+    person: PersonId
+    link: str
+    request: str
+    act: type_of_request
+    due_ms: int
+    state: Literal["done", "waits", "refused"]
+    code: str
+    body: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestSettled(Fact):
+    """A person decided on a request that waited."""
+
+    person: PersonId
+    request: str
+    state: Literal["done", "refused"]
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CommandDone(Fact):
     """A command of headquarters was carried out (or refused); its answer is in `records`."""
 

@@ -97,6 +97,13 @@ class Withdraw(Message):
     scopes: frozenset[Scope]
 
 
+class GetCode(Message):
+    """The code of this session's visitor for their own page; the same one for the whole session."""
+
+    method: Literal["code"] = "code"
+    session: OpaqueId
+
+
 class End(Message):
     """The screen clears: the session is forgotten."""
 
@@ -173,6 +180,7 @@ KioskRequest = Annotated[
     | ConfirmCard
     | Depart
     | Withdraw
+    | GetCode
     | End
     | Living,
     Field(discriminator="method"),
@@ -236,6 +244,12 @@ class Registered(Message):
     visits_before: int = 0
     can_verify: bool = False
     """This box can compare a card's photo with who stands at the desk."""
+
+
+class VisitorCode(Message):
+    """What the code says: an address that opens the visitor's own page. None: there is no page."""
+
+    address: str | None = Field(default=None, repr=False)
 
 
 FaceOutcome = Literal["enrolled", "confirmed", "not_confirmed", "no_face", "several_faces", "unavailable"]

@@ -59,10 +59,36 @@ class ShowReceipts(_AboutSomebody):
     method: Literal["show_receipts"] = "show_receipts"
 
 
-OfficerRequest = Annotated[
-    ShowConsents | EndConsents | ExportConsents | GiveAccess | EraseAll | ShowReceipts,
-    Field(discriminator="method"),
-]
+Settled = Literal["corrected", "answered", "copy_given", "not_founded", "identity_not_shown"]
+"""What the visitor's page says about a request that a person decided."""
+
+
+class ShowRequests(Message):
+    """What visitors asked on their own pages and waits for a person; nobody is named, so no reason."""
+
+    method: Literal["show_requests"] = "show_requests"
+
+
+class ReadRequest(Message):
+    """What a visitor wrote, and under which number, masked."""
+
+    method: Literal["read_request"] = "read_request"
+    request: OpaqueId
+    reason: Reason
+
+
+class SettleRequest(Message):
+    """A request that waited is done, or refused with its reason; the visitor's page says so."""
+
+    method: Literal["settle_request"] = "settle_request"
+    request: OpaqueId
+    outcome: Settled
+    reason: Reason
+
+
+AboutPerson = ShowConsents | EndConsents | ExportConsents | GiveAccess | EraseAll | ShowReceipts
+AboutRequest = ShowRequests | ReadRequest | SettleRequest
+OfficerRequest = Annotated[AboutPerson | AboutRequest, Field(discriminator="method")]
 OFFICER_REQUEST: TypeAdapter[OfficerRequest] = TypeAdapter(OfficerRequest)
 
 
@@ -113,3 +139,33 @@ class Receipts(Message):
     """The erasures that concerned a number, newest first."""
 
     receipts: tuple[Receipt, ...]
+
+
+class RequestLine(Message):
+    """One request that waits: `act` is what was asked, `code` why it waits, `due_ms` until when."""
+
+    request: OpaqueId
+    act: str
+    code: str
+    asked_ms: Millis
+    due_ms: Millis
+
+
+class Waiting(Message):
+    """The requests that wait, soonest due first."""
+
+    requests: tuple[RequestLine, ...]
+
+
+class Written(Message):
+    """A request with what the visitor wrote; empty if it needs no words."""
+
+    line: RequestLine
+    masked: str
+    text: str = Field(repr=False)
+
+
+class SettledRequest(Message):
+    """The request doesn't wait any more."""
+
+    line: RequestLine

@@ -16,7 +16,7 @@ from edge.domain.errors import GatehouseError, LinkDown, ProtocolError, Refused
 from edge.ipc.client import ControlClient
 from edge.kiosk.desk import Desk, Expired
 from edge.kiosk.forms import BadForm
-from edge.kiosk.routes import lease, rights, visit
+from edge.kiosk.routes import code, lease, rights, visit
 from edge.kiosk.security import SecureHeaders
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ def create_app(client: ControlClient, *, hosts: Sequence[str], https: bool = Fal
             Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False),
         ],
     )
-    for errand in (visit, lease, rights):
+    for errand in (visit, lease, rights, code):
         app.include_router(errand.router(desk))
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     _explain(app, desk)

@@ -85,6 +85,15 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "done.finish_note": ("清空屏幕，进去参观", "Clear the screen and go in"),
     "done.seen_face": ("面部已确认", "Face done"),
     "done.seen_card": ("身份证已读取", "ID card done"),
+    # the code for the visitor's own page
+    "code.title": ("您的资料，随时可查", "Your data, at any time"),
+    "code.lead": (
+        "用手机扫这个二维码：看到保存了什么，更正、撤回、删除或投诉。只有它能打开，总部也读不了。",
+        "Scan it with your phone: see what is held, correct, withdraw, erase, complain. "
+        "Nothing else opens it, not even headquarters.",
+    ),
+    "code.alt": ("打开您自己资料页的二维码", "QR code that opens the page of your own data"),
+    "code.letters": ("不能扫码？看文字地址", "Can’t scan? The address in letters"),
     # declined
     "declined.title": ("谢谢，请随意参观", "Thank you, please go in"),
     "declined.lead": ("未保存任何信息。", "Nothing was kept."),

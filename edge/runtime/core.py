@@ -27,6 +27,7 @@ from edge.runtime.control import ControlSocket, account, uid_of
 from edge.runtime.desk import Desk
 from edge.runtime.leases import Leases
 from edge.runtime.lifecycle import Lifecycle, stage
+from edge.runtime.links import Links
 from edge.runtime.office import Office, Told
 from edge.runtime.officer import Officer
 from edge.runtime.operation import Operation
@@ -34,6 +35,7 @@ from edge.runtime.orders import Orders
 from edge.runtime.phone import Phone
 from edge.runtime.reception import Reception
 from edge.runtime.renewal import Renewal
+from edge.runtime.requests import Requests
 from edge.runtime.retention import Retention
 from edge.runtime.rights import Rights
 from edge.runtime.risk import Risk
@@ -63,6 +65,8 @@ RECLAIM_PAGES = 1024
 """Free pages (4 KiB) given back at once, while nobody stands at the desk and no call goes on."""
 ALIVE_S = 5.0
 _FILING = "faces_filing"
+TELL_S = 0.5
+"""How often it is asked whether a visitor's package is stale: one look at an index."""
 DRAIN_S = 3.0
 
 
@@ -133,10 +137,11 @@ class Core:
         )
         self._risk = Risk(office, config.rules)
         self._renewal = Renewal(office)
-        rights = Rights(office, self._risk, config.site.box)
-        desk = Desk(office, self._risk, rights)
-        self._orders = Orders(office, rights)
-        self._retention = Retention(office, config.retention.periods())
+        self._links = Links(office, config.rights.page)
+        rights = Rights(office, self._risk, config.site.box, self._links)
+        desk = Desk(office, self._risk, rights, self._links)
+        self._orders = Orders(office, rights, Requests(office, rights, self._links))
+        self._retention = Retention(office, config.retention.periods(), self._links)
         self._backups = self._make_backups()
         self._officer = Officer(office, rights, self._credentials.key_id)
         self._operation = Operation(office)
@@ -145,8 +150,9 @@ class Core:
         self._leases = Leases(self._models())
         self._workers = self._make_workers()
         self._reception = Reception(
-            config, self._notice, desk, rights, self._leases, self._workers, self._thread, self._offline_ms
-        )
+            config, self._notice, desk, rights, self._links, self._leases, self._workers, self._thread,
+            self._offline_ms,
+        )  # fmt: skip
         self._pump = self._make_pump()
 
     def _spoken(self) -> dict[str, Told]:
@@ -202,6 +208,7 @@ class Core:
                 tasks.create_task(self._stay_alive(life)),
                 tasks.create_task(self._keep_house()),
                 tasks.create_task(self._backups.run()),
+                tasks.create_task(self._tell_visitors()),
             ]
             workers = self._start_workers(tasks)
             life.ready()
@@ -259,6 +266,14 @@ class Core:
         """Start the filing's clock on the first day on which so many are stored (P53)."""
         if self._store.marked(_FILING) is None and self._store.faces() >= faces.FILING:
             self._store.mark(_FILING, self._clock.now_ms())
+
+    async def _tell_visitors(self) -> None:
+        """Keep visitors' own pages true: look for stale packages; several changes make one package."""
+        while True:
+            if await self._thread.run(self._links.refresh):
+                self._pump.notify()
+            else:
+                await asyncio.sleep(TELL_S)
 
     def _offline_ms(self) -> int:
         """Over restarts, so by the wall clock; one that was set back counts as online just now."""
@@ -408,7 +423,13 @@ class Core:
             offline_ms=self._offline_ms(),
             faces=await self._thread.run(self._store.faces),
             faces_filing_ms=self._clock.now_ms() - filing if filing is not None else None,
+            now_ms=self._clock.now_ms(),
+            requests_asked_ms=await self._thread.run(self._requests_asked),
         )
+
+    def _requests_asked(self) -> tuple[int, ...]:
+        waiting = self._store.waiting_requests(self._gate.permit_rights())
+        return tuple(request.at_ms for request in waiting)
 
     async def _outbox(self) -> protocol.OutboxState:
         oldest = await self._thread.run(self._store.oldest_ms)

@@ -12,6 +12,7 @@ from edge.domain.facts import PersonId
 from edge.domain.phone import normalise
 from edge.ipc.control import Register, Registered, Source
 from edge.ipc.messages import CardRead
+from edge.runtime.links import Links
 from edge.runtime.office import TOKEN_PURPOSE, Office, new_id
 from edge.runtime.rights import Rights
 from edge.runtime.risk import Risk
@@ -29,9 +30,11 @@ from edge.wire import (
 class Visitor:
     """Who stands at the desk in this session, known in memory only."""
 
-    def __init__(self, person: PersonId, visit: str, number: str) -> None:
+    def __init__(self, person: PersonId, visit: str, number: str, since_ms: int) -> None:
         self.person = person
         self.visit = visit
+        self.since_ms = since_ms
+        """What was given from then on was given in this session."""
         self._number = number
 
     def number(self) -> str:
@@ -42,8 +45,9 @@ class Visitor:
 class Desk:
     """Registration, evidence, departure."""
 
-    def __init__(self, office: Office, risk: Risk, rights: Rights) -> None:
+    def __init__(self, office: Office, risk: Risk, rights: Rights, links: Links) -> None:
         self._office = office
+        self._links = links
         self._risk = risk
         self._rights = rights
 
@@ -61,6 +65,7 @@ class Desk:
 
     def _registered(self, request: Register, number: str) -> tuple[Registered, Visitor]:
         """All in one transaction: a crash leaves either the whole registration or none of it."""
+        since_ms = self._office.clock.now_ms()
         person, returning = self._person(number)
         self._choose(person, number, request.scopes, request.declined)
         visits_before = self._visits(person)
@@ -77,7 +82,7 @@ class Desk:
             not_asked_again=self._not_asked(person),
             visits_before=visits_before,
         )
-        return answer, Visitor(person, visit, number)
+        return answer, Visitor(person, visit, number, since_ms)
 
     def _check(self, request: Register) -> None:
         if request.phone is None:
@@ -152,6 +157,10 @@ class Desk:
     def _tell_source(self, person: PersonId, visit: str, source: Source) -> None:
         fact = facts.SourceTold(**self._office.stamp(), visit=visit, person=person, source=source)
         self._office.store.apply(self._office.gate.clear(person, fact))
+
+    def give_code(self, visitor: Visitor) -> str | None:
+        """Make the code for this visitor's own page, from this session on; return its link."""
+        return self._links.give(visitor.person, visitor.since_ms, verified=False)
 
     # -- evidence --------------------------------------------------------------------------
 

@@ -115,7 +115,7 @@ class Office:
         )
         self.store.apply(self.gate.changed(fact, event))
 
-    def done(self, command: Command, outcome: str, record: Record) -> Cleared[CommandDone]:
+    def done(self, command: Command, outcome: str, *records: Record) -> Cleared[CommandDone]:
         """Return the cleared answer to an order, urgent."""
-        fact = CommandDone(**self.stamp(), command=command, outcome=outcome, records=(record,), urgent=True)
+        fact = CommandDone(**self.stamp(), command=command, outcome=outcome, records=records, urgent=True)
         return self.gate.on_other_basis(fact)

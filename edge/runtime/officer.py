@@ -12,12 +12,12 @@ from edge import archive
 from edge.domain.facts import PersonId
 from edge.domain.held import Held
 from edge.domain.phone import masked, normalise
-from edge.domain.reasons import Reason
 from edge.ipc import officer as protocol
 from edge.ipc.messages import Message
 from edge.runtime import access_page
 from edge.runtime.office import TOKEN_PURPOSE, Office
 from edge.runtime.rights import Rights
+from edge.runtime.waiting import WaitingRequests, reason_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +36,15 @@ class Officer:
         self._office = office
         self._rights = rights
         self._key = key_id
+        self._requests = WaitingRequests(office)
 
     def answer(self, request: protocol.OfficerRequest, account: str) -> Done:
         """Return the answer to what `account` (a name or number of the system's) asks; domain errors."""
-        number = normalise(request.phone)
+        if isinstance(request, protocol.AboutRequest):
+            return Done(self._requests.answer(request, account))
+        return self._about(normalise(request.phone), request, account)
+
+    def _about(self, number: str, request: protocol.AboutPerson, account: str) -> Done:
         match request:
             case protocol.ShowConsents():
                 return self._looked(number, request, account, _consents)
@@ -59,7 +64,7 @@ class Officer:
     def _looked(
         self,
         number: str,
-        request: protocol.OfficerRequest,
+        request: protocol.AboutPerson,
         account: str,
         show: Callable[[Held, str], Message],
     ) -> Done:
@@ -74,7 +79,7 @@ class Officer:
         page = access_page.render(held, self._key)
         return _document(archive.access_file(held, page, access_page.style(), self._office.sign, self._key))
 
-    def _receipts(self, number: str, request: protocol.OfficerRequest, account: str) -> Done:
+    def _receipts(self, number: str, request: protocol.AboutPerson, account: str) -> Done:
         self._note(request, account, ())
         rights = self._office.gate.permit_rights()
         tokens = [self._office.tokens.token(purpose, number) for purpose in TOKEN_PURPOSE.values()]
@@ -105,18 +110,13 @@ class Officer:
         )
         return Done(shown, persons)
 
-    def _note(self, request: protocol.OfficerRequest, account: str, persons: tuple[PersonId, ...]) -> None:
+    def _note(self, request: protocol.AboutPerson, account: str, persons: tuple[PersonId, ...]) -> None:
         """Write down what is done, why, by whom and, by their random id, to whom."""
         store, now = self._office.store, self._office.clock.now_ms()
         with store.transaction():
             store.audit(f"officer_{request.method}", f"account-{account}", now)
             for person in persons or (None,):
                 store.audit(reason_code(request.reason), person, now)
-
-
-def reason_code(reason: Reason) -> str:
-    """Return how a reason stands in the audit."""
-    return f"because_{reason}"
 
 
 def _consents(held: Held, number: str) -> protocol.Consents:

@@ -8,8 +8,9 @@ import logging
 from edge.domain.errors import InvalidInput, Refused
 from edge.domain.facts import PersonId
 from edge.runtime.office import Office
+from edge.runtime.requests import Requests
 from edge.runtime.rights import Rights
-from edge.wire import Command, CommandAnswered, EraseCommand, WithdrawCommand
+from edge.wire import Command, CommandAnswered, EraseCommand, RightsRequest, WithdrawCommand
 
 log = logging.getLogger(__name__)
 
@@ -17,9 +18,10 @@ log = logging.getLogger(__name__)
 class Orders:
     """Erasure and withdrawal, the thin version."""
 
-    def __init__(self, office: Office, rights: Rights) -> None:
+    def __init__(self, office: Office, rights: Rights, requests: Requests) -> None:
         self._office = office
         self._rights = rights
+        self._requests = requests
 
     def carry_out(self, command: Command) -> tuple[PersonId, ...]:
         """Carry `command` out unless it was before; return whose leases are over by it."""
@@ -28,6 +30,8 @@ class Orders:
             return ()
         if isinstance(command, EraseCommand):
             persons = self._rights.erase(command)
+        elif isinstance(command, RightsRequest):
+            persons = self._requests.take(command)
         else:
             persons = self._withdraw(command)
         log.info("order carried out kind=%s command=%s", command.kind, command.command_id)

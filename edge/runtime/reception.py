@@ -17,6 +17,7 @@ from edge.ipc.messages import Message
 from edge.runtime.cards import Cards
 from edge.runtime.desk import Desk, Visitor
 from edge.runtime.leases import Leases, Seen
+from edge.runtime.links import Links
 from edge.runtime.office import new_id
 from edge.runtime.rights import Rights
 from edge.runtime.storethread import StoreThread
@@ -35,6 +36,8 @@ MOST_SESSIONS = 64
 class _Session:
     touched: float = field(default_factory=time.monotonic)
     visitor: Visitor | None = None
+    code: str | None = None
+    """The link of the code that was made in this session."""
     registering: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -47,6 +50,7 @@ class Reception:
         notice: control.Notice,
         desk: Desk,
         rights: Rights,
+        links: Links,
         leases: Leases,
         workers: dict[str, Worker],
         thread: StoreThread,
@@ -56,6 +60,7 @@ class Reception:
         self._notice = notice
         self._desk = desk
         self._rights = rights
+        self._links = links
         self._leases = leases
         self._workers = workers
         self._call = thread.run
@@ -87,6 +92,8 @@ class Reception:
                 return control.Departed(closed=closed)
             case control.Withdraw():
                 return await self._withdraw(request)
+            case control.GetCode():
+                return control.VisitorCode(address=await self._code(self._session(request.session)))
             case control.End():
                 self._end(request.session)
                 return control.Departed(closed=True)
@@ -162,6 +169,16 @@ class Reception:
         for person in persons:
             self._leases.cancel(person)
         return control.Withdrawn(scopes=ended)
+
+    async def _code(self, session: _Session) -> str | None:
+        """Return the address of this session's code, making it at first need."""
+        visitor = session.visitor
+        if visitor is None:
+            raise InvalidInput("use a session", "not_registered", "register first")
+        async with session.registering:
+            if session.code is None:
+                session.code = await self._call(self._desk.give_code, visitor)
+        return await self._call(self._links.address, session.code) if session.code else None
 
     # -- face ------------------------------------------------------------------------------
 

@@ -10,7 +10,9 @@ from collections import Counter
 from edge.consent.policy import Event, State
 from edge.domain.retention import Periods
 from edge.ipc.control import RetentionClass, RetentionPlan
+from edge.runtime.links import Links
 from edge.runtime.office import Office
+from edge.wire import Scope
 
 SCOPES_S = 900.0
 """Seconds between two looks at every person's scopes: 0.2 s of the store's thread with 3,000 persons."""
@@ -21,8 +23,9 @@ log = logging.getLogger(__name__)
 class Retention:
     """The scheduler's work and its dry run."""
 
-    def __init__(self, office: Office, periods: Periods) -> None:
+    def __init__(self, office: Office, periods: Periods, links: Links) -> None:
         self._office = office
+        self._links = links
         self._periods = periods
         self._looked = float("-inf")
 
@@ -47,6 +50,8 @@ class Retention:
         for one in office.store.lapsing(self._periods, now_ms) if scopes else ():
             if one.active:
                 office.change(one.person, one.scope, Event.EXPIRE, State.EXPIRED)
+            if one.scope is Scope.REGISTRATION:
+                self._links.part((one.person,), "lapsed")
             gone[f"scope_{one.scope}"] += 1
             gone.update(office.store.forget_scope(one.person, one.scope))
         gone.update(office.store.purge_due(self._periods, now_ms))

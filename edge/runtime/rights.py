@@ -14,6 +14,7 @@ from edge.domain.held import Held
 from edge.domain.phone import normalise
 from edge.ports import Cleared
 from edge.runtime.access import Access
+from edge.runtime.links import Links
 from edge.runtime.office import TOKEN_PURPOSE, Office, new_id
 from edge.runtime.risk import Risk
 from edge.store.rows import Erased
@@ -25,10 +26,11 @@ By = Literal["visitor", "headquarters"]
 class Rights:
     """Access, withdrawal and erasure of one box."""
 
-    def __init__(self, office: Office, risk: Risk, box: str) -> None:
+    def __init__(self, office: Office, risk: Risk, box: str, links: Links) -> None:
         self._office = office
         self._risk = risk
         self._box = box
+        self._links = links
         self._access = Access(office)
 
     # -- access ----------------------------------------------------------------------------
@@ -138,6 +140,7 @@ class Rights:
         tokens = self._tokens(number) if number is not None else (order.who,)
         # Headquarters deletes what was made up to the receipt's time: a clock set back must not save it.
         at_ms = max(self._office.clock.now_ms(), store.newest_ms(rights, persons, tokens))
+        partings = self._links.part(persons)
         callers = store.forget_caller(rights, number) if number is not None else 0
         receipts: list[ErasureReceipt] = []
 
@@ -145,10 +148,16 @@ class Rights:
             rows = dict(erased.rows) | ({"call_numbers": callers} if callers else {})
             whole = Erased(erased.keys_destroyed + callers, rows)
             receipts.append(_receipt(order, tokens, whole, at_ms))
-            return self._office.done(order, receipts[-1].outcome, receipts[-1])
+            pages = self._links.receipts(partings, whole, at_ms)
+            return self._office.done(order, receipts[-1].outcome, receipts[-1], *pages)
 
         store.erase(rights, persons, conclude, tokens)
         return receipts[-1], persons
+
+    def erase_person(self, person: PersonId) -> tuple[PersonId, ...]:
+        """Destroy all that is held of the human who is `person` here, on their own word."""
+        who, now = self._token_of(person, Scope.REGISTRATION), self._office.clock.now_ms()
+        return self.erase(EraseCommand(command_id=new_id(), box=self._box, issued_ms=now, who=who))
 
     def _tokens(self, number: str) -> tuple[Token, ...]:
         return tuple(self._office.tokens.token(purpose, number) for purpose in TOKEN_PURPOSE.values())

@@ -21,7 +21,16 @@ from edge.store.rows import Erased, PastErasure
 from edge.store.writing import Writing
 from edge.wire import BasisKind, Purpose, TimeQuality, Token
 
-_OF_PERSON = ("person_tokens", "signed_consents", "contacts", "templates", "cards", "sources")
+_OF_PERSON = (
+    "person_tokens",
+    "signed_consents",
+    "contacts",
+    "templates",
+    "cards",
+    "sources",
+    "rights_requests",
+    "rights_links",
+)
 _CLASS = {"person_tokens": "tokens"}
 _NEWEST = """
 WITH whose AS (SELECT value AS person FROM json_each(?1)), mine AS (SELECT value AS token FROM json_each(?2))

@@ -22,11 +22,15 @@ SEALED = (
     ("templates", "person", f"'{Scope.FACE_MATCH}'"),
     ("cards", "person", f"'{Scope.ID_CARD}'"),
     ("recordings", "person", f"'{Scope.RECORDING}'"),
+    ("rights_requests", "person", f"'{Scope.REGISTRATION}'"),
+    ("rights_links", "person", f"'{Scope.REGISTRATION}'"),
     ("call_numbers", "call", f"'{INQUIRY}'"),
 )
 """Every table with sealed rows: table, column of the key's subject, its scope."""
 
 _OF_SCOPE = {
+    "rights_requests": "person = ?1 AND ?2 = 'registration'",
+    "rights_links": "person = ?1 AND ?2 = 'registration'",
     "contacts": "person = ?1 AND scope = ?2",
     "templates": "person = ?1 AND ?2 = 'face_match'",
     "cards": "person = ?1 AND ?2 = 'id_card'",

@@ -79,6 +79,34 @@ class Recording:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkRow:
+    """A visitor's code: what opens its packages, and the time whose data it shows (`until_ms` None: open)."""
+
+    link: str
+    person: PersonId
+    secret: bytes = field(repr=False)
+    since_ms: int
+    until_ms: int | None
+    verified: bool
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRow:
+    """What was asked with a code, when, until when it has to be answered, and how it stands."""
+
+    request: str
+    link: str
+    person: PersonId
+    act: str
+    at_ms: int
+    due_ms: int
+    state: str
+    code: str
+    settled_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class AuditRow:
     """One entry of the audit; `hash` covers the entry and the hash before it."""
 

@@ -17,6 +17,7 @@ from edge.store import (  # noqa: F401 — each registers how its kinds of fact 
     facts_calls,
     facts_consent,
     facts_identity,
+    facts_links,
     facts_operation,
     facts_reports,
     facts_visits,
@@ -29,6 +30,7 @@ from edge.store.erasure import Erasure
 from edge.store.held import HeldReads
 from edge.store.identity import BoxIdentity
 from edge.store.keys import KeyFile
+from edge.store.links import LinkReads
 from edge.store.lock import StoreLock
 from edge.store.marks import Marks
 from edge.store.migrate import migrate
@@ -46,7 +48,9 @@ def wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class SqlStore(PeopleReads, VisitReads, RiskReads, CallReads, HeldReads, Erasure, Retention, AuditLog, Marks):
+class SqlStore(
+    PeopleReads, VisitReads, RiskReads, CallReads, HeldReads, LinkReads, Erasure, Retention, AuditLog, Marks
+):
     """Open store; call it from one thread at a time."""
 
     def __init__(self, tables: Tables, opened: ExitStack) -> None:

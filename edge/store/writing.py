@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import singledispatch
 
 from edge.domain.errors import InvalidInput, Refused, StoreError
-from edge.domain.facts import CommandDone, ConsentChanged, ConsentGiven, Fact
+from edge.domain.facts import CommandDone, ConsentChanged, ConsentGiven, Fact, PackageMade
 from edge.ports import Cleared
 from edge.store.keys import KeyName
 from edge.store.tables import Part, Tables, basis_text
@@ -96,6 +96,8 @@ def _person(change: Cleared[Fact]) -> str | None:
     if change.relies_on is not None:
         return change.relies_on.person
     fact = change.fact
+    if isinstance(fact, PackageMade):
+        return None if fact.last else fact.person  # the last one says that the erasure began
     return fact.person if isinstance(fact, ConsentGiven | ConsentChanged) else None
 
 

@@ -25,7 +25,15 @@ from edge.wire.batch import (
     parse_signed,
     signing_input,
 )
-from edge.wire.commands import Command, EntryResult, EraseCommand, Receipt, WithdrawCommand, parse_command
+from edge.wire.commands import (
+    Command,
+    EntryResult,
+    EraseCommand,
+    Receipt,
+    RightsRequest,
+    WithdrawCommand,
+    parse_command,
+)
 from edge.wire.records import (
     BlindTime,
     CallRecorded,
@@ -37,6 +45,7 @@ from edge.wire.records import (
     Evidence,
     FootfallCounted,
     Record,
+    RightsPackage,
     VerdictIssued,
     VisitRecorded,
     Voided,
@@ -70,6 +79,8 @@ __all__ = [
     "Purpose",
     "Receipt",
     "Record",
+    "RightsPackage",
+    "RightsRequest",
     "Scope",
     "Signed",
     "TimeQuality",

@@ -2,10 +2,15 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt, TypeAdapter
+from pydantic import Field, PositiveInt, StringConstraints, TypeAdapter
 
 from edge.wire.base import Frozen, Millis, Name, OpaqueId, Scope, Token
 from edge.wire.records import Code
+
+REQUEST_BYTES = 2076
+"""Bytes of a sealed request: nonce (12), content padded to one length, tag (16)."""
+REQUEST_TEXT = REQUEST_BYTES * 4 // 3
+"""Characters of it in base64; there is no padding, since 3 divides REQUEST_BYTES."""
 
 
 class EraseCommand(Frozen):
@@ -31,7 +36,24 @@ class WithdrawCommand(Frozen):
     scope: Scope
 
 
-Command = Annotated[EraseCommand | WithdrawCommand, Field(discriminator="kind")]
+class RightsRequest(Frozen):
+    """What a visitor asks on their own page, sealed with the key in their code; headquarters can't read it.
+
+    Answered by a CommandAnswered and a fresh RightsPackage. Every request is equally long.
+    """
+
+    kind: Literal["rights_request"] = "rights_request"
+    v: Literal[1] = 1
+    command_id: OpaqueId
+    box: Name
+    issued_ms: Millis
+    link_id: OpaqueId
+    sealed: Annotated[
+        str, StringConstraints(pattern=r"^[A-Za-z0-9+/]+$", min_length=REQUEST_TEXT, max_length=REQUEST_TEXT)
+    ]
+
+
+Command = Annotated[EraseCommand | WithdrawCommand | RightsRequest, Field(discriminator="kind")]
 
 _COMMAND: TypeAdapter[Command] = TypeAdapter(Command)
 

@@ -14,6 +14,12 @@ Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
 """A machine-readable reason; never free text, which could carry a name or a number."""
 
 
+PACKAGE_BYTES = 6174
+"""Bytes of a sealed package: nonce (12), content padded to one length, tag (16)."""
+PACKAGE_TEXT = PACKAGE_BYTES * 4 // 3
+"""Characters of it in base64; there is no padding, since 3 divides PACKAGE_BYTES."""
+
+
 class Evidence(Frozen):
     """One consented sign of presence (domain.md, Verdict rules); a face alone is none."""
 
@@ -164,6 +170,24 @@ class ErasureReceipt(Frozen):
     at_ms: Millis
 
 
+class RightsPackage(Frozen):
+    """What is held of one visitor, for their own page; only the key in the visitor's code opens it.
+
+    Every package is equally long, so that its size tells nothing. The highest revision counts. After
+    the last one, a receipt of erasure, headquarters keeps it for 30 days.
+    """
+
+    kind: Literal["rights_package"] = "rights_package"
+    v: Literal[1] = 1
+    link_id: OpaqueId
+    revision: PositiveInt
+    sealed: Annotated[
+        str, StringConstraints(pattern=r"^[A-Za-z0-9+/]+$", min_length=PACKAGE_TEXT, max_length=PACKAGE_TEXT)
+    ]
+    last: bool
+    at_ms: Millis
+
+
 class CommandAnswered(Frozen):
     """The box's answer to a command that has no receipt of its own kind."""
 
@@ -192,6 +216,7 @@ Record = Annotated[
     | BlindTime
     | VerdictIssued
     | ErasureReceipt
+    | RightsPackage
     | CommandAnswered
     | Voided,
     Field(discriminator="kind"),

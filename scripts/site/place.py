@@ -213,6 +213,10 @@ headquarters_keys = ["{self.headquarters_key}"]
 host = "{self.broker.host}"
 country = "CN"
 processor = "this machine"
+[[destinations]]
+host = "127.0.0.1"
+country = "CN"
+processor = "this machine"
 [desk]
 {desk}[kiosk]
 port = {self.kiosk_url.rsplit(":", 1)[1]}
@@ -226,6 +230,8 @@ name = "riverside-2026"
 version = 1
 late_report = true
 report_keeps_days = 30
+[rights]
+page = "{self.headquarters_url}"
 [clock]
 kept_by = "hypervisor"
 {self._devices()}"""

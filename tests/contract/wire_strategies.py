@@ -1,5 +1,7 @@
 """Hypothesis strategies for what may be on the wire, drawn from the hand-written list; not from edge.wire."""
 
+import base64
+import hashlib
 import re
 from typing import Any
 
@@ -69,6 +71,12 @@ def _texts(rule: str) -> st.SearchStrategy[str]:
     if digits:  # much faster than drawing digit by digit
         width = int(digits[1])
         return st.integers(0, 16**width - 1).map(lambda number: f"{number:0{width}x}")
+    sealed = re.fullmatch(r"\[A-Za-z0-9\+/\]\{(\d+)\}", pattern)
+    if sealed:  # random bytes in base64: nothing else is ever there
+        size = int(sealed[1]) * 3 // 4
+        return st.integers(0, 2**64 - 1).map(
+            lambda seed: base64.b64encode(hashlib.shake_256(seed.to_bytes(8)).digest(size)).decode()
+        )
     if rule == "token":
         purposes = st.sampled_from(pattern[1 : pattern.index(")")].split("|"))
         return st.builds("{}:{}".format, purposes, _texts("hash"))

@@ -17,6 +17,7 @@ PEOPLE = (*CALLERS, play.NINA, play.NOEL)
 AGENT = "王经纪"
 KINDS = {
     "visit", "footfall", "consent", "withdrawal", "call", "health", "blind", "verdict", "erasure_receipt",
+    "rights_package",
 }  # fmt: skip
 
 

@@ -26,6 +26,7 @@ from edge.ipc.control import (
     Recognised,
     Register,
     Registered,
+    VisitorCode,
     Withdraw,
     Withdrawn,
 )
@@ -58,6 +59,7 @@ def _withdraw(request: Withdraw) -> Message:
     return Withdrawn(scopes=tuple(sorted(request.scopes)))
 
 
+CODE = "https://hq.example/r/" + "5" * 32 + "#" + "s" * 43
 _DEFAULTS: dict[str, Rule] = {
     "notice": NOTICE,
     "begin": lambda _: Begun(session=secrets.token_hex(16)),
@@ -68,6 +70,7 @@ _DEFAULTS: dict[str, Rule] = {
     "confirm_card": CardSeen(outcome="read", masked_name="张*", masked_number="3101**********1234"),
     "depart": Departed(closed=True),
     "withdraw": _withdraw,
+    "code": VisitorCode(address=CODE),
     "end": Departed(closed=True),
     "living": lambda asked: Alive(sessions=asked.sessions),
 }

@@ -4,6 +4,8 @@ CREATE INDEX outbox_by_person ON outbox (person) WHERE person IS NOT NULL;
 
 CREATE INDEX outbox_by_who ON outbox (who) WHERE who IS NOT NULL;
 
+CREATE INDEX outbox_packages ON outbox (json_extract(record, '$.link_id')) WHERE kind = 'rights_package';
+
 CREATE UNIQUE INDEX outbox_taken ON outbox (batch, sequence) WHERE batch IS NOT NULL;
 
 CREATE INDEX outbox_waiting ON outbox (urgent DESC, id) WHERE batch IS NULL;
@@ -15,6 +17,14 @@ CREATE INDEX recordings_by_person ON recordings (person);
 CREATE INDEX reports_by_token ON reports (token);
 
 CREATE INDEX reports_due ON reports (lapses_ms);
+
+CREATE INDEX rights_links_by_person ON rights_links (person);
+
+CREATE INDEX rights_links_dirty ON rights_links (link) WHERE dirty = 1;
+
+CREATE INDEX rights_requests_by_person ON rights_requests (person);
+
+CREATE INDEX rights_requests_waiting ON rights_requests (due_ms) WHERE state = 'waits';
 
 CREATE INDEX sources_by_person ON sources (person);
 
@@ -209,6 +219,37 @@ CREATE TABLE reports (
     purpose TEXT NOT NULL CHECK (purpose = 'channel_risk')
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE rights_links (
+    link TEXT PRIMARY KEY CHECK (length(link) = 32),
+    person TEXT NOT NULL CHECK (length(person) = 32),
+    sealed BLOB NOT NULL,
+    since_ms INTEGER NOT NULL,
+    until_ms INTEGER,
+    verified INTEGER NOT NULL CHECK (verified IN (0, 1)),
+    revision INTEGER NOT NULL CHECK (revision >= 0),
+    dirty INTEGER NOT NULL CHECK (dirty IN (0, 1)),
+    at_ms INTEGER NOT NULL,
+    basis TEXT NOT NULL CHECK (basis = 'duty'),
+    purpose TEXT NOT NULL CHECK (purpose = 'rights')
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE rights_requests (
+    link TEXT NOT NULL REFERENCES rights_links ON DELETE CASCADE,
+    request TEXT NOT NULL CHECK (length(request) = 32),
+    person TEXT NOT NULL CHECK (length(person) = 32),
+    act TEXT NOT NULL CHECK (act IN ('withdraw', 'correct', 'erase', 'complain', 'copy')),
+    sealed BLOB,
+    at_ms INTEGER NOT NULL,
+    due_ms INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('done', 'waits', 'refused')),
+    code TEXT NOT NULL,
+    settled_ms INTEGER,
+    basis TEXT NOT NULL CHECK (basis = 'duty'),
+    purpose TEXT NOT NULL CHECK (purpose = 'rights'),
+    PRIMARY KEY (link, request),
+    CHECK ((state = 'waits') = (settled_ms IS NULL))
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE signed_consents (
     person TEXT NOT NULL CHECK (length(person) = 32),
     scope TEXT NOT NULL,
@@ -288,7 +329,75 @@ BEGIN
     SELECT RAISE(ABORT, 'the audit is append-only');
 END;
 
+CREATE TRIGGER cards_make_packages_stale AFTER INSERT ON cards BEGIN
+    UPDATE rights_links SET dirty = 1 WHERE person = NEW.person AND dirty = 0;
+END;
+
+CREATE TRIGGER changed_cards_make_packages_stale AFTER UPDATE ON cards BEGIN
+    UPDATE rights_links SET dirty = 1 WHERE person = NEW.person AND dirty = 0;
+END;
+
+CREATE TRIGGER changed_contacts_make_packages_stale AFTER UPDATE ON contacts BEGIN
+    UPDATE rights_links SET dirty = 1 WHERE person = NEW.person AND dirty = 0;
+END;
+
+CREATE TRIGGER changed_visits_make_packages_stale AFTER UPDATE ON visits BEGIN
+    UPDATE rights_links SET dirty = 1 WHERE person = NEW.person AND dirty = 0;
+END;
+
 CREATE TRIGGER consents_are_append_only BEFORE UPDATE ON consents
 BEGIN
     SELECT RAISE(ABORT, 'consents are append-only');
+END;
+
+CREATE TRIGGER consents_make_packages_stale AFTER INSERT ON consents BEGIN
+    UPDATE rights_links SET dirty = 1 WHERE person = NEW.person AND dirty = 0;
+END;
+
+CREATE TRIGGER contacts_make_packages_stale AFTER INSERT ON contacts BEGIN
+    UPDATE rights_links SET dirty = 1 WHERE person = NEW.person AND dirty = 0;
+END;
+
+CREATE TRIGGER ended_cards_make_packages_stale AFTER DELETE ON cards BEGIN
+    UPDATE rights_links SET dirty = 1 WHERE person = OLD.person AND dirty = 0;
+END;
+
+CREATE TRIGGER ended_contacts_make_packages_stale AFTER DELETE ON contacts BEGIN
+    UPDATE rights_links SET dirty = 1 WHERE person = OLD.person AND dirty = 0;
+END;
+
+CREATE TRIGGER ended_recordings_make_packages_stale AFTER DELETE ON recordings BEGIN
+    UPDATE rights_links SET dirty = 1 WHERE person = OLD.person AND dirty = 0;
+END;
+
+CREATE TRIGGER ended_templates_make_packages_stale AFTER DELETE ON templates BEGIN
+    UPDATE rights_links SET dirty = 1 WHERE person = OLD.person AND dirty = 0;
+END;
+
+CREATE TRIGGER ended_visits_make_packages_stale AFTER DELETE ON visits BEGIN
+    UPDATE rights_links SET dirty = 1 WHERE person = OLD.person AND dirty = 0;
+END;
+
+CREATE TRIGGER recordings_make_packages_stale AFTER INSERT ON recordings BEGIN
+    UPDATE rights_links SET dirty = 1 WHERE person = NEW.person AND dirty = 0;
+END;
+
+CREATE TRIGGER requests_make_packages_stale AFTER INSERT ON rights_requests BEGIN
+    UPDATE rights_links SET dirty = 1 WHERE person = NEW.person AND dirty = 0;
+END;
+
+CREATE TRIGGER settled_requests_make_packages_stale AFTER UPDATE ON rights_requests BEGIN
+    UPDATE rights_links SET dirty = 1 WHERE person = NEW.person AND dirty = 0;
+END;
+
+CREATE TRIGGER sources_make_packages_stale AFTER INSERT ON sources BEGIN
+    UPDATE rights_links SET dirty = 1 WHERE person = NEW.person AND dirty = 0;
+END;
+
+CREATE TRIGGER templates_make_packages_stale AFTER INSERT ON templates BEGIN
+    UPDATE rights_links SET dirty = 1 WHERE person = NEW.person AND dirty = 0;
+END;
+
+CREATE TRIGGER visits_make_packages_stale AFTER INSERT ON visits BEGIN
+    UPDATE rights_links SET dirty = 1 WHERE person = NEW.person AND dirty = 0;
 END;

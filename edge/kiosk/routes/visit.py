@@ -10,6 +10,7 @@ from edge.ipc.control import Begin, Begun, Notice, Register, Registered
 from edge.kiosk import forms
 from edge.kiosk.desk import SILENT, Desk, Expired, lang_of
 from edge.kiosk.forms import Registration
+from edge.kiosk.routes.code import code_of
 from edge.kiosk.security import new_sid, sid_of
 from edge.kiosk.sittings import Sitting
 from edge.kiosk.texts import Lang, scope_name
@@ -93,6 +94,7 @@ def router(desk: Desk) -> APIRouter:
             face=sitting.outcomes.get("face", ""),
             card=sitting.outcomes.get("card", ""),
             verified=sitting.outcomes.get("verify") == "verified",
+            code=await code_of(desk, sitting.core),
         )
 
     @routes.post("/finish")

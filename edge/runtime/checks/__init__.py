@@ -28,6 +28,9 @@ class Facts:
     """People with a stored template."""
     faces_filing_ms: int | None = None
     """Time since there were first so many of them that a filing is due."""
+    now_ms: int = 0
+    requests_asked_ms: tuple[int, ...] = ()
+    """When each of visitors' requests that waits for a person was made."""
 
 
 def run_all(facts: Facts) -> tuple[StateLine, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from edge import wire
+from edge.wire.records import PACKAGE_TEXT
 from tests.unit.cloud.signer import NOON, WHO, hexid
 
 
@@ -85,6 +86,11 @@ def answer(**changes: Any) -> wire.CommandAnswered:
     )
 
 
+def package(**changes: Any) -> wire.RightsPackage:
+    values = {"link_id": hexid(5), "revision": NOON, "sealed": "A" * PACKAGE_TEXT, "last": False}
+    return wire.RightsPackage(**{**values, "at_ms": NOON, **changes})
+
+
 ONE_OF_EACH: tuple[Callable[[], wire.Record], ...] = (
-    visit, consent, withdrawal, call, verdict, footfall, health, blind, erasure, answer, wire.Voided
+    visit, consent, withdrawal, call, verdict, footfall, health, blind, erasure, answer, package, wire.Voided
 )  # fmt: skip

@@ -59,6 +59,7 @@ _BASES = {
     "withdrawal": ({"kind": "duty", "scope": None}, "rights"),
     "erasure_receipt": ({"kind": "duty", "scope": None}, "rights"),
     "answer": ({"kind": "duty", "scope": None}, "rights"),
+    "rights_package": ({"kind": "duty", "scope": None}, "rights"),
     "voided": ({"kind": "duty", "scope": None}, "rights"),
     "call": ({"kind": "inquiry", "scope": None}, "call_handling"),
     "verdict": ({"kind": "report", "scope": None}, "channel_risk"),

@@ -16,7 +16,8 @@ from cloud.keys import SigningKey
 from cloud.store import schema
 from cloud.store.database import open_database
 from cloud.web.pages import entry as entry_pages
-from cloud.web.roles import EVERYONE, OFFICERS, PUBLIC, Role, allowed
+from cloud.web.pages import visitor as visitor_pages
+from cloud.web.roles import EVERYONE, OFFICERS, PUBLIC, Role, allowed, cookieless
 from tests.unit.cloud import records
 from tests.unit.cloud.signer import NOON, WHO, Signer, entry, hexid
 from tests.unit.cloud.web import PASSWORD, Pages, configured, csrf, submit
@@ -49,6 +50,9 @@ MATRIX = {
     ("POST", "/login"): PUBLIC,
     ("GET", "/first/{token}"): PUBLIC,
     ("POST", "/first/{token}"): PUBLIC,
+    ("GET", "/r/{link}"): PUBLIC,
+    ("GET", "/r/{link}/package"): PUBLIC,
+    ("POST", "/r/{link}/request"): PUBLIC,
     ("POST", "/logout"): EVERYONE,
     ("GET", "/"): EVERYONE,
     ("GET", "/visits"): EVERYONE,
@@ -94,7 +98,7 @@ def test_every_route_for_every_role_P3(pages: Pages, visited: str, role: Role | 
     last = ("POST", "/logout"), ("GET", "/login"), ("POST", "/login")
     for method, path in (*(set(MATRIX) - set(last)), *last):
         roles = MATRIX[method, path]
-        address = visited if "{subject}" in path else path.replace("{token}", "x")
+        address = visited if "{subject}" in path else path.replace("{token}", "x").replace("{link}", "x")
         if path == "/login":
             browser = pages.browser()
         token = csrf(browser.get("/login" if role is None or path == "/login" else "/"))
@@ -296,3 +300,9 @@ def test_the_public_pages_are_the_entry_and_nothing_else() -> None:
     for route in entry_pages.router.routes:
         assert isinstance(route, APIRoute)
         assert (allowed(route.endpoint) == PUBLIC) == (route.path != "/logout")
+
+
+def test_a_visitors_own_page_is_public_and_has_nothing_to_do_with_sessions() -> None:
+    for route in visitor_pages.router.routes:
+        assert isinstance(route, APIRoute)
+        assert allowed(route.endpoint) == PUBLIC and cookieless(route.endpoint)

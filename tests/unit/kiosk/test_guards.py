@@ -43,6 +43,7 @@ PAGES = {
     ("GET", "/withdraw"),
     ("POST", "/withdraw"),
     ("GET", "/withdrawn"),
+    ("GET", "/code.svg"),
 }
 POSTS = sorted(path for method, path in PAGES if method == "POST")
 NUMBER = "13800138000"

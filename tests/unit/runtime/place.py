@@ -5,6 +5,7 @@ from edge.ipc import control
 from edge.ipc.messages import CallEnded, CallStarted, CardRead
 from edge.runtime.calls import Calls
 from edge.runtime.desk import Desk, Visitor
+from edge.runtime.links import Links
 from edge.runtime.office import Office, Told, new_id
 from edge.runtime.officer import Officer
 from edge.runtime.rights import Rights
@@ -22,8 +23,8 @@ class Place:
     def __init__(self, office: Office) -> None:
         self.office = office
         self.risk = Risk(office, RULES)
-        self.rights = Rights(office, self.risk, "box-01")
-        self.desk = Desk(office, self.risk, self.rights)
+        self.rights = Rights(office, self.risk, "box-01", Links(office, None))
+        self.desk = Desk(office, self.risk, self.rights, Links(office, None))
         self.calls = Calls(office, office.store.spool, lambda _line: Told("spoken_1", "0" * 64))
         self.officer = Officer(office, self.rights, "0" * 16)
 

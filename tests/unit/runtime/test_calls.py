@@ -10,6 +10,7 @@ import pytest
 from edge.config import Rules
 from edge.ipc.messages import CallEnded, CallKey, CallStarted, LeaseOver, RecordCall, ToWorker
 from edge.runtime.calls import Calls
+from edge.runtime.links import Links
 from edge.runtime.notice import spoken
 from edge.runtime.office import Office, Told
 from edge.runtime.phone import Phone
@@ -40,7 +41,7 @@ def test_a_number_is_never_kept_beside_the_recording_of_the_same_call(
     assert calls.agreed(call) is not None
     if withdrawn:
         assert call.person is not None
-        Rights(office, Risk(office, RULES), "box-01").withdraw_person(
+        Rights(office, Risk(office, RULES), "box-01", Links(office, None)).withdraw_person(
             call.person, frozenset({Scope.RECORDING}), "headquarters"
         )
     calls.ended(call, ended(recorded_ms))
@@ -73,7 +74,11 @@ class InTheLoop(StoreThread):
 
 def test_p43_a_withdrawal_during_a_call_stops_its_recording(office: Office) -> None:
     """P43: withdrawal ends use; audio of the rest of the call is use."""
-    rights, worker, thread = Rights(office, Risk(office, RULES), "box-01"), Heard(), InTheLoop()
+    rights, worker, thread = (
+        Rights(office, Risk(office, RULES), "box-01", Links(office, None)),
+        Heard(),
+        InTheLoop(),
+    )
     phone = Phone(
         Calls(office, office.store.spool, lambda _line: Told("spoken_test", "0" * 64)),
         thread,

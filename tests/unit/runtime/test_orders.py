@@ -8,8 +8,10 @@ from edge.ipc.control import Register
 from edge.ipc.messages import CallEnded, CallStarted
 from edge.runtime.calls import Calls
 from edge.runtime.desk import Desk
+from edge.runtime.links import Links
 from edge.runtime.office import Office, Told
 from edge.runtime.orders import Orders
+from edge.runtime.requests import Requests
 from edge.runtime.rights import Rights
 from edge.runtime.risk import Risk
 from edge.wire import CommandAnswered, EraseCommand, ErasureReceipt, Scope, WithdrawCommand
@@ -22,9 +24,9 @@ class Site:
     def __init__(self, office: Office) -> None:
         self.office = office
         risk = Risk(office, RULES)
-        self.rights = Rights(office, risk, "box-01")
-        self.desk = Desk(office, risk, self.rights)
-        self.orders = Orders(office, self.rights)
+        self.rights = Rights(office, risk, "box-01", Links(office, None))
+        self.desk = Desk(office, risk, self.rights, Links(office, None))
+        self.orders = Orders(office, self.rights, Requests(office, self.rights, Links(office, None)))
 
     def register(self) -> WithdrawCommand:
         """Register somebody, and return the order to end their `face_match`."""

@@ -22,6 +22,7 @@ from edge.runtime import reception
 from edge.runtime.desk import Desk
 from edge.runtime.held import Held
 from edge.runtime.leases import Device, Leases, Seen
+from edge.runtime.links import Links
 from edge.runtime.office import Office
 from edge.runtime.reception import Reception
 from edge.runtime.rights import Rights
@@ -125,12 +126,13 @@ class AtTheDesk:
         self.offline_ms = 0
         workers = {kind: cast(Worker, object()) for kind in ("vision", "card")}
         risk = Risk(office, RULES)
-        rights = Rights(office, risk, "b")
+        rights = Rights(office, risk, "b", Links(office, None))
         self.reception = Reception(
             CONFIG,
             office.notice,
-            Desk(office, risk, rights),
+            Desk(office, risk, rights, Links(office, None)),
             rights,
+            Links(office, None),
             cast(Leases, self.leases),
             workers,
             thread,

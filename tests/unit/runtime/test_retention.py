@@ -12,16 +12,18 @@ from edge.consent.policy import State
 from edge.domain.errors import Refused
 from edge.domain.idcard import CardKind
 from edge.domain.retention import DAY_MS
+from edge.domain.rightslink import open_package, parts
 from edge.ipc import control
 from edge.ipc.messages import CardRead
 from edge.runtime import retention
 from edge.runtime.clock import Clock
 from edge.runtime.desk import Desk, Visitor
+from edge.runtime.links import Links
 from edge.runtime.office import Office
 from edge.runtime.retention import Retention
 from edge.runtime.rights import Rights
 from edge.runtime.risk import Risk
-from edge.wire import Purpose, Scope
+from edge.wire import Purpose, RightsPackage, Scope
 
 PHONE = "13800138000"
 EVERYTHING = frozenset({Scope.REGISTRATION, Scope.FACE_MATCH, Scope.ID_CARD, Scope.CHANNEL_RISK})
@@ -44,8 +46,10 @@ class Place:
         self.clock = clock
         self.office = replace(office, clock=clock)
         risk = Risk(self.office, Rules(name="office", version=1, late_report=True, report_keeps_days=30))
-        self.desk = Desk(self.office, risk, Rights(self.office, risk, "b"))
-        self.retention = Retention(self.office, PERIODS)
+        self.links = Links(self.office, "https://hq.example")
+        rights = Rights(self.office, risk, "b", self.links)
+        self.desk = Desk(self.office, risk, rights, self.links)
+        self.retention = Retention(self.office, PERIODS, self.links)
 
     def come(self, scopes: frozenset[Scope] = EVERYTHING) -> Visitor:
         request = control.Register(
@@ -163,3 +167,19 @@ def test_the_gate_can_open_a_consent_anew_after_it_expired(place: Place) -> None
     visitor = place.come()
     assert place.state(visitor, Scope.FACE_MATCH) == State.ACTIVE
     assert isinstance(place.office.gate, Gate)
+
+
+def test_a_visitors_code_ends_with_the_registration_and_its_page_says_why_P8(place: Place) -> None:
+    visitor = place.come()
+    link = place.desk.give_code(visitor)
+    assert link is not None
+    _, secret = parts(place.links.address(link) or "")
+    place.links.refresh()
+    place.clock.ahead_ms = max(PERIODS.scopes.values()) + 1
+    place.retention.apply()
+    assert place.links.refresh() == 0 and place.links.address(link) is None
+    batch = place.office.store.take_batch(500)
+    assert batch is not None
+    sent = [e.record for e in batch.entries if isinstance(e.record, RightsPackage)]
+    newest = max(sent, key=lambda one: one.revision)
+    assert newest.last and b'"state":"lapsed"' in open_package(secret, link, newest.sealed)

@@ -9,6 +9,7 @@ from edge.ipc.control import Register, ReportRow
 from edge.ipc.messages import CallStarted, CardRead
 from edge.runtime.calls import Calls
 from edge.runtime.desk import Desk, Visitor
+from edge.runtime.links import Links
 from edge.runtime.office import Office, Told
 from edge.runtime.rights import Rights
 from edge.runtime.risk import Risk
@@ -28,8 +29,8 @@ class Front:
     def __init__(self, office: Office) -> None:
         self.office = office
         self.risk = Risk(office, RULES)
-        self.rights = Rights(office, self.risk, "b")
-        self.desk = Desk(office, self.risk, self.rights)
+        self.rights = Rights(office, self.risk, "b", Links(office, None))
+        self.desk = Desk(office, self.risk, self.rights, Links(office, None))
 
     def register(
         self, scopes: frozenset[Scope] = AGREED, declined: frozenset[Scope] = frozenset()
