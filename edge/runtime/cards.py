@@ -97,6 +97,7 @@ class Cards:
         verifying = _Verifying(models.confirm_at)
         try:
             async with self._leases.verification(visitor.person, terminal, camera) as lease:
+                verifying.lease = lease
                 await verifying.read(lease)
                 if isinstance(verifying.card, CardRead):
                     if (problem := await self._problem(visitor, verifying.card)) is not None:
@@ -106,7 +107,7 @@ class Cards:
             log.info("verification ran out of its time")
         except (LinkDown, NotLeased, ProtocolError) as error:
             log.warning("verification unavailable cause=%s", error.cause)
-        if not isinstance(verifying.card, CardRead):
+        if not isinstance(verifying.card, CardRead) or verifying.stopped():
             return CardSeen(outcome=verifying.failed, face="unavailable")
         return await self._take(visitor, Waiting(verifying.card, verifying.face))
 
@@ -158,13 +159,18 @@ class _Verifying:
         self.card: CardRead | None = None
         self.failed: CardOutcome = "failed"
         self.face: FaceCheck = "unavailable"
+        self.lease: Verification | None = None
+
+    def stopped(self) -> bool:
+        """Whether the visitor stopped it, or withdrew: a card that was read until then isn't kept."""
+        return self.lease is not None and self.lease.cancelled
 
     async def read(self, lease: Verification) -> None:
         """Have the card read."""
         self.failed = "no_card"  # if the time runs out
         answer = await lease.card()
         if isinstance(answer, CardRead):
-            self.card = answer
+            self.card, self.failed = answer, "failed"
         else:
             self.failed = _OUTCOMES.get(answer.code, "failed")
 
@@ -177,8 +183,6 @@ class _Verifying:
         self.face = "no_face"  # if the time runs out
         verdict = await lease.compare(self._confirm_at)
         self.face = _FACES[verdict.outcome] if verdict is not None else "unavailable"
-        if verdict is not None:
-            log.info("verification outcome=%s", verdict.outcome)
 
 
 def masked(card: CardRead, outcome: CardOutcome, face: FaceCheck = "not_asked") -> CardSeen:

@@ -50,9 +50,12 @@ class Seen:
 
 
 @dataclass(slots=True)
-class _Running:
+class Running:
+    """A lease that was granted; `cancelled` if it was ended from outside, and not by its own time."""
+
     person: PersonId
     bound: asyncio.Timeout
+    cancelled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ class Leases:
 
     def __init__(self, models: dict[str, str]) -> None:
         self._models = models
-        self._running: dict[str, _Running] = {}
+        self._running: dict[str, Running] = {}
         self._cards: dict[str, asyncio.Future[CardRead | CardFailed]] = {}
         self._busy: set[str] = set()
         self.held = Held()
@@ -79,6 +82,7 @@ class Leases:
         now = asyncio.get_running_loop().time()
         for running in self._running.values():
             if running.person == person and not running.bound.expired():
+                running.cancelled = True
                 running.bound.reschedule(now)
 
     @contextlib.asynccontextmanager
@@ -91,7 +95,7 @@ class Leases:
         log.info("lease granted lease=%s device=%s", lease, device)
         try:
             async with asyncio.timeout(LEASE_S) as bound:
-                self._running[lease] = _Running(person, bound)
+                self._running[lease] = Running(person, bound)
                 yield lease
         finally:
             del self._running[lease]
@@ -163,7 +167,8 @@ class Leases:
             with frames_out, photo_out:
                 with frames_in, photo_in:
                     recogniser = await _Recogniser.start(frames_in, photo_in)
-                one = Verification(self, lease, terminal, camera, recogniser, frames_out, photo_out)
+                running = self._running[lease]
+                one = Verification(self, lease, running, terminal, camera, recogniser, frames_out, photo_out)
                 try:
                     yield one
                 finally:
@@ -178,11 +183,17 @@ class Verification:
 
     leases: Leases
     lease: str
+    running: Running
     terminal: Device
     camera: Device
     recogniser: "_Recogniser"
     frames: socket.socket
     photo: socket.socket
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the visitor or a withdrawal ended it: then nothing of it may be kept."""
+        return self.running.cancelled
 
     async def card(self) -> CardRead | CardFailed:
         """Return how the reading ended; `photo` says whether there is a picture to compare with."""

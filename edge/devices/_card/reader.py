@@ -56,21 +56,33 @@ class Read:
 def find_rate(line: Line, rates: Sequence[int], cancelled: Callable[[], bool]) -> int:
     """Return the first of `rates` at which the terminal answers; the line stays at it.
 
-    Raises NotHeard if it answers at none, and as Line.ask.
+    Raises NotHeard if it answers at none, and as Line.ask. Garbage may be a wrong rate or a disturbed
+    line, so after garbage all are tried once more.
     """
     damaged = False
-    for rate in rates:
-        line.set_rate(rate)
-        for _ in range(_TRIES):
-            try:
-                line.ask(STATUS, cancelled)
-            except NotHeard as error:
-                damaged = damaged or error.damaged
-                if not error.damaged:
-                    break
-            else:
+    for _ in range(2):
+        for rate in rates:
+            line.set_rate(rate)
+            heard = _answers(line, _TRIES if rate == rates[0] else 1, cancelled)
+            if heard:
                 return rate
+            damaged = damaged or heard is None
+        if not damaged:
+            break
     raise NotHeard(damaged)
+
+
+def _answers(line: Line, tries: int, cancelled: Callable[[], bool]) -> bool | None:
+    """Return whether the terminal answers at this rate; None if what came was garbage."""
+    for _ in range(tries):
+        try:
+            line.ask(STATUS, cancelled)
+        except NotHeard as error:
+            if not error.damaged:
+                return False
+        else:
+            return True
+    return None
 
 
 @dataclass(frozen=True, slots=True)

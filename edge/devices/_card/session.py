@@ -48,7 +48,7 @@ class Presence:
 
     def found(self) -> bool:
         """Take note of a card found; return whether it was just placed."""
-        new, self.there, self.consumed = not self.there, True, False
+        new, self.there, self.consumed = self.consumed or not self.there, True, False
         self._misses, self._misses_allowed = 0, 1
         return new
 

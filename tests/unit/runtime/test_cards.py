@@ -343,6 +343,19 @@ def test_an_unsure_card_that_was_compared_waits_with_its_verdict(desk: AtTheDesk
     asyncio.run(scene())
 
 
+def test_a_verification_that_the_visitor_stopped_keeps_not_even_the_card(desk: AtTheDesk) -> None:
+    """The card was read and holds; the tap on "stop" came while the camera looked."""
+
+    async def scene() -> None:
+        session = await desk.registered()
+        desk.leases.stopped = True
+        seen = await verify(desk, session, card(CardKind.RESIDENT, photo="sent"), TimeoutError())
+        assert (seen.outcome, seen.masked_number) == ("failed", "")
+        assert (rows(desk.office, "cards"), evidence(desk, session)) == (0, ["registration"])
+
+    asyncio.run(scene())
+
+
 @pytest.mark.parametrize("lacking", [Scope.ID_CARD, Scope.FACE_MATCH])
 def test_p49_it_needs_both_consents(desk: AtTheDesk, lacking: Scope) -> None:
     """P49: the consent to the card is none to the face, nor the other way round."""

@@ -508,6 +508,7 @@ def test_p43_a_withdrawal_ends_a_verification(child: Child, tmp_path: Path, pids
                 granted.cancel(ONE)
                 await reading
         reading.cancel()
+        assert lease.cancelled
         assert ended(pids[0])
         again = asyncio.create_task(granted.read_card(ONE, "card", card_worker.as_worker()))
         granted.card_answer(card(await card_worker.leased(2)))

@@ -65,6 +65,7 @@ class ScriptedLeases:
         self.granted = 0
         self.verdict: Compared | Exception | None = None
         self.compared: list[float] = []
+        self.stopped = False
 
     def cancel(self, person: PersonId) -> None:
         self.held.drop(person)
@@ -113,6 +114,7 @@ class ScriptedVerification:
     """One lease of both devices, as ScriptedLeases says."""
 
     def __init__(self, leases: ScriptedLeases) -> None:
+        self.cancelled = leases.stopped
         self.card = leases.card_of_verification
         self.compare = leases.compare
 
