@@ -3,6 +3,7 @@
 The person is named by number at the prompt or on standard input, never on the command line.
 """
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +20,7 @@ def add_to(app: typer.Typer) -> None:
     group = typer.Typer(help="A person's rights (for the privacy officer).", no_args_is_help=True)
     group.command("access", short_help="Write all that is held of a person.")(access)
     group.command("erase", short_help="Destroy all that is held of a person.")(erase)
+    group.command("code", short_help="Show a new code for a person's own page.")(code)
     group.command("receipts", short_help="What was erased of a number.")(receipts)
     app.add_typer(group, name="rights", short_help="A person's rights.")
 
@@ -51,6 +53,22 @@ def erase(
         typer.confirm("Destroy all that is held of this person?", abort=True, err=True)
     receipt = ask_as_officer(config, EraseAll(phone=number, reason=reason), Receipt)
     _show(receipt)
+
+
+def code(reason: ReasonOption, config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Show a new code for a person's own page. It opens all that is held: check who they are first."""
+    import segno
+
+    from edge.cli.operator import ask_as_officer, read_number
+    from edge.ipc.officer import CodeGiven, NewCode
+
+    given = ask_as_officer(config, NewCode(phone=read_number(), reason=reason), CodeGiven)
+    if given.address is None:
+        typer.echo("nothing is held under this number, or rights.page isn't configured")
+        return
+    segno.make_qr(given.address, error="m").terminal(out=sys.stdout, compact=True)
+    typer.echo(given.address)
+    typer.echo("let them scan it, then clear this screen")
 
 
 def receipts(

@@ -1,8 +1,8 @@
 """What a visitor's own page says and may ask; shapes and rules, no key and no store.
 
 A number that somebody typed proves nobody. So a code that was given for a typed number shows what was given
-at that registration and until the next one under the number; a code that was given to the bearer of the card
-shows all. What a code doesn't show it doesn't destroy either.
+at that registration and until the next one under the number; one that the officer gave, who had checked the
+person, shows all. What a code doesn't show it doesn't destroy either.
 """
 
 from collections.abc import Sequence

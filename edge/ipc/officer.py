@@ -53,6 +53,12 @@ class EraseAll(_AboutSomebody):
     method: Literal["erase_all"] = "erase_all"
 
 
+class NewCode(_AboutSomebody):
+    """A new code for this person's own page; it shows all, since the officer knows who they are."""
+
+    method: Literal["new_code"] = "new_code"
+
+
 class ShowReceipts(_AboutSomebody):
     """What was erased here of whoever had this number."""
 
@@ -86,7 +92,7 @@ class SettleRequest(Message):
     reason: Reason
 
 
-AboutPerson = ShowConsents | EndConsents | ExportConsents | GiveAccess | EraseAll | ShowReceipts
+AboutPerson = ShowConsents | EndConsents | ExportConsents | GiveAccess | EraseAll | NewCode | ShowReceipts
 AboutRequest = ShowRequests | ReadRequest | SettleRequest
 OfficerRequest = Annotated[AboutPerson | AboutRequest, Field(discriminator="method")]
 OFFICER_REQUEST: TypeAdapter[OfficerRequest] = TypeAdapter(OfficerRequest)
@@ -123,6 +129,12 @@ class Document(Message):
     """A file to be written for the person: base64 of its zlib-compressed bytes."""
 
     content: str = Field(repr=False)
+
+
+class CodeGiven(Message):
+    """What the code says. None: nothing is held, or this box has no page to point to."""
+
+    address: str | None = Field(repr=False)
 
 
 class Receipt(Message):

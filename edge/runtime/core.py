@@ -143,7 +143,7 @@ class Core:
         self._orders = Orders(office, rights, Requests(office, rights, self._links))
         self._retention = Retention(office, config.retention.periods(), self._links)
         self._backups = self._make_backups()
-        self._officer = Officer(office, rights, self._credentials.key_id)
+        self._officer = Officer(office, rights, self._links, self._credentials.key_id)
         self._operation = Operation(office)
         lines = {d.id: str(getattr(d, "line", d.id)) for d in config.devices}
         self._phone = Phone(Calls(office, self._store.spool, self._spoken().get), self._thread, lines)

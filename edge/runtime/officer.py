@@ -15,6 +15,7 @@ from edge.domain.phone import masked, normalise
 from edge.ipc import officer as protocol
 from edge.ipc.messages import Message
 from edge.runtime import access_page
+from edge.runtime.links import Links
 from edge.runtime.office import TOKEN_PURPOSE, Office
 from edge.runtime.rights import Rights
 from edge.runtime.waiting import WaitingRequests, reason_code
@@ -31,10 +32,11 @@ class Done:
 class Officer:
     """Answers one officer's requests."""
 
-    def __init__(self, office: Office, rights: Rights, key_id: str) -> None:
+    def __init__(self, office: Office, rights: Rights, links: Links, key_id: str) -> None:
         """`key_id` names the box's signing key."""
         self._office = office
         self._rights = rights
+        self._links = links
         self._key = key_id
         self._requests = WaitingRequests(office)
 
@@ -44,7 +46,9 @@ class Officer:
             return Done(self._requests.answer(request, account))
         return self._about(normalise(request.phone), request, account)
 
-    def _about(self, number: str, request: protocol.AboutPerson, account: str) -> Done:
+    def _about(  # noqa: PLR0911 — one for each request
+        self, number: str, request: protocol.AboutPerson, account: str
+    ) -> Done:
         match request:
             case protocol.ShowConsents():
                 return self._looked(number, request, account, _consents)
@@ -56,6 +60,8 @@ class Officer:
                 return self._end(number, request, account)
             case protocol.EraseAll():
                 return self._erase(number, request, account)
+            case protocol.NewCode():
+                return self._code(number, request, account)
             case protocol.ShowReceipts():
                 return self._receipts(number, request, account)
 
@@ -109,6 +115,16 @@ class Officer:
             command=receipt.command_id,
         )
         return Done(shown, persons)
+
+    def _code(self, number: str, request: protocol.NewCode, account: str) -> Done:
+        """Give a code to somebody whose identity the officer checked; a caller alone has no page."""
+        office = self._office
+        token = office.tokens.token("registration", number)
+        person = office.store.person_by_token(office.gate.permit_rights(), token)
+        with office.store.transaction():
+            self._note(request, account, (person,) if person is not None else ())
+            link = self._links.give(person, 0, verified=True) if person is not None else None
+        return Done(protocol.CodeGiven(address=self._links.address(link) if link is not None else None))
 
     def _note(self, request: protocol.AboutPerson, account: str, persons: tuple[PersonId, ...]) -> None:
         """Write down what is done, why, by whom and, by their random id, to whom."""

@@ -23,10 +23,11 @@ class Place:
     def __init__(self, office: Office) -> None:
         self.office = office
         self.risk = Risk(office, RULES)
-        self.rights = Rights(office, self.risk, "box-01", Links(office, None))
-        self.desk = Desk(office, self.risk, self.rights, Links(office, None))
+        links = Links(office, "https://hq.example")
+        self.rights = Rights(office, self.risk, "box-01", links)
+        self.desk = Desk(office, self.risk, self.rights, links)
         self.calls = Calls(office, office.store.spool, lambda _line: Told("spoken_1", "0" * 64))
-        self.officer = Officer(office, self.rights, "0" * 16)
+        self.officer = Officer(office, self.rights, links, "0" * 16)
 
     def register(self, phone: str = PHONE, scopes: frozenset[Scope] = ALL) -> Visitor:
         request = control.Register(

@@ -34,6 +34,7 @@ from edge.runtime.checks.requests import check
 from edge.runtime.desk import Desk, Visitor
 from edge.runtime.links import Links
 from edge.runtime.office import Office
+from edge.runtime.officer import Officer
 from edge.runtime.orders import Orders
 from edge.runtime.requests import Requests
 from edge.runtime.rights import Rights
@@ -223,14 +224,24 @@ def test_whoever_types_a_number_sees_nothing_of_what_others_gave_under_it_P40(si
     assert earlier["visits"][0]["source"] is None
 
 
-def test_a_code_for_the_cards_bearer_shows_all(site: Site) -> None:
+def test_a_code_that_the_officer_gives_shows_all_and_may_erase_all_P40(site: Site) -> None:
+    """The officer knows who the person is; looking is in the audit before the code is out."""
     visitor, _, _ = site.register(Scope.ID_CARD)
     site.register()
-    link = site.links.give(visitor.person, 0, verified=True)
-    assert link is not None
-    _, secret = parts(site.links.address(link) or "")
+    officer = Officer(site.office, site.rights, site.links, "0" * 16)
+    ask = protocol.NewCode(phone=PHONE, reason=Reason.VISITOR_REQUEST)
+    given = officer.answer(ask, "li").answer
+    assert isinstance(given, protocol.CodeGiven) and given.address is not None
+    assert [row.code for row in site.office.store.audit_tail(2)] == [
+        "officer_new_code",
+        "because_visitor_request",
+    ]
+    link, secret = parts(given.address)
     said = site.page(link, secret)
     assert said["whole"] and said["verified"] and len(said["visits"]) == 2
+    assert site.ask(link, secret, "erase") == (visitor.person,)
+    nobody = officer.answer(ask, "li").answer
+    assert isinstance(nobody, protocol.CodeGiven) and nobody.address is None
 
 
 def test_many_visits_fit_and_the_oldest_give_way(site: Site) -> None:

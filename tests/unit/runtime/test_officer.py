@@ -9,6 +9,7 @@ from edge.archive import check
 from edge.domain.errors import InvalidInput
 from edge.domain.reasons import Reason
 from edge.ipc import officer as protocol
+from edge.runtime.links import Links
 from edge.runtime.office import Office
 from edge.runtime.officer import Officer
 from edge.wire import ConsentWithdrawn, ErasureReceipt, Scope, key_id
@@ -89,7 +90,7 @@ def test_p40_the_archive_is_the_boxs_own_word(place: Place, office: Office) -> N
     """P40, P44: anybody can check it with the box's public key alone."""
     place.register()
     public = public_key(office)
-    officer = Officer(office, place.rights, key_id(public))
+    officer = Officer(office, place.rights, Links(office, None), key_id(public))
     for request in (
         protocol.GiveAccess(phone=PHONE, reason=ASKED),
         protocol.ExportConsents(phone=PHONE, reason=ASKED),
