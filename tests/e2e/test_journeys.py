@@ -1,0 +1,239 @@
+"""Each path through the kiosk in a real Chromium, before a real core, card terminal and desk camera.
+
+With GATEHOUSE_SCREENSHOTS=docs/img/journeys the pages are saved there, for docs/journeys.md.
+"""
+
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Page
+
+from scripts.site.demo import browser_page
+from scripts.site.place import Options, Place
+from scripts.site.play import CARD
+from scripts.site.visitor import Visitor
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
+
+ROOT = Path(__file__).parents[2]
+PICTURES = ROOT / "docs" / "img" / "journeys"
+MOST_BYTES = 1_500_000
+MOST_TAPS, MOST_SECONDS = 6, 20.0
+OPTIONS = Options(phone=False, noise=0.0, films={"entrance": "entrance-empty", "desk": "desk-a-1"})
+BORN = f"{date.today().year - 10}0101"  # noqa: DTZ011 — a card's date has no zone
+CHILD = CARD | {"name": "李小明", "birth": BORN, "number": f"110105{BORN}0003"}
+FOREIGNER = {
+    "type": "Y", "name": "尼安娜", "sex": "2", "renewals": "00", "birth": "19810803",
+    "english_name": "NG, ANNA MARIA", "number": "911124198108030024", "valid_from": "20240102",
+    "valid_until": "20340101", "country": "CAN",
+}  # fmt: skip
+
+
+def with_check_digit(number: str) -> str:
+    """Return a number of 17 digits (and whatever follows) with the check digit of GB 11643."""
+    total = sum(int(digit) * (2 ** (17 - at) % 11) for at, digit in enumerate(number[:17]))
+    return number[:17] + "10X98765432"[total % 11]
+
+
+@dataclass
+class Journey:
+    """One visitor before the screen, and what it cost them."""
+
+    page: Page
+    visitor: Visitor
+    name: str
+    began: float = field(default_factory=time.monotonic)
+    _shown: int = 0
+
+    def picture(self) -> None:
+        """Keep what is on the screen now, small, if asked to."""
+        self._shown += 1
+        if (directory := os.environ.get("GATEHOUSE_SCREENSHOTS")) is not None:
+            raw = Image.open(BytesIO(self.page.screenshot(animations="disabled"))).convert("RGB")
+            small = raw.resize((800, 500), Image.Resampling.LANCZOS).quantize(64, dither=Image.Dither.NONE)
+            small.save(ROOT / directory / f"{self.name}-{self._shown}.png", optimize=True)
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.began
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    with Place(tmp_path_factory.mktemp("journeys"), OPTIONS) as running:
+        running.wait_ready(90)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Page]:
+    with browser_page() as opened:
+        opened.set_viewport_size({"width": 1280, "height": 800})
+        yield opened
+
+
+@pytest.fixture
+def journey(place: Place, page: Page, request: pytest.FixtureRequest) -> Iterator[Journey]:
+    name = request.node.name.removeprefix("test_").partition("[")[0].replace("_", "-")
+    made = Journey(page, Visitor(page, place.kiosk_url), name)
+    made.visitor.open()
+    made.began = time.monotonic()
+    yield made
+    made.visitor.open()
+
+
+@contextmanager
+def laid(place: Place, card: dict[str, str]) -> Iterator[None]:
+    assert place.terminal is not None
+    place.terminal.place(card)
+    try:
+        yield
+    finally:
+        place.terminal.lift()
+
+
+def fill(journey: Journey, number: str, *scopes: str, declined: tuple[str, ...] = ()) -> None:
+    """Open the form and fill it in, a picture of each page; the last tap is left to the test."""
+    page, visitor = journey.page, journey.visitor
+    visitor._tap("#start-register")
+    page.wait_for_selector("#register-form")
+    for scope in scopes:
+        visitor._tap(f"label[for=scope_{scope}-yes]")
+    for scope in declined:
+        visitor._tap(f"label[for=scope_{scope}-no]")
+    visitor._tap("#phone")
+    page.keyboard.type(number)
+    journey.picture()
+
+
+def sent(journey: Journey) -> dict[str, Any]:
+    seen = journey.visitor._act("#register-submit")
+    journey.picture()
+    return seen
+
+
+def held(place: Place, number: str) -> list[dict[str, Any]]:
+    """Return what headquarters has of this number."""
+    who = place.token("registration", f"+86{number}")
+    return [row for row in place.ledger() if (row.get("record") or {}).get("who") == who]
+
+
+def read_card(journey: Journey, place: Place, card: dict[str, str]) -> dict[str, Any]:
+    with laid(place, card):
+        seen = journey.visitor._act("#read-card", 40_000)
+        journey.picture()
+    return seen
+
+
+def test_consent(journey: Journey, place: Place) -> None:
+    """Everything, each by its own yes: registration, face and card."""
+    journey.picture()
+    fill(journey, "13800000001", "registration", "face_match", "id_card")
+    assert journey.visitor.taps <= MOST_TAPS - 1
+    seen = sent(journey)
+    assert journey.visitor.taps <= MOST_TAPS
+    assert journey.seconds <= MOST_SECONDS
+    assert set(seen["active"].split()) == {"registration", "face_match", "id_card"}
+    face = journey.visitor._act("#recognise", 40_000)
+    journey.picture()
+    assert face["outcome"] == "enrolled"
+    journey.visitor._tap("#continue")
+    card = read_card(journey, place, CARD)
+    assert card["outcome"] == "read"
+    assert "*" in card["masked_number"]
+
+
+def test_partial_consent(journey: Journey) -> None:
+    """P12: a yes to the registration and a no to the face; nothing asks for the face afterwards."""
+    fill(journey, "13800000002", "registration", declined=("face_match",))
+    seen = sent(journey)
+    assert seen["active"] == "registration"
+    assert journey.page.locator("#recognise, #read-card").count() == 0
+
+
+def test_refusal(journey: Journey, place: Place) -> None:
+    """P1, P49: one tap, and nothing of anybody is anywhere."""
+    before = len(place.ledger())
+    seen = journey.visitor._act("#start-decline")
+    assert (seen["outcome"], journey.visitor.taps) == ("declined", 1)
+    journey.picture()
+    assert len(place.ledger()) == before
+
+
+def test_minor_without_guardian(journey: Journey, place: Place) -> None:
+    """P38: the card says under 14: all of it is gone again, here and at headquarters."""
+    number = "13800000004"
+    fill(journey, number, "registration", "id_card")
+    sent(journey)
+    seen = read_card(journey, place, CHILD | {"number": with_check_digit(CHILD["number"])})
+    assert seen["outcome"] == "minor"
+    deadline = time.monotonic() + 30
+    while not any(row["kind"] == "erasure_receipt" for row in held(place, number)):
+        assert time.monotonic() < deadline, "headquarters has no receipt of the erasure"
+        time.sleep(0.5)
+    assert {row["kind"] for row in held(place, number)} == {"erasure_receipt"}
+
+
+def test_foreign_card(journey: Journey, place: Place) -> None:
+    """A foreigner's permanent resident card of 2023."""
+    fill(journey, "13800000005", "registration", "id_card")
+    sent(journey)
+    seen = read_card(journey, place, FOREIGNER)
+    assert seen["outcome"] == "read"
+    assert seen["masked_name"].startswith("尼")
+
+
+def test_no_card(journey: Journey) -> None:
+    """The terminal waits as long as the lease lasts; the visit goes on without a card."""
+    fill(journey, "13800000006", "registration", "id_card")
+    sent(journey)
+    journey.page.click("#read-card")
+    journey.page.wait_for_selector("#waiting")
+    journey.picture()
+    journey.page.wait_for_selector("body:not(:has(#waiting)) [data-outcome]", timeout=40_000)
+    assert journey.page.locator("[data-outcome]").get_attribute("data-outcome") == "no_card"
+    journey.picture()
+    journey.visitor._tap("#continue")
+    assert journey.page.locator("[data-outcome]").get_attribute("data-outcome") == "registered"
+
+
+def test_p49_the_way_without_a_face_is_as_quick(place: Place, page: Page) -> None:
+    """P49: from the first tap to the registration, by turns; and nothing is put off for who said no."""
+    seconds: dict[bool, list[float]] = {True: [], False: []}
+    taps: dict[bool, int] = {}
+    for n in range(10):
+        face = n % 2 == 0
+        visitor = Visitor(page, place.kiosk_url)
+        visitor.open()
+        began = time.monotonic()
+        scopes = ["registration", "face_match"] if face else ["registration"]
+        visitor._tap("#start-register")
+        page.wait_for_selector("#register-form")
+        for scope in scopes:
+            visitor._tap(f"label[for=scope_{scope}-yes]")
+        visitor._tap("#phone")
+        page.keyboard.type(f"1380000010{n}")
+        assert visitor._act("#register-submit")["outcome"] == "registered"
+        seconds[face].append(time.monotonic() - began)
+        taps[face] = visitor.taps
+    assert taps[False] < taps[True] <= MOST_TAPS
+    assert min(seconds[False]) <= min(seconds[True]) + 1.0, seconds
+
+
+def test_the_page_of_journeys_shows_pictures_that_are_there() -> None:
+    text = (ROOT / "docs" / "journeys.md").read_text()
+    named = set(re.findall(r"\(img/journeys/([a-z0-9-]+\.png)\)", text))
+    there = {path.name for path in PICTURES.glob("*.png")}
+    assert named == there
+    assert len(named) >= 12
+    assert sum(path.stat().st_size for path in PICTURES.glob("*.png")) <= MOST_BYTES
