@@ -26,9 +26,9 @@ from edge.domain.rightslink import address as rights_address
 from edge.domain.rightslink import new_secret, seal_package
 from edge.domain.rightspage import farewell
 from edge.ipc.client import ControlClient
-from edge.ipc.control import CardSeen, FaceOutcome, Recognised
+from edge.ipc.control import CardSeen, FaceCheck, FaceOutcome, Recognised, Registered
 from edge.kiosk.app import create_app as kiosk_app
-from edge.wire import canonical
+from edge.wire import Scope, canonical
 from scripts.site.visitor import Visitor
 from tests.e2e import test_headquarters_web as headquarters_tests
 from tests.e2e import test_kiosk_page as kiosk_tests
@@ -160,6 +160,25 @@ def _cards(visitor: Visitor, audit: Audit, core: CoreDouble) -> None:
     visitor.page.wait_for_selector("#outcome")
 
 
+def _verify(visitor: Visitor, audit: Audit, core: CoreDouble) -> None:
+    active = (Scope.REGISTRATION, Scope.FACE_MATCH, Scope.ID_CARD)
+    core.script("register", Registered(outcome="registered", active=active, can_verify=True))
+    for face in get_args(FaceCheck):
+        core.script("verify_card", CardSeen(outcome="read", face=face, masked_number="310***1234"))
+        visitor.register(NUMBER, active)
+        if face == "not_asked":
+            audit.look("done, with a comparison offered")
+        visitor._act("#verify")
+        audit.look(f"comparison {face}")
+    held = core.hold("verify_card")
+    visitor.register(NUMBER, active)
+    visitor.page.click("#verify")
+    visitor.page.wait_for_selector("#waiting")
+    audit.look("waiting for card and face")
+    held.set()
+    visitor.page.wait_for_selector("#outcome")
+
+
 def _go(visitor: Visitor, audit: Audit, core: CoreDouble) -> None:
     visitor.decline()
     audit.look("declined")
@@ -185,7 +204,14 @@ def _trouble(visitor: Visitor, audit: Audit, core: CoreDouble) -> None:
     audit.look("the core is silent")
 
 
-WALKS: tuple[Callable[[Visitor, Audit, CoreDouble], None], ...] = (_arrive, _faces, _cards, _go, _trouble)
+WALKS: tuple[Callable[[Visitor, Audit, CoreDouble], None], ...] = (
+    _arrive,
+    _faces,
+    _cards,
+    _verify,
+    _go,
+    _trouble,
+)
 """Ways to the kiosk's pages that need an act before; the others are found by their address."""
 
 
