@@ -71,6 +71,20 @@ def box_add(
     typer.echo(f"enrolled {topics.base}")
 
 
+@box_app.command("accept-audit")
+def box_accept_audit(
+    box: Annotated[str, typer.Option(help="Its name, as in its certificate.")],
+    tenant: Annotated[str | None, typer.Option(help="Default: the configuration's tenant.")] = None,
+    config: ConfigFile = DEFAULT_CONFIG,
+) -> None:
+    """Begin a box's audit anew, after its alarm was looked into: its next head counts as the first."""
+    from cloud.ingest.anchors import accept_anew
+
+    headquarters, database = _open(config)
+    known = database.write(lambda c: accept_anew(c, tenant or headquarters.tenant, box))
+    typer.echo(f"{box}: its next head begins anew" if known else f"{box}: no head was known")
+
+
 @app.command()
 def run(config: ConfigFile = DEFAULT_CONFIG) -> None:
     """Run ingest and web in one process, until SIGTERM or Ctrl-C."""

@@ -130,12 +130,15 @@ class Retention(Section):
     """A call outlives the 72 hours of its number."""
     verdicts_days: Days = 1095
     proofs_days: Days = 1825
+    audit_days: Days = 1825
 
     @model_validator(mode="after")
     def _proofs_last_longest(self) -> Self:
         scopes = max(self.periods().scopes.values()) // DAY_MS
         if self.proofs_days < scopes:
             raise ValueError(f"proofs_days: a consent of {scopes} days outlives its proof")
+        if self.audit_days < scopes:
+            raise ValueError(f"audit_days: data of {scopes} days outlives what was done with it")
         return self
 
     def periods(self) -> Periods:
@@ -156,6 +159,7 @@ class Retention(Section):
             calls=self.calls_days * DAY_MS,
             verdicts=self.verdicts_days * DAY_MS,
             proofs=self.proofs_days * DAY_MS,
+            audit=self.audit_days * DAY_MS,
         )
 
 

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, Connection, Table, and_, case, delete, insert, select, tuple_, update
 
 from cloud.fleet.commands import apply_answers, ordered_ms
+from cloud.ingest import anchors
 from cloud.ingest.judge import Delivery, Judged
 from cloud.rights.links import newest_only
 from cloud.rights.orders import extend
@@ -33,6 +34,7 @@ from cloud.store.schema import (
 )
 from cloud.store.upsert import upsert
 from edge.wire import (
+    AuditHead,
     CommandAnswered,
     Entry,
     EntryResult,
@@ -71,6 +73,7 @@ class _Plan:
     late: dict[str, int] = field(default_factory=dict)
     """Who was erased everywhere by an order, and came again from here; the newest time of it."""
     links: set[str] = field(default_factory=set)
+    heads: list[AuditHead] = field(default_factory=list)
     results: dict[int, EntryResult] = field(default_factory=dict)
 
 
@@ -148,6 +151,8 @@ class _Writer:
             self.plan.links.add(record.link_id)
         if isinstance(record, ErasureReceipt | CommandAnswered):
             self.plan.answers.append(record)
+        if isinstance(record, AuditHead):
+            self.plan.heads.append(record)
 
     def _answer(self, sequence: int, outcome: Literal["committed", "quarantined"], code: str) -> None:
         self.plan.results.setdefault(sequence, EntryResult(sequence=sequence, outcome=outcome, code=code))
@@ -226,6 +231,7 @@ class _Writer:
             self._erase(erasure)
         for who, made_ms in self.plan.late.items():
             extend(self.connection, self.box.tenant, who, {self.box.box}, made_ms, self.now_ms)
+        anchors.note(self.connection, self.box.tenant, self.box.box, self.plan.heads, self.now_ms)
         apply_answers(self.connection, self.box.tenant, self.box.box, self.plan.answers)
         for judged, reason in self.plan.aside:
             set_aside(
@@ -282,8 +288,9 @@ def apply(connection: Connection, delivery: Delivery, now_ms: int) -> Applied:
     writer.decide()
     writer.write()
     frame, results = delivery.frame, tuple(writer.plan.results.values())
+    head = anchors.known(connection, delivery.box.tenant, delivery.box.box)
     receipt = (
-        Receipt(batch_id=frame.batch_id, box=frame.box, epoch=frame.epoch, results=results)
+        Receipt(batch_id=frame.batch_id, box=frame.box, epoch=frame.epoch, results=results, audit_head=head)
         if results
         else None
     )

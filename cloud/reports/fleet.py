@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import Connection, RowMapping, and_, func, select
 
-from cloud.store.schema import blind, boxes, commands, entries, epochs, health, quarantine
+from cloud.store.schema import audit_logs, blind, boxes, commands, entries, epochs, health, quarantine
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,11 @@ class BoxState:
     received: int
     missing: int
     epochs: int
+    audit_size: int | None
+    """Entries of its audit that were proven; None: it never sent a head."""
+    audit_proven_ms: int | None
+    audit_alarm: str | None
+    """Why a later head is no continuation: cut, rewritten, unproven."""
 
 
 def box_states(connection: Connection, tenant: str) -> tuple[BoxState, ...]:
@@ -36,8 +41,17 @@ def box_states(connection: Connection, tenant: str) -> tuple[BoxState, ...]:
         .subquery()
     )
     asked = (
-        select(boxes, counted.c.received, counted.c.missing, counted.c.epochs)
+        select(
+            boxes,
+            counted.c.received,
+            counted.c.missing,
+            counted.c.epochs,
+            audit_logs.c["size"].label("audit_size"),
+            audit_logs.c.proven_ms,
+            audit_logs.c.alarm,
+        )
         .outerjoin(counted, counted.c.box == boxes.c.box)
+        .outerjoin(audit_logs, and_(audit_logs.c.tenant == boxes.c.tenant, audit_logs.c.box == boxes.c.box))
         .where(boxes.c.tenant == tenant)
         .order_by(boxes.c.site, boxes.c.box)
     )
@@ -51,6 +65,9 @@ def box_states(connection: Connection, tenant: str) -> tuple[BoxState, ...]:
             received=int(row.received or 0),
             missing=int(row.missing or 0),
             epochs=int(row.epochs or 0),
+            audit_size=row.audit_size,
+            audit_proven_ms=row.proven_ms,
+            audit_alarm=row.alarm,
         )
         for row in connection.execute(asked)
     )

@@ -224,6 +224,29 @@ answers = _fact(
     Column("at_ms", BigInteger, nullable=False),
 )
 
+audit_heads = _fact(
+    "audit_heads",
+    Column("size", BigInteger, nullable=False),
+    Column("root", _SHA256, nullable=False),
+    Column("from_size", BigInteger, nullable=False),
+    Column("proof", JSON, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+)
+
+audit_logs = Table(
+    "audit_logs",
+    METADATA,
+    _tenant(),
+    Column("box", _NAME, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("root", _SHA256, nullable=False),
+    Column("proven_ms", BigInteger, nullable=False),
+    Column("alarm", _CODE),
+    Column("alarm_ms", BigInteger),
+    ForeignKeyConstraint(["tenant", "box"], ["boxes.tenant", "boxes.box"]),
+)
+"""The newest head of each box's audit that was proven to contain the one before; and what wasn't."""
+
 EVERY_BOX = ""
 """In `suppression.box`: headquarters itself ordered this erasure, so it holds whichever box sends."""
 
@@ -375,6 +398,7 @@ FACTS: Mapping[str, Table] = MappingProxyType(
         "erasure_receipt": erasures,
         "answer": answers,
         "rights_package": packages,
+        "audit_head": audit_heads,
     }
 )
 """The table of each kind of record; `voided` has none, it takes another's place."""

@@ -226,6 +226,12 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "operations.received": ("已收", "Received"),
     "operations.missing": ("缺失", "Missing"),
     "operations.epochs": ("启动次数", "Starts"),
+    "operations.audit": ("审计日志", "Audit log"),
+    "operations.audit.none": ("未上送", "never sent"),
+    "operations.audit.proven": ("{n} 条已证实，{ago}", "{n} entries proven, {ago}"),
+    "audit.cut": ("日志被截短", "log cut short"),
+    "audit.rewritten": ("日志被改写", "log rewritten"),
+    "audit.unproven": ("日志无法证实", "log unproven"),
     "operations.key": ("公钥标识", "Key"),
     "operations.quarantine": ("隔离区", "Quarantine"),
     "operations.quarantine.note": (

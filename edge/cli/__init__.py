@@ -5,6 +5,7 @@ import sys
 import typer
 
 from edge.cli import (
+    audit,
     backup,
     config,
     consent,
@@ -31,7 +32,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # rendering help with rich doubles its time
 )
 for noun in (
-    core, worker, kiosk, config, credentials, keys, status, outbox, reports, retention, backup,
+    core, worker, kiosk, config, credentials, keys, status, outbox, reports, retention, backup, audit,
     consent, rights, requests, verify,
 ):  # fmt: skip
     noun.add_to(app)

@@ -16,6 +16,7 @@ from edge.domain.errors import Refused
 from edge.domain.facts import Fact, PersonId
 from edge.ports import Cleared, ConsentReader, ConsentVersion, Permit
 from edge.wire import (
+    AuditHead,
     Basis,
     BasisKind,
     BlindTime,
@@ -48,6 +49,7 @@ _LEAVES_WITH: dict[type[Fact], tuple[type, ...]] = {
     facts.VerdictReached: (VerdictIssued,),
     facts.PackageMade: (RightsPackage,),
     facts.CommandDone: (ErasureReceipt, CommandAnswered, RightsPackage),
+    facts.AuditAnchored: (AuditHead,),
     facts.Noted: _IMPERSONAL,
 }
 """Which records may leave with a kind of fact; with others none, or a visit left on an answer's basis."""
@@ -130,6 +132,7 @@ _OTHER_BASES: dict[type[Fact], tuple[BasisKind, Purpose]] = {
     facts.PackageMade: (BasisKind.DUTY, Purpose.RIGHTS),
     facts.RequestTaken: (BasisKind.DUTY, Purpose.RIGHTS),
     facts.RequestSettled: (BasisKind.DUTY, Purpose.RIGHTS),
+    facts.AuditAnchored: (BasisKind.DUTY, Purpose.OPERATION),
     facts.ReportLodged: (BasisKind.REPORT, Purpose.CHANNEL_RISK),
     facts.VerdictReached: (BasisKind.REPORT, Purpose.CHANNEL_RISK),
 }

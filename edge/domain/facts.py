@@ -236,5 +236,10 @@ class CommandDone(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AuditAnchored(Fact):
+    """The audit's head is sent to headquarters. Only its record is kept, until receipted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Noted(Fact):
     """About no person: health, blind time, head counts. Only its records are kept, until receipted."""

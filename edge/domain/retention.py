@@ -24,6 +24,8 @@ class Periods:
     """From a finding's date until nothing of it is left; its content goes with the report."""
     proofs: int
     """From the end of a consent until its proof goes, and of an order carried out."""
+    audit: int
+    """From an entry until what it says is emptied; its hash stays."""
 
     def under(self, scope: Scope) -> int:
         """Return how long something is kept that belongs to a visit and to a scope."""

@@ -170,6 +170,12 @@ class MakeBackup(Message):
     directory: Annotated[str, StringConstraints(pattern=r"^/", max_length=1024)] | None = None
 
 
+class VerifyAudit(Message):
+    """Recompute the audit's chain and tree, and compare it with what headquarters has seen."""
+
+    method: Literal["verify_audit"] = "verify_audit"
+
+
 KioskRequest = Annotated[
     GetNotice
     | Begin
@@ -186,7 +192,7 @@ KioskRequest = Annotated[
     Field(discriminator="method"),
 ]
 OperatorRequest = Annotated[
-    GetStatus | GetOutbox | ImportReports | PlanRetention | ApplyRetention | MakeBackup,
+    GetStatus | GetOutbox | ImportReports | PlanRetention | ApplyRetention | MakeBackup | VerifyAudit,
     Field(discriminator="method"),
 ]
 
@@ -386,6 +392,17 @@ class BackupMade(Message):
     bytes: int
     pruned: int
     """Older backups that were deleted in the same place."""
+
+
+class AuditState(Message):
+    """The audit: `broken_at` is the first entry whose hash is wrong; `anchor_holds` None if there is none."""
+
+    size: int
+    root: str
+    broken_at: int | None
+    anchored_size: int
+    anchored_ms: Millis | None
+    anchor_holds: bool | None
 
 
 class Imported(Message):

@@ -70,6 +70,8 @@ class Backups:
 
     def copy(self, now_ms: int) -> Copied:
         """Copy both files as they are now, in the store's thread; `seal` has to follow."""
+        if not self._store.room_for_copies():
+            raise InvalidInput("make a backup", "disk_too_full", "free some space under the state directory")
         directory = self._store.scratch("backup")
         data_key, keys_key = secrets.token_bytes(KEY_BYTES), secrets.token_bytes(KEY_BYTES)
         copied = Copied(directory, self._store.pair, now_ms, data_key, keys_key)
@@ -114,11 +116,10 @@ def prune(place: Path, now_ms: int, keep_days: int) -> int:
     for kind, period in (("keys", KEYS_LIVE_MS), ("data", keep_days * DAY_MS)):
         for path in sorted((place / kind).glob(f"*.gatehouse-{kind}")):
             try:
-                old = backupfile.read_header(path).made_ms + period <= now_ms
-            except (GatehouseError, OSError) as error:
-                log.warning("backup unreadable kind=%s cause=%s", kind, type(error).__name__)
-                continue
-            if old:
+                if backupfile.read_header(path).made_ms + period > now_ms:
+                    continue
                 path.unlink(missing_ok=True)
                 gone += 1
+            except (GatehouseError, OSError) as error:
+                log.warning("backup not deleted kind=%s cause=%s", kind, type(error).__name__)
     return gone

@@ -19,6 +19,7 @@ from edge.ipc import control as protocol
 from edge.ipc import messages, officer
 from edge.ipc.messages import Assign, Message
 from edge.runtime import notice as notices
+from edge.runtime.audit import Audit
 from edge.runtime.backups import BackupService
 from edge.runtime.calls import Calls
 from edge.runtime.checks import Facts, faces, run_all
@@ -142,6 +143,7 @@ class Core:
         desk = Desk(office, self._risk, rights, self._links)
         self._orders = Orders(office, rights, Requests(office, rights, self._links))
         self._retention = Retention(office, config.retention.periods(), self._links)
+        self._audit_log = Audit(office)
         self._backups = self._make_backups()
         self._officer = Officer(office, rights, self._links, self._credentials.key_id)
         self._operation = Operation(office)
@@ -258,6 +260,8 @@ class Core:
         while True:
             await self._thread.run(self._retention.keep_house)
             await self._thread.run(self._count_faces)
+            if await self._thread.run(self._audit_log.anchor):
+                self._pump.notify()
             if self._reception.idle and self._phone.idle:
                 await self._thread.run(self._store.reclaim, RECLAIM_PAGES)
             await asyncio.sleep(HOUSEKEEPING_S)
@@ -372,7 +376,7 @@ class Core:
         )
         return answer
 
-    async def _operator(self, request: protocol.OperatorRequest) -> Message:
+    async def _operator(self, request: protocol.OperatorRequest) -> Message:  # noqa: PLR0911 — one per request
         match request:
             case protocol.GetStatus():
                 return await self._status()
@@ -382,6 +386,8 @@ class Core:
                 return await self._call(self._risk.import_rows, request.rows)
             case protocol.PlanRetention():
                 return await self._thread.run(self._retention.plan, request.within_days * DAY_MS)
+            case protocol.VerifyAudit():
+                return await self._thread.run(self._audit_log.verify)
             case protocol.MakeBackup():
                 return await self._backups.make(Path(request.directory) if request.directory else None)
             case protocol.ApplyRetention():
@@ -425,6 +431,7 @@ class Core:
             faces_filing_ms=self._clock.now_ms() - filing if filing is not None else None,
             now_ms=self._clock.now_ms(),
             requests_asked_ms=await self._thread.run(self._requests_asked),
+            audit_anchor=await self._thread.run(self._store.audit_anchor),
         )
 
     def _requests_asked(self) -> tuple[int, ...]:

@@ -1,6 +1,6 @@
 """Rows of headquarters' commands, and of what is about no person; never whom a command was about."""
 
-from edge.domain.facts import CommandDone, Noted
+from edge.domain.facts import AuditAnchored, CommandDone, Noted
 from edge.store.tables import Tables
 from edge.store.writing import Ground, write
 
@@ -16,6 +16,11 @@ def _command_done(fact: CommandDone, ground: Ground, to: Tables) -> None:
         basis=ground.basis,
         purpose=ground.purpose,
     )
+
+
+@write.register
+def _audit_anchored(_fact: AuditAnchored, _ground: Ground, _to: Tables) -> None:
+    """Its record is all there is."""
 
 
 @write.register

@@ -72,6 +72,13 @@ LAPSES = (
         "(SELECT l.state FROM consents l WHERE l.person = consents.person AND l.scope = consents.scope"
         " ORDER BY l.version DESC LIMIT 1) NOT IN ('ACTIVE', 'ERASING')",
     ),
+    Lapse(
+        "audit",
+        "audit",
+        lambda periods: f"at_ms + {periods.audit}",
+        "code IS NOT NULL",
+        "UPDATE {table} SET code = NULL, subject = NULL",
+    ),
     Lapse("orders", "commands", lambda periods: f"at_ms + {periods.proofs}"),
 )
 """In the order in which they are applied: what another class asks for goes after it."""

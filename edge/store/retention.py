@@ -112,6 +112,7 @@ class Retention(Part):
             for table, which in _OF_SCOPE.items():
                 rows[table] = self._database.run(f"DELETE FROM {table} WHERE {which}", (person, scope))  # noqa: S608 — constants
         _unlink(files)
+        self._database.checkpoint()
         return {name: count for name, count in {"keys": keys, **rows}.items() if count}
 
     def _files_of(self, person: str) -> list[Path]:
@@ -127,6 +128,8 @@ class Retention(Part):
             gone = {lapse.name: self._end_lapsed(lapse, periods, now_ms) for lapse in LAPSES}
         if gone["recordings"]:
             self._remove_files()
+        if any(gone.values()):
+            self._database.checkpoint()
         return {name: count for name, count in gone.items() if count}
 
     def _end_lapsed(self, lapse: Lapse, periods: Periods, now_ms: int) -> int:

@@ -108,14 +108,31 @@ class RequestRow:
 
 @dataclass(frozen=True, slots=True)
 class AuditRow:
-    """One entry of the audit; `hash` covers the entry and the hash before it."""
+    """One entry of the audit; `hash` covers the entry and the hash before it. `code` None: emptied."""
 
     sequence: int
     at_ms: int
-    code: str
+    code: str | None
     subject: str | None
     prev_hash: str
     hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The audit's size and the root of the tree over it, in hex."""
+
+    size: int
+    root: str
+
+
+@dataclass(frozen=True, slots=True)
+class Anchored:
+    """What headquarters' receipt said last, when, and whether the box's own log contains it."""
+
+    head: Head
+    at_ms: int
+    holds: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,10 +37,18 @@ from edge.store.migrate import migrate
 from edge.store.people import PeopleReads
 from edge.store.retention import Retention
 from edge.store.risk import RiskReads
+from edge.store.rows import Head
 from edge.store.tables import Tables
 from edge.store.visits import VisitReads
+from edge.wire import Receipt
 
 log = logging.getLogger(__name__)
+
+
+ROOM_LEFT = 1 << 28
+"""Bytes that a copy leaves free on the disk."""
+COMPARED_S = 60.0
+"""For so long the audit isn't compared again with one and the same head: receipts come by the hundred."""
 
 
 def wall_ms() -> int:
@@ -53,9 +61,11 @@ class SqlStore(
 ):
     """Open store; call it from one thread at a time."""
 
-    def __init__(self, tables: Tables, opened: ExitStack) -> None:
+    def __init__(self, tables: Tables, opened: ExitStack, now_ms: Callable[[], int]) -> None:
         super().__init__(tables)
         self._opened = opened
+        self._now_ms = now_ms
+        self._compared: tuple[Head, float] | None = None
 
     @staticmethod
     def open(
@@ -73,7 +83,7 @@ class SqlStore(
             tables = _open_files(directory, credentials, identity, opening)
             _bind(tables)
             fsync_directory(directory)
-            store = SqlStore(tables, opening.pop_all())
+            store = SqlStore(tables, opening.pop_all(), now_ms)
         try:
             store._recover(now_ms())
         except BaseException:
@@ -89,6 +99,19 @@ class SqlStore(
                 if count:
                     self.audit(f"recovered_{code}", None, now_ms)
         log.info("store open outbox=%d recovered_erasures=%d", self.depth(), finished)
+
+    def apply_receipt(self, receipt: Receipt) -> int:
+        """Delete the rows that `receipt` ends; look whether the audit is what headquarters saw of it."""
+        ended, seen = super().apply_receipt(receipt), receipt.audit_head
+        if seen is None or receipt.box != self._tables.identity.box:
+            return ended
+        head, now = Head(seen.size, seen.root), time.monotonic()
+        if self._compared is not None and self._compared[0] == head and now - self._compared[1] < COMPARED_S:
+            return ended
+        self._compared = head, now
+        if not self.note_anchor(head, self._now_ms()):
+            log.error("the audit isn't what headquarters has seen: cut or rewritten size=%d", seen.size)
+        return ended
 
     @property
     def identity(self) -> BoxIdentity:
@@ -112,6 +135,12 @@ class SqlStore(
     def pair(self) -> str:
         """The name that says which key file and database belong together."""
         return self._keys.pair() or ""
+
+    def room_for_copies(self) -> bool:
+        """Return whether a copy of both files surely fits: a disk that fills up would end the process."""
+        state = self._tables.spool.parent
+        sizes = sum(file.stat().st_size for file in state.iterdir() if file.is_file())
+        return shutil.disk_usage(state).free > 2 * sizes + ROOM_LEFT
 
     def scratch(self, what: str) -> Path:
         """Return a new directory for copies that are on their way; the next start removes what is left."""

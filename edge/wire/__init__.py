@@ -26,6 +26,7 @@ from edge.wire.batch import (
     signing_input,
 )
 from edge.wire.commands import (
+    Anchor,
     Command,
     EntryResult,
     EraseCommand,
@@ -35,6 +36,7 @@ from edge.wire.commands import (
     parse_command,
 )
 from edge.wire.records import (
+    AuditHead,
     BlindTime,
     CallRecorded,
     CommandAnswered,
@@ -56,6 +58,8 @@ from edge.wire.topics import Topics
 
 __all__ = [
     "WIRE_VERSION",
+    "Anchor",
+    "AuditHead",
     "Basis",
     "BasisKind",
     "Batch",

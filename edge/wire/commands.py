@@ -1,11 +1,18 @@
 """What headquarters may tell a box: receipts and a closed list of commands; never code or queries."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveInt, StringConstraints, TypeAdapter
+from pydantic import (
+    Field,
+    PositiveInt,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    TypeAdapter,
+    model_serializer,
+)
 
 from edge.wire.base import Frozen, Millis, Name, OpaqueId, Scope, Token
-from edge.wire.records import Code
+from edge.wire.records import Code, Hash
 
 REQUEST_BYTES = 2076
 """Bytes of a sealed request: nonce (12), content padded to one length, tag (16)."""
@@ -71,6 +78,13 @@ class EntryResult(Frozen):
     code: Code = "ok"
 
 
+class Anchor(Frozen):
+    """The newest head of a box's audit that headquarters has seen proven."""
+
+    size: PositiveInt
+    root: Hash
+
+
 class Receipt(Frozen):
     """Headquarters' word on one batch, signed; the only thing that lets a box delete a row."""
 
@@ -79,3 +93,12 @@ class Receipt(Frozen):
     box: Name
     epoch: OpaqueId
     results: Annotated[tuple[EntryResult, ...], Field(min_length=1)]
+    audit_head: Anchor | None = None
+    """Absent for a box that never sent one; earlier boxes know no such field."""
+
+    @model_serializer(mode="wrap")
+    def _absent_if_none(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields: dict[str, Any] = serialize(self)
+        if self.audit_head is None:
+            fields.pop("audit_head", None)
+        return fields

@@ -19,6 +19,9 @@ PACKAGE_BYTES = 6174
 PACKAGE_TEXT = PACKAGE_BYTES * 4 // 3
 """Characters of it in base64; there is no padding, since 3 divides PACKAGE_BYTES."""
 
+Hash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+"""SHA-256 in hex."""
+
 
 class Evidence(Frozen):
     """One consented sign of presence (domain.md, Verdict rules); a face alone is none."""
@@ -199,6 +202,21 @@ class CommandAnswered(Frozen):
     at_ms: Millis
 
 
+class AuditHead(Frozen):
+    """The audit of the box as it stands: `size` entries under `root` (RFC 9162); about no person.
+
+    `proof` shows that it begins with the `from_size` entries that headquarters knew last; 0: it knew none.
+    """
+
+    kind: Literal["audit_head"] = "audit_head"
+    v: Literal[1] = 1
+    size: PositiveInt
+    root: Hash
+    from_size: NonNegativeInt
+    proof: Annotated[tuple[Hash, ...], Field(max_length=128)]
+    at_ms: Millis
+
+
 class Voided(Frozen):
     """Takes the place of a record that was erased while its batch had no receipt yet."""
 
@@ -218,6 +236,7 @@ Record = Annotated[
     | ErasureReceipt
     | RightsPackage
     | CommandAnswered
+    | AuditHead
     | Voided,
     Field(discriminator="kind"),
 ]

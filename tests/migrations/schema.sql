@@ -36,15 +36,16 @@ CREATE INDEX visits_by_person ON visits (person, arrived_ms);
 
 CREATE INDEX visits_open ON visits (arrived_ms) WHERE departed_ms IS NULL;
 
-CREATE TABLE audit (
+CREATE TABLE "audit" (
     sequence INTEGER PRIMARY KEY,
     at_ms INTEGER NOT NULL,
-    code TEXT NOT NULL,
+    code TEXT,
     subject TEXT,
     prev_hash TEXT NOT NULL CHECK (length(prev_hash) = 64),
     hash TEXT NOT NULL CHECK (length(hash) = 64),
     basis TEXT NOT NULL CHECK (basis = 'duty'),
-    purpose TEXT NOT NULL CHECK (purpose = 'rights')
+    purpose TEXT NOT NULL CHECK (purpose = 'rights'),
+    CHECK (code IS NOT NULL OR subject IS NULL)
 ) STRICT;
 
 CREATE TABLE batches (
@@ -320,6 +321,9 @@ CREATE TABLE visits (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TRIGGER audit_is_never_changed BEFORE UPDATE ON audit
+WHEN NEW.code IS NOT NULL OR NEW.subject IS NOT NULL OR NEW.sequence <> OLD.sequence
+    OR NEW.at_ms <> OLD.at_ms OR NEW.prev_hash <> OLD.prev_hash OR NEW.hash <> OLD.hash
+    OR NEW.basis <> OLD.basis OR NEW.purpose <> OLD.purpose
 BEGIN
     SELECT RAISE(ABORT, 'the audit is append-only');
 END;

@@ -3,6 +3,7 @@
 The rows are plain SQL as that release wrote them, so a change of today's code can't change them too.
 """
 
+import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,6 +48,10 @@ RECORD = json.dumps(
 )
 
 
+AUDITED = hashlib.sha256(
+    json.dumps([1, T, "tested", None, "0" * 64], separators=(",", ":")).encode()
+).hexdigest()
+
 Row = tuple[str, tuple[Value, ...]]
 
 
@@ -86,6 +91,7 @@ def rows() -> list[Row]:
         ("recordings", (CALL, PERSON, SPOOL, wrapped, 5000, T, *recording)),
         ("reports", ("R1", RISK, "channel", "agent", T, T * 2, T, *report)),
         ("verdicts", ("R1", 1, "RISK", '["late_report"]', "{}", "0" * 64, T, sure, *report)),
+        ("audit", (1, T, "tested", None, "0" * 64, AUDITED, *duty)),
         ("commands", ("9" * 32, "withdraw", "done", T, *duty)),
         ("epochs", (1, EPOCH, None, 1)),
         ("batches", (1, BATCH, EPOCH)),
@@ -139,6 +145,8 @@ def test_everything_that_release_1_kept_is_read(store: SqlStore) -> None:
     assert report is not None and report.token == RISK
     assert verdict is not None and verdict.reasons == ("late_report",)
     assert store.command_seen("9" * 32)
+    assert [row.code for row in store.audit_tail(9)] == ["tested"]
+    assert store.audit_broken_at() is None
 
 
 def test_what_release_1_had_not_sent_is_sent(store: SqlStore) -> None:

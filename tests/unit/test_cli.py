@@ -36,6 +36,8 @@ COMMANDS = [
     "outbox",
     "reports",
     "reports import",
+    "audit",
+    "audit verify",
     "backup",
     "backup keygen",
     "backup create",

@@ -7,11 +7,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 
-def upgrade(connection: Connection) -> None:
-    """Bring the schema behind `connection` to the newest version."""
+def upgrade(connection: Connection, to: str = "head") -> None:
+    """Bring the schema behind `connection` to the newest version, or to an older one for a test of it."""
     config = Config()
     config.set_main_option("script_location", "cloud.store:migrations")
     config.attributes["connection"] = connection
     newest = ScriptDirectory.from_config(config).get_current_head()
     if MigrationContext.configure(connection).get_current_revision() != newest:
-        command.upgrade(config, "head")
+        command.upgrade(config, to)

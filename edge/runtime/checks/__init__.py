@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.ipc.control import StateLine
+from edge.store.rows import Anchored
 from edge.wire import TimeQuality
 
 
@@ -31,6 +32,7 @@ class Facts:
     now_ms: int = 0
     requests_asked_ms: tuple[int, ...] = ()
     """When each of visitors' requests that waits for a person was made."""
+    audit_anchor: Anchored | None = None
 
 
 def run_all(facts: Facts) -> tuple[StateLine, ...]:

@@ -91,6 +91,13 @@ def package(**changes: Any) -> wire.RightsPackage:
     return wire.RightsPackage(**{**values, "at_ms": NOON, **changes})
 
 
+def audit_head(**changes: Any) -> wire.AuditHead:
+    return wire.AuditHead(
+        **{"size": 3, "root": "2" * 64, "from_size": 0, "proof": (), "at_ms": NOON, **changes}
+    )
+
+
 ONE_OF_EACH: tuple[Callable[[], wire.Record], ...] = (
-    visit, consent, withdrawal, call, verdict, footfall, health, blind, erasure, answer, package, wire.Voided
+    visit, consent, withdrawal, call, verdict, footfall, health, blind, erasure, answer,
+    package, audit_head, wire.Voided
 )  # fmt: skip

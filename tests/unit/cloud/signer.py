@@ -60,6 +60,7 @@ _BASES = {
     "erasure_receipt": ({"kind": "duty", "scope": None}, "rights"),
     "answer": ({"kind": "duty", "scope": None}, "rights"),
     "rights_package": ({"kind": "duty", "scope": None}, "rights"),
+    "audit_head": ({"kind": "duty", "scope": None}, "operation"),
     "voided": ({"kind": "duty", "scope": None}, "rights"),
     "call": ({"kind": "inquiry", "scope": None}, "call_handling"),
     "verdict": ({"kind": "report", "scope": None}, "channel_risk"),

@@ -157,10 +157,12 @@ def test_an_erasure_known_before_the_upgrade_holds_for_every_box(database: Datab
             )
         )
         connection.execute(text(f"INSERT INTO suppression VALUES ('demo', '{WHO}', {NOON})"))
+        newest = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
         connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+        upgrade(connection, "0002")  # that one alone: the tables of later ones are there already
+        connection.execute(text(f"UPDATE alembic_version SET version_num = '{newest}'"))
 
     database.write(as_it_was)
-    database.write(upgrade)
     site = _site(database)
     assert site.say("box-2", records.visit()) == "erased"
     assert site.say("box-2", records.visit(revision=2), wall_ms=NOON + 1) == "ok"

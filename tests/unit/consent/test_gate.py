@@ -14,7 +14,7 @@ from edge.domain.errors import Refused
 from edge.domain.facts import Fact, PersonId
 from edge.domain.idcard import CardKind
 from edge.ports import Cleared, ConsentRow, ConsentVersion, Permit
-from edge.wire import Basis, BasisKind, Evidence, Purpose, Scope, TimeQuality
+from edge.wire import AuditHead, Basis, BasisKind, Evidence, Purpose, Scope, TimeQuality
 
 PERSON, OTHER = PersonId("a" * 32), PersonId("b" * 32)
 TOKEN, HASH, AT = "registration:" + "0" * 64, "c" * 64, 1_764_000_000_000
@@ -122,6 +122,16 @@ PERSONAL: list[tuple[Fact, Scope, frozenset[Scope]]] = [
 IDS = [f"{type(fact).__name__}-{scope}" for fact, scope, _ in PERSONAL]
 
 
+def test_the_audits_head_is_kept_by_duty_and_takes_nothing_along() -> None:
+    head = AuditHead(size=1, root="0" * 64, from_size=0, proof=(), at_ms=1)
+    cleared = gate().on_other_basis(facts.AuditAnchored(**STAMP, records=(head,)))
+    assert (cleared.basis.kind, cleared.purpose, cleared.relies_on) == (
+        BasisKind.DUTY, Purpose.OPERATION, None,
+    )  # fmt: skip
+    with pytest.raises(Refused, match="records_of_another_kind"):
+        gate().on_other_basis(facts.AuditAnchored(**STAMP, records=(health().records[0],)))
+
+
 @pytest.mark.parametrize("state", State)
 @pytest.mark.parametrize(("fact", "scope", "also"), PERSONAL, ids=IDS)
 def test_p2_a_fact_is_cleared_exactly_when_its_one_scope_is_active(
@@ -167,7 +177,7 @@ def test_every_kind_of_fact_is_covered_by_one_door() -> None:
     elsewhere = {
         facts.ConsentGiven, facts.ConsentChanged, facts.CommandDone, facts.ReportLodged,
         facts.VerdictReached, facts.CallNoted, facts.Noted, facts.LinkMade, facts.PackageMade,
-        facts.RequestTaken, facts.RequestSettled,
+        facts.RequestTaken, facts.RequestSettled, facts.AuditAnchored,
     }  # fmt: skip
     # By name: a dataclass with slots is made twice, and the first of the two lingers as a subclass.
     assert {kind.__name__ for kind in personal | elsewhere} == {k.__name__ for k in Fact.__subclasses__()}

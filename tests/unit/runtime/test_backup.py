@@ -20,6 +20,7 @@ from edge.runtime.backup import KEYS_LIVE_MS, Backups, Made, prune
 from edge.runtime.backups import BackupService
 from edge.runtime.restore import Restore, Restored, Source
 from edge.runtime.storethread import StoreThread
+from edge.store import store
 from edge.store.credentials import Credentials, exchange_kek
 from edge.store.identity import BoxIdentity
 from edge.wire import Scope
@@ -294,6 +295,13 @@ def test_p9_no_byte_of_a_backup_tells_anything_and_no_copy_is_left(small: Site) 
         "box.db", "box.db-wal", "box.db-shm", "keys.db", "keys.db-journal", "box.lock", "spool",
     }  # fmt: skip
     assert all(p.stat().st_mode & 0o077 == 0 for p in small.place.rglob("*"))
+
+
+def test_no_copy_is_begun_on_a_disk_that_is_nearly_full(small: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "ROOM_LEFT", 1 << 62)
+    with pytest.raises(InvalidInput, match="disk_too_full"):
+        small.backup()
+    assert not list(small.world.state.glob("backup-*"))
 
 
 def test_copies_that_a_crash_left_go_at_the_next_start(small: Site) -> None:

@@ -24,7 +24,14 @@ def test_entries_are_chained_and_come_back_in_order(world: World) -> None:
 
 def test_no_entry_is_changed_or_cut(world: World) -> None:
     world.store.audit("one", None, 1)
-    for statement in ("UPDATE audit SET code = 'two'", "DELETE FROM audit"):
+    emptied = "UPDATE audit SET code = NULL, subject = NULL"
+    for statement in (
+        "UPDATE audit SET code = 'two'",
+        "UPDATE audit SET subject = 'two'",
+        f"{emptied}, at_ms = 2",
+        f"{emptied}, hash = prev_hash",
+        "DELETE FROM audit",
+    ):
         with pytest.raises(InvalidInput, match="append-only"):
             world.store._database.run(statement)
     assert world.store.audit_tail(1)[0].code == "one"

@@ -19,6 +19,7 @@ PERIODS = Periods(
     calls=8 * DAY_MS,
     verdicts=60 * DAY_MS,
     proofs=50 * DAY_MS,
+    audit=40 * DAY_MS,
 )
 LATER = 30 * DAY_MS
 
@@ -138,6 +139,18 @@ def test_p8_orders_and_the_skeleton_of_an_erasure_go_too(world: World) -> None:
     world.store.purge_due(PERIODS, world.now + PERIODS.proofs + 1)
     assert (rows(world, "consents"), rows(world, "commands")) == (0, 0)
     assert world.store.suppressed(world.token("registration", who))
+
+
+def test_p8_an_entry_of_the_audit_is_emptied_and_the_tree_stays_whole(world: World) -> None:
+    for n in range(5):
+        world.store.audit("lease_granted", "a" * 32, world.now + n)
+    head = world.store.audit_head()
+    assert world.store.purge_due(PERIODS, world.now + PERIODS.audit + 2) == {"audit": 3}
+    assert [row.code for row in world.store.audit_tail(9)] == [None] * 3 + ["lease_granted"] * 2
+    assert {row.subject for row in world.store.audit_tail(9)[:3]} == {None}
+    assert (world.store.audit_head(), world.store.audit_broken_at()) == (head, None)
+    world.store.audit("later", None, world.now)
+    assert world.store.audit_broken_at() is None
 
 
 # ---- where two classes meet -----------------------------------------------------------------
