@@ -24,6 +24,8 @@ app = typer.Typer(
 )
 box_app = typer.Typer(help="The boxes that may speak.", no_args_is_help=True)
 app.add_typer(box_app, name="box")
+notice_app = typer.Typer(help="The notices that visitors are shown.", no_args_is_help=True)
+app.add_typer(notice_app, name="notice")
 
 ConfigFile = Annotated[
     Path, typer.Option("--config", help="headquarters.toml", envvar="GATEHOUSE_CLOUD_CONFIG")
@@ -216,6 +218,43 @@ def withdraw(
         )
     )
     _print_order(order.order_id, order.command_ids)
+
+
+@notice_app.command("publish")
+def notice_publish(
+    file: Annotated[Path, typer.Argument(help="The notice, in TOML, in both languages.")],
+    site: Annotated[str, typer.Option(help="The sales office that it is for.")],
+    box: Annotated[str | None, typer.Option(help="Only this box of it.")] = None,
+    config: ConfigFile = DEFAULT_CONFIG,
+) -> None:
+    """Check a notice, keep it and send it to the boxes of a site, which put it in force at once."""
+    import json
+
+    from cloud.clock import now_ms
+    from cloud.fleet.notices import publish, read_file
+
+    headquarters, database = _open(config)
+    notice = read_file(file)
+    published = database.write(
+        lambda c: publish(c, headquarters.tenant, site, notice, box=box, by="cli", now_ms=now_ms())
+    )
+    told = {"notice_hash": published.notice_hash, "command_ids": published.command_ids}
+    typer.echo(json.dumps({"order_id": published.order_id, **told}))
+
+
+@notice_app.command("list")
+def notice_list(config: ConfigFile = DEFAULT_CONFIG) -> None:
+    """Show what was published, and which boxes put it in force."""
+    from cloud.fleet.notices import standing
+
+    headquarters, database = _open(config)
+    with database.read() as connection:
+        for one in standing(connection, headquarters.tenant):
+            answer = f"{one.outcome} ({one.code})" if one.outcome else "not answered yet"
+            place = f"{one.site}/{one.box}"
+            typer.echo(
+                f"{_when(one.issued_ms)}  {place:<24} {one.version:<12} {one.notice_hash[:16]}  {answer}"
+            )
 
 
 def _open(config: Path) -> "tuple[Headquarters, Database]":

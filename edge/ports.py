@@ -72,7 +72,11 @@ class Permit(ABC):
 
 @dataclass(frozen=True, slots=True)
 class ConsentRow:
-    """Where one person's consent to one scope stands; version 0 and SILENT if never asked."""
+    """Where one person's consent to one scope stands; version 0 and SILENT if never asked.
+
+    `outdated`: the words that were agreed to are no longer in force; it isn't to be relied on from then on,
+    before its own change of state is written down.
+    """
 
     state: str
     version: int
@@ -80,6 +84,12 @@ class ConsentRow:
     notice_version: str
     act: str = ""
     """By which act it was agreed to (tap, key, guardian); empty where this state is no agreement."""
+    outdated: bool = False
+
+    @property
+    def stands(self) -> str:
+        """The state that counts."""
+        return "RECONSENT" if self.outdated else self.state
 
 
 class ConsentReader(Protocol):

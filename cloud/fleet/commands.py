@@ -6,12 +6,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Table, exists, or_, select, update
 
-from cloud.store.schema import commands, requests
+from cloud.store.schema import commands, notices, requests
 from edge.wire import (
     Command,
     CommandAnswered,
     EraseCommand,
     ErasureReceipt,
+    NoticeCommand,
     RightsRequest,
     Scope,
     Topics,
@@ -48,8 +49,14 @@ def claim_due(connection: Connection, now_ms: int, resend_ms: int) -> tuple[Due,
         for row in connection.execute(asked).all():
             where = (table.c.tenant == row.tenant, table.c.command_id == row.command_id)
             connection.execute(update(table).where(*where).values(due_ms=now_ms + resend_ms))
-            due.append(Due(Topics(row.tenant, row.site, row.box), _command(table, row)))
+            due.append(Due(Topics(row.tenant, row.site, row.box), _command(connection, table, row)))
     return tuple(due)
+
+
+def _text(connection: Connection, notice_hash: str) -> str:
+    """Return a notice that was published; it is the same text for every site."""
+    asked = select(notices.c.text).where(notices.c.notice_hash == notice_hash).limit(1)
+    return str(connection.execute(asked).scalar_one())
 
 
 def mark_sent(connection: Connection, tenant: str, command_id: str, now_ms: int) -> None:
@@ -107,11 +114,13 @@ def _due(table: Table, now_ms: int) -> tuple[Any, ...]:
     return table.c.state.in_(("issued", "sent")), table.c.due_ms <= now_ms
 
 
-def _command(table: Table, row: Row[Any]) -> Command:
+def _command(connection: Connection, table: Table, row: Row[Any]) -> Command:
     common = {"command_id": row.command_id, "box": row.box, "issued_ms": row.issued_ms}
     if table is requests:
         return RightsRequest(**common, link_id=row.link_id, sealed=row.sealed)
-    common["who"] = row.who
+    if row.kind == "notice":
+        text = _text(connection, row.notice_hash)
+        return NoticeCommand(**common, notice=text, notice_hash=row.notice_hash)
     if row.kind == "erase":
-        return EraseCommand(**common)
-    return WithdrawCommand(**common, scope=Scope(row.scope))
+        return EraseCommand(**common, who=row.who)
+    return WithdrawCommand(**common, who=row.who, scope=Scope(row.scope))

@@ -57,7 +57,7 @@ def orders(connection: Connection, tenant: str, limit: int = 200) -> tuple[Order
     asked = (
         select(commands, erasures.c.rows, erasures.c.keys_destroyed, erasures.c.at_ms.label("erased_at_ms"))
         .outerjoin(erasures, receipt)
-        .where(commands.c.tenant == tenant)
+        .where(commands.c.tenant == tenant, commands.c.who.is_not(None))
         .order_by(commands.c.issued_ms.desc(), commands.c.order_id, commands.c.box)
         .limit(limit)
     )

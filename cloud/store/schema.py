@@ -318,8 +318,9 @@ commands = Table(
     Column("site", _NAME, nullable=False),
     Column("box", _NAME, nullable=False),
     Column("kind", String(12), nullable=False),
-    Column("who", _TOKEN, nullable=False),
+    Column("who", _TOKEN),
     Column("scope", String(20)),
+    Column("notice_hash", _SHA256),
     Column("ground", _CODE, nullable=False),
     Column("issued_by", _NAME, nullable=False),
     Column("issued_ms", BigInteger, nullable=False),
@@ -333,6 +334,19 @@ commands = Table(
     ForeignKeyConstraint(["tenant", "box"], ["boxes.tenant", "boxes.box"]),
     Index("ix_commands_due", "state", "due_ms"),
 )
+
+notices = Table(
+    "notices",
+    METADATA,
+    _tenant(),
+    Column("site", _NAME, primary_key=True),
+    Column("notice_hash", _SHA256, primary_key=True),
+    Column("version", _CODE, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("published_by", _NAME, nullable=False),
+    Column("published_ms", BigInteger, nullable=False),
+)
+"""The notices that were published for a site; the latest one is what its boxes should show."""
 
 users = Table(
     "users",

@@ -133,6 +133,7 @@ _OTHER_BASES: dict[type[Fact], tuple[BasisKind, Purpose]] = {
     facts.RequestTaken: (BasisKind.DUTY, Purpose.RIGHTS),
     facts.RequestSettled: (BasisKind.DUTY, Purpose.RIGHTS),
     facts.AuditAnchored: (BasisKind.DUTY, Purpose.OPERATION),
+    facts.NoticePut: (BasisKind.DUTY, Purpose.RIGHTS),
     facts.ReportLodged: (BasisKind.REPORT, Purpose.CHANNEL_RISK),
     facts.VerdictReached: (BasisKind.REPORT, Purpose.CHANNEL_RISK),
 }
@@ -227,7 +228,7 @@ class Gate:
         Storing it is what makes the scope ACTIVE: the proof is durable before anything relies on it.
         """
         row = self._consents.consent(fact.person, fact.scope)
-        state = State(row.state)
+        state = State(row.stands)
         if usable(state):
             raise Refused(f"consent to {fact.scope}", "already_active")
         if fact.version != row.version + 1:
@@ -344,6 +345,6 @@ class Gate:
 
     def _active(self, person: PersonId, scope: Scope) -> ConsentVersion:
         row = self._consents.consent(person, scope)
-        if not usable(State(row.state)):
-            raise Refused(f"rely on {scope}", "no_consent", f"the consent is {row.state}")
+        if not usable(State(row.stands)):
+            raise Refused(f"rely on {scope}", "no_consent", f"the consent is {row.stands}")
         return ConsentVersion(person, scope, row.version)

@@ -4,6 +4,7 @@ A fact becomes storable only inside `ports.Cleared`, which the gate alone makes.
 minimised wire records that leave in the same transaction as the row.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NewType
 
@@ -225,6 +226,18 @@ class RequestSettled(Fact):
     request: str
     state: Literal["done", "refused"]
     code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticePut(Fact):
+    """A notice came into force; `ground` and `terms` (by scope) are what consents to it are about."""
+
+    hash: str
+    version: str
+    text: str
+    ground: str
+    terms: Mapping[Scope, str]
+    origin: Literal["file", "headquarters"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,6 +53,14 @@ class Register(Message):
     """Asked, and kept, only with `channel_risk`."""
 
 
+class Offer(Message):
+    """What may be asked of the person with this number, before the choices are put before them (P50)."""
+
+    method: Literal["offer"] = "offer"
+    session: OpaqueId
+    phone: Phone = Field(repr=False)
+
+
 class Recognise(Message):
     """The visitor tapped "recognise me": one lease on the desk camera, at most 20 s."""
 
@@ -179,6 +187,7 @@ class VerifyAudit(Message):
 KioskRequest = Annotated[
     GetNotice
     | Begin
+    | Offer
     | Register
     | Recognise
     | ReadCard
@@ -222,6 +231,8 @@ class Notice(Message):
     scopes: tuple["ScopeOffer", ...]
     contact: dict[Literal["zh", "en"], str]
     complaints: dict[Literal["zh", "en"], str]
+    rights: tuple[str, ...] = ()
+    """By name, as wire.notice.Right."""
 
 
 class ScopeOffer(Message):
@@ -236,6 +247,16 @@ class Begun(Message):
     """A session exists until `End`, or 10 minutes without an act."""
 
     session: OpaqueId
+
+
+class Offered(Message):
+    """The scopes to ask for, in the notice's order, and those that stand and need no question.
+
+    In neither: refused within the last 48 hours, unless the person asks for it by themselves.
+    """
+
+    ask: tuple[Scope, ...]
+    standing: tuple[Scope, ...]
 
 
 class Registered(Message):
@@ -411,5 +432,5 @@ class Imported(Message):
     new: int
     known: int
     suppressed: int
-    """Not taken: somebody behind them was erased and has not come back."""
+    """Not taken: somebody behind them was erased and hasn't come back, or ended `channel_risk`."""
     verdicts: int

@@ -29,13 +29,13 @@ from edge.runtime.desk import Desk
 from edge.runtime.leases import Leases
 from edge.runtime.lifecycle import Lifecycle, stage
 from edge.runtime.links import Links
+from edge.runtime.notices import Notices
 from edge.runtime.office import Office, Told
 from edge.runtime.officer import Officer
 from edge.runtime.operation import Operation
 from edge.runtime.orders import Orders
 from edge.runtime.phone import Phone
 from edge.runtime.reception import Reception
-from edge.runtime.renewal import Renewal
 from edge.runtime.requests import Requests
 from edge.runtime.retention import Retention
 from edge.runtime.rights import Rights
@@ -50,7 +50,7 @@ from edge.sync.pump import Pump
 from edge.sync.session import UplinkConfig
 from edge.sync.trust import Headquarters
 from edge.sync.uplink import Uplink
-from edge.wire import Command, EraseCommand, Topics
+from edge.wire import Command, EraseCommand, NoticeCommand, NoticeText, Topics
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ DRAIN_S = 3.0
 def run_core(config_path: Path, with_workers: bool) -> int:
     """Run the core until it is told to stop; return the exit code. GatehouseError if it can't start."""
     config = load(config_path)
-    notice = notices.load(config.notice)
+    notice = notices.read(config.notice)
     credentials = Credentials.load(config.paths.credentials)
     config.paths.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     config.paths.run.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -93,7 +93,7 @@ class Core:
     """Everything of the box that holds keys."""
 
     def __init__(
-        self, config: Config, notice: protocol.Notice, credentials: Credentials, with_workers: bool
+        self, config: Config, notice: NoticeText, credentials: Credentials, with_workers: bool
     ) -> None:
         self._config = config
         self._notice = notice
@@ -103,6 +103,7 @@ class Core:
         self._workers: dict[str, Worker] = {}
         self._sensed: Counter[str] = Counter()
         self._last_online_ms = 0
+        self._notice_came = asyncio.Event()
 
     async def run(self) -> None:
         """Run until stopped; raises what ends the process (a StoreError), after the staged stop."""
@@ -111,6 +112,7 @@ class Core:
         self._store = await self._thread.run(self._open_store)
         try:
             self._compose()
+            await self._thread.run(self._notices.begin, self._notice)
             await self._thread.run(self._recall)
             await self._serve(life)
         finally:
@@ -133,11 +135,10 @@ class Core:
             self._gate,
             self._credentials.tokens,
             clock,
-            self._notice,
+            notices.shown(self._notice),
             self._credentials.sign,
         )
         self._risk = Risk(office, config.rules)
-        self._renewal = Renewal(office)
         self._links = Links(office, config.rights.page)
         rights = Rights(office, self._risk, config.site.box, self._links)
         desk = Desk(office, self._risk, rights, self._links)
@@ -145,6 +146,7 @@ class Core:
         self._retention = Retention(office, config.retention.periods(), self._links)
         self._audit_log = Audit(office)
         self._backups = self._make_backups()
+        self._notices = Notices(office, rights)
         self._officer = Officer(office, rights, self._links, self._credentials.key_id)
         self._operation = Operation(office)
         lines = {d.id: str(getattr(d, "line", d.id)) for d in config.devices}
@@ -152,7 +154,7 @@ class Core:
         self._leases = Leases(self._models())
         self._workers = self._make_workers()
         self._reception = Reception(
-            config, self._notice, desk, rights, self._links, self._leases, self._workers, self._thread,
+            config, desk, rights, self._links, self._leases, self._workers, self._thread,
             self._offline_ms,
         )  # fmt: skip
         self._pump = self._make_pump()
@@ -211,6 +213,7 @@ class Core:
                 tasks.create_task(self._keep_house()),
                 tasks.create_task(self._backups.run()),
                 tasks.create_task(self._tell_visitors()),
+                tasks.create_task(self._ask_again()),
             ]
             workers = self._start_workers(tasks)
             life.ready()
@@ -253,8 +256,10 @@ class Core:
         alive, now = self._store.marked("alive"), self._clock.now_ms()
         if alive is not None:
             self._operation.box_was_down(tuple(d.id for d in self._config.devices), alive)
-        self._last_online_ms = self._store.marked("online") or now
-        self._renewal.ask_again_where_words_changed()
+        online = self._store.marked("online")
+        if online is None:  # never yet: the days without headquarters count from the first start
+            self._store.mark("online", now)
+        self._last_online_ms = now if online is None else online
 
     async def _keep_house(self) -> None:
         while True:
@@ -279,6 +284,14 @@ class Core:
             else:
                 await asyncio.sleep(TELL_S)
 
+    async def _ask_again(self) -> None:
+        """Write down whom a new notice leaves to be asked again: at the start, and after each notice."""
+        while True:
+            while persons := await self._call(self._notices.ask_again):
+                await self._ended(persons)
+            await self._notice_came.wait()
+            self._notice_came.clear()
+
     def _offline_ms(self) -> int:
         """Over restarts, so by the wall clock; one that was set back counts as online just now."""
         return max(0, self._clock.now_ms() - self._last_online_ms)
@@ -296,6 +309,8 @@ class Core:
         if isinstance(command, EraseCommand):
             self._reception.forget(persons)
         await self._ended(persons)
+        if isinstance(command, NoticeCommand):
+            self._notice_came.set()
 
     async def _ended(self, persons: tuple[PersonId, ...]) -> None:
         """Some use of these persons' data ended: their lease, their recording, what a batch holds of them."""
@@ -370,6 +385,8 @@ class Core:
 
     async def _kiosk(self, request: protocol.KioskRequest) -> Message:
         answer = await self._reception.answer(request)
+        if isinstance(request, protocol.Withdraw | protocol.Register) and "phone" in self._workers:
+            await self._phone.consents_changed(self._workers["phone"])
         # A child's card erases (P38), so what a batch under way holds may have been voided.
         self._pump.notify(
             changed=isinstance(request, protocol.ReadCard | protocol.VerifyCard | protocol.ConfirmCard)
@@ -432,6 +449,8 @@ class Core:
             now_ms=self._clock.now_ms(),
             requests_asked_ms=await self._thread.run(self._requests_asked),
             audit_anchor=await self._thread.run(self._store.audit_anchor),
+            notice_version=self._notices.in_force.version,
+            notice_hash=self._notices.in_force.hash,
         )
 
     def _requests_asked(self) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ from edge.domain import facts
 from edge.domain.errors import InvalidInput
 from edge.domain.facts import PersonId
 from edge.domain.phone import normalise
-from edge.ipc.control import Register, Registered, Source
+from edge.ipc.control import Notice, Offered, Register, Registered, Source
 from edge.ipc.messages import CardRead
 from edge.runtime.links import Links
 from edge.runtime.office import TOKEN_PURPOSE, Office, new_id
@@ -67,6 +67,8 @@ class Desk:
         """All in one transaction: a crash leaves either the whole registration or none of it."""
         since_ms = self._office.clock.now_ms()
         person, returning = self._person(number)
+        for scope in self._office.store.outdated_of(person):
+            self._rights.ask_again(person, scope)
         self._choose(person, number, request.scopes, request.declined)
         visits_before = self._visits(person)
         visit = self._open_visit(person, number, request.party_size, returning and visits_before > 0)
@@ -253,6 +255,23 @@ class Desk:
             departed_ms=departed_ms,
             evidence=standing,
         )
+
+    # -- asking ----------------------------------------------------------------------------
+
+    @property
+    def notice(self) -> Notice:
+        """The notice in force, as the kiosk shows it."""
+        return self._office.notice
+
+    def offer(self, phone: str) -> Offered:
+        """Return what may be asked of whoever has this number: not what stands nor what was refused (P50)."""
+        number, now = normalise(phone), self._office.clock.now_ms()
+        person, _known = self._person(number)
+        states = {
+            offer.scope: self._office.store.consent(person, offer.scope) for offer in self.notice.scopes
+        }
+        ask = (s for s, row in states.items() if may_ask(State(row.stands), row.at_ms, now))
+        return Offered(ask=tuple(ask), standing=tuple(s for s in states if self._office.active(person, s)))
 
     # -- shared ----------------------------------------------------------------------------
 

@@ -1,58 +1,50 @@
-"""Reads the notice that visitors are shown, and hashes it; without one no sensor starts (P28)."""
+"""Reads the notice that the configuration names; without a whole one no sensor starts (P28)."""
 
 import hashlib
 import tomllib
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, get_args
-
-from pydantic import ValidationError
 
 from edge.domain.errors import ConfigError
-from edge.ipc.control import Notice
+from edge.ipc.control import Notice, ScopeOffer
 from edge.runtime.office import Told
-from edge.wire import canonical
-
-_Lang = Literal["zh", "en"]
+from edge.wire.notice import BadNotice, NoticeText, read_notice
 
 
-def load(path: Path) -> Notice:
-    """Return the notice in the TOML file at `path`, with the hash over all that it says."""
+def read(path: Path) -> NoticeText:
+    """Return the notice in the TOML file at `path`; ConfigError says what it lacks."""
     try:
         fields = tomllib.loads(path.read_text(encoding="utf-8"))
         if "hash" in fields:
             raise ConfigError(f"read {path}", "hash: it is computed from the text and never written down")
-        notice = Notice.model_validate(fields | {"hash": ""})
-        _complete(path, notice)
-        # Valid, so only strings: the file's own words have one canonical form.
-        return notice.model_copy(update={"hash": hashlib.sha256(canonical(fields)).hexdigest()})
+        return read_notice(fields)
     except OSError as error:
         hint = "publish the notice before sensing"
         raise ConfigError(f"read {path}", error.strerror or "unreadable", hint) from error
+    except BadNotice as error:
+        raise ConfigError(f"read {path}", error.hint, f"{error.code}; see the example notice") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"read {path}", f"not TOML: {error}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"read {path}", f"{where}: {first['msg']}", "see the example notice") from None
 
 
-def _complete(path: Path, notice: Notice) -> None:
-    """Refuse a notice that says nothing in one of the languages, or offers one scope twice."""
-    texts: dict[str, Mapping[_Lang, Sequence[str]]] = {
-        "title": notice.title,
-        "paragraphs": notice.paragraphs,
-        "contact": notice.contact,
-        "complaints": notice.complaints,
-    }
-    for offer in notice.scopes:
-        texts |= {f"scopes.{offer.scope}.label": offer.label, f"scopes.{offer.scope}.detail": offer.detail}
-    for where, text in texts.items():
-        for lang in get_args(_Lang):
-            if not any(words.strip() for words in text.get(lang, ())):
-                raise ConfigError(f"read {path}", f"{where}.{lang}: missing", "every text is in zh and en")
-    if len({offer.scope for offer in notice.scopes}) != len(notice.scopes):
-        raise ConfigError(f"read {path}", "scopes: one is offered twice")
+def load(path: Path) -> Notice:
+    """Return the notice in the TOML file at `path` as the kiosk shows it. Raises as `read`."""
+    return shown(read(path))
+
+
+def shown(notice: NoticeText) -> Notice:
+    """Return a notice as the kiosk shows it, with the hash over all that it says."""
+    return Notice(
+        version=notice.version,
+        hash=notice.hash,
+        title=notice.title,
+        paragraphs={lang: tuple(said) for lang, said in notice.paragraphs.items()},
+        scopes=tuple(
+            ScopeOffer(scope=one.scope, label=one.label, detail=one.detail) for one in notice.scopes
+        ),
+        contact=notice.contact,
+        complaints=notice.complaints,
+        rights=tuple(sorted(notice.rights)),
+    )
 
 
 def spoken(sound: Path) -> Told | None:

@@ -44,7 +44,7 @@ class Told:
     hash: str
 
 
-@dataclass(frozen=True)
+@dataclass
 class Office:
     """Used only in the store's thread."""
 
@@ -53,6 +53,7 @@ class Office:
     tokens: TokenKeys
     clock: Clock
     notice: Notice
+    """The one in force; `Notices` alone puts another in its place."""
     sign: Callable[[bytes], bytes]
 
     def stamp(self) -> Stamp:
@@ -93,7 +94,7 @@ class Office:
 
     def active(self, person: PersonId, scope: Scope) -> bool:
         """Return whether this scope may be relied on now."""
-        return usable(State(self.store.consent(person, scope).state))
+        return usable(State(self.store.consent(person, scope).stands))
 
     def change(
         self,
@@ -103,7 +104,10 @@ class Office:
         state: State,
         record: ConsentWithdrawn | None = None,
     ) -> None:
-        """Keep a change of a consent that is none: refused, withdrawn. Its record is urgent."""
+        """Keep a change of a consent that is none: refused, withdrawn, to be asked again.
+
+        A person's own word leaves before all others.
+        """
         fact = ConsentChanged(
             **self.stamp(),
             person=person,
@@ -111,7 +115,7 @@ class Office:
             version=self.store.consent(person, scope).version + 1,
             state=state,
             records=(record,) if record else (),
-            urgent=record is not None,
+            urgent=record is not None and event is Event.WITHDRAW,
         )
         self.store.apply(self.gate.changed(fact, event))
 

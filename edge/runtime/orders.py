@@ -7,33 +7,46 @@ import logging
 
 from edge.domain.errors import InvalidInput, Refused
 from edge.domain.facts import PersonId
+from edge.runtime.notices import Notices
 from edge.runtime.office import Office
 from edge.runtime.requests import Requests
 from edge.runtime.rights import Rights
-from edge.wire import Command, CommandAnswered, EraseCommand, RightsRequest, WithdrawCommand
+from edge.wire import (
+    Command,
+    CommandAnswered,
+    EraseCommand,
+    NoticeCommand,
+    RightsRequest,
+    WithdrawCommand,
+)
 
 log = logging.getLogger(__name__)
 
 
 class Orders:
-    """Erasure and withdrawal, the thin version."""
+    """Erasure, withdrawal, and a new notice."""
 
     def __init__(self, office: Office, rights: Rights, requests: Requests) -> None:
         self._office = office
         self._rights = rights
         self._requests = requests
+        self._notices = Notices(office, rights)
 
     def carry_out(self, command: Command) -> tuple[PersonId, ...]:
         """Carry `command` out unless it was before; return whose leases are over by it."""
         if self._office.store.command_seen(command.command_id):
             log.info("order repeated kind=%s command=%s", command.kind, command.command_id)
             return ()
-        if isinstance(command, EraseCommand):
-            persons = self._rights.erase(command)
-        elif isinstance(command, RightsRequest):
-            persons = self._requests.take(command)
-        else:
-            persons = self._withdraw(command)
+        match command:
+            case EraseCommand():
+                persons = self._rights.erase(command)
+            case WithdrawCommand():
+                persons = self._withdraw(command)
+            case RightsRequest():
+                persons = self._requests.take(command)
+            case NoticeCommand():
+                self._notices.publish(command)
+                persons = ()
         log.info("order carried out kind=%s command=%s", command.kind, command.command_id)
         return persons
 

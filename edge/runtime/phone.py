@@ -75,6 +75,11 @@ class Phone:
             if call.person in persons:
                 await self._stop_unless_agreed(call, worker)
 
+    async def consents_changed(self, worker: Worker) -> None:
+        """Somebody's consent may have ended at the desk: stop every recording that none stands for."""
+        for call, _since in list(self._open.values()):
+            await self._stop_unless_agreed(call, worker)
+
     async def _stop_unless_agreed(self, call: Call, worker: Worker) -> None:
         device = self._devices.get(call.call)
         if device is None or await self._thread.run(self._calls.still_agreed, call):

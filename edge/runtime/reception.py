@@ -47,7 +47,6 @@ class Reception:
     def __init__(
         self,
         config: Config,
-        notice: control.Notice,
         desk: Desk,
         rights: Rights,
         links: Links,
@@ -57,7 +56,6 @@ class Reception:
         offline_ms: Callable[[], int],
     ) -> None:
         self._config = config
-        self._notice = notice
         self._desk = desk
         self._rights = rights
         self._links = links
@@ -69,13 +67,16 @@ class Reception:
         self._sessions: dict[str, _Session] = {}
         self._sweeping = False
 
-    async def answer(self, request: control.KioskRequest) -> Message:  # noqa: PLR0911 — one per request
+    async def answer(self, request: control.KioskRequest) -> Message:  # noqa: PLR0911, PLR0912 — one per request
         """Return the answer to one request; raises domain errors."""
         match request:
             case control.GetNotice():
-                return self._notice
+                return self._desk.notice
             case control.Begin():
                 return control.Begun(session=self._begin())
+            case control.Offer():
+                self._session(request.session)
+                return await self._call(self._desk.offer, request.phone)
             case control.Register():
                 return await self._register(request)
             case control.Recognise():
@@ -162,6 +163,8 @@ class Reception:
             if session.visitor is not None:
                 raise InvalidInput("register", "already_registered", "end this session first")
             answer, session.visitor = await self._call(self._desk.register, request)
+            if session.visitor is not None and request.declined:
+                self._leases.cancel(session.visitor.person)  # one that another session began
         return answer.model_copy(update={"can_verify": self._cards.can_verify()})
 
     async def _withdraw(self, request: control.Withdraw) -> control.Withdrawn:

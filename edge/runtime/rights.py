@@ -20,7 +20,7 @@ from edge.runtime.risk import Risk
 from edge.store.rows import Erased
 from edge.wire import ConsentWithdrawn, EraseCommand, ErasureReceipt, Scope, Token
 
-By = Literal["visitor", "headquarters"]
+By = Literal["visitor", "headquarters", "notice"]
 
 
 class Rights:
@@ -73,27 +73,39 @@ class Rights:
         return tuple(ended), tuple(persons)
 
     def withdraw_person(self, person: PersonId, scopes: frozenset[Scope], by: By) -> tuple[Scope, ...]:
-        """End the active ones of `scopes` of a known person, all or none."""
-        ended = tuple(s for s in sorted(scopes) if self._office.active(person, s))
+        """End those of `scopes` that a known person agreed to, all or none; also those to be asked again."""
+        ended = tuple(s for s in sorted(scopes) if self._agreed(person, s))
         with self._office.store.transaction():
             for scope in ended:
                 self.end_scope(person, scope, by)
         return ended
 
+    def _agreed(self, person: PersonId, scope: Scope) -> bool:
+        return State(self._office.store.consent(person, scope).state) in {State.ACTIVE, State.RECONSENT}
+
     def end_scope(self, person: PersonId, scope: Scope, by: By) -> None:
-        """End one active scope; its record leaves before all others."""
+        """End one scope by the person's word; its record leaves before all others."""
+        self._end(person, scope, Event.WITHDRAW, State.WITHDRAWN, by)
+
+    def ask_again(self, person: PersonId, scope: Scope) -> None:
+        """The notice's words on this scope changed: use stops until the person agrees anew (P23)."""
+        self._end(person, scope, Event.CHANGE, State.RECONSENT, "notice")
+
+    def _end(self, person: PersonId, scope: Scope, event: Event, state: State, by: By) -> None:
         number, who = self._number_of(person), self._token_of(person, scope)
+        if who is None and event is Event.WITHDRAW:
+            raise InvalidInput("end a scope", "nothing_held")
         # A clock that was set back since must not make the consent look like the later word.
         at_ms = max(self._office.clock.now_ms(), self._office.store.consent(person, scope).at_ms)
-        record = ConsentWithdrawn(who=who, scope=scope, at_ms=at_ms, by=by)
-        self._office.change(person, scope, Event.WITHDRAW, State.WITHDRAWN, record)
+        record = ConsentWithdrawn(who=who, scope=scope, at_ms=at_ms, by=by) if who is not None else None
+        self._office.change(person, scope, event, state, record)
         # What was given under the ended scope is no evidence any more.
         if number is None:
             return
         if scope is Scope.CHANNEL_RISK or self._office.active(person, Scope.CHANNEL_RISK):
             self._risk.judge_person(number)
 
-    def _token_of(self, person: PersonId, scope: Scope) -> Token:
+    def _token_of(self, person: PersonId, scope: Scope) -> Token | None:
         """Return under which token headquarters knows this consent; it is held apart from the number.
 
         The number's key may be lost (an older key file was restored), and a withdrawal counts all the same.
@@ -102,7 +114,7 @@ class Rights:
         for held, token in self._office.store.tokens_of(self._office.gate.permit_rights(person)):
             if held is wanted:
                 return token
-        raise InvalidInput("end a scope", "nothing_held")
+        return None
 
     def _number_of(self, person: PersonId) -> str | None:
         """The contact is read under `duty`: a person's word has to reach headquarters whatever ended."""

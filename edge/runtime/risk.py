@@ -27,7 +27,8 @@ class Risk:
     def import_rows(self, rows: tuple[ReportRow, ...]) -> Imported:
         """Keep all rows, or none if one can't be kept, and judge them.
 
-        A known ref is left as it was. A report on somebody who was erased isn't taken (P29).
+        A known ref is left as it was. A report on somebody who was erased, or who ended `channel_risk`, isn't
+        taken (P29) until they agree anew by an act of theirs.
         """
         lookup, issued = self._office.gate.permit_lookup(Purpose.CHANNEL_RISK), self._issued
         with self._office.store.transaction():
@@ -43,7 +44,8 @@ class Risk:
     def _lodge(self, row: ReportRow) -> bool:
         stamp = self._office.stamp()
         token = self._office.tokens.token("channel_risk", normalise(row.phone))
-        if self._office.store.suppressed(token):
+        lookup = self._office.gate.permit_lookup(Purpose.CHANNEL_RISK)
+        if self._office.store.suppressed(token) or self._office.store.withdrew_channel_risk(lookup, token):
             return False
         start = row.reported_ms if row.reported_ms is not None else stamp["at_ms"]
         fact = facts.ReportLodged(

@@ -9,10 +9,12 @@ from edge.store.tables import Tables
 from edge.store.writing import Ground, keys_of, write
 from edge.wire import Scope, canonical
 
-LATEST = (
-    "SELECT state, version, at_ms, notice_version, act FROM consents WHERE person = ? AND scope = ?"
-    " ORDER BY version DESC LIMIT 1"
-)
+LATEST = """
+SELECT state, version, at_ms, notice_version, act, EXISTS (
+    SELECT 1 FROM outdated o WHERE o.person = c.person AND o.scope = c.scope AND o.version = c.version
+) AS is_outdated
+FROM consents c WHERE person = ? AND scope = ? ORDER BY version DESC LIMIT 1
+"""
 
 
 @keys_of.register

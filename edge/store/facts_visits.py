@@ -60,7 +60,7 @@ def _add(
 
 def _active(fact: VisitOpened | EvidenceAdded, scope: Scope, to: Tables) -> bool:
     latest = to.database.one(LATEST, (fact.person, scope))
-    return latest is not None and latest.text("state") == State.ACTIVE
+    return latest is not None and latest.text("state") == State.ACTIVE and not latest.integer("is_outdated")
 
 
 @write.register

@@ -1,6 +1,7 @@
 """Reads about persons: consents for the gate, all else only with a permit; never writes."""
 
 import json
+from dataclasses import replace
 
 from edge.consent.policy import State
 from edge.domain.errors import Refused
@@ -32,7 +33,9 @@ class PeopleReads(Part):
     def consent(self, person: PersonId, scope: Scope) -> ConsentRow:
         """Return where one consent stands; version 0 and SILENT if it was never asked for."""
         row = self._database.one(LATEST, (person, scope))
-        return _consent(row) if row else ConsentRow(State.SILENT, 0, 0, "")
+        if row is None:
+            return ConsentRow(State.SILENT, 0, 0, "")
+        return replace(_consent(row), outdated=bool(row.integer("is_outdated")))
 
     def consents(self, person: PersonId) -> dict[Scope, ConsentRow]:
         """Return every scope that was ever asked for, as it stands."""
@@ -93,16 +96,6 @@ class PeopleReads(Part):
         plain = self._keys.open((person, Scope.ID_CARD), "cards", person, row.blob("sealed"))
         name, number, valid_until, *kind = json.loads(plain)
         return CardRow(name, number, valid_until, *(CardKind(one) for one in kind))
-
-    def agreed_at_the_page(self, permit: Permit, scope: Scope) -> tuple[PersonId, ...]:
-        """Return whose consent to `scope`, given at the page and not in a call, is ACTIVE (for rights)."""
-        self._allow(permit)
-        rows = self._database.query(
-            "SELECT person FROM (SELECT person, state, act, max(version) FROM consents WHERE scope = ?"
-            " GROUP BY person) WHERE state = ? AND act <> 'key' ORDER BY person",
-            (scope, State.ACTIVE),
-        )
-        return tuple(PersonId(row.text("person")) for row in rows)
 
     def faces(self) -> int:
         """Return how many people have a template (P53)."""

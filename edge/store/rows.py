@@ -169,3 +169,13 @@ class PastErasure:
 
     at_ms: int
     erased: Erased
+
+
+@dataclass(frozen=True, slots=True)
+class KeptNotice:
+    """A notice as it was put in force: hash, canonical JSON, ground of its purposes, who published it."""
+
+    hash: str
+    text: str
+    ground: str
+    origin: str

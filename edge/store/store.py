@@ -21,6 +21,7 @@ from edge.store import (  # noqa: F401 — each registers how its kinds of fact 
     facts_operation,
     facts_reports,
     facts_visits,
+    notices,
 )
 from edge.store.audit import AuditLog
 from edge.store.calls import CallReads
@@ -34,6 +35,7 @@ from edge.store.links import LinkReads
 from edge.store.lock import StoreLock
 from edge.store.marks import Marks
 from edge.store.migrate import migrate
+from edge.store.notices import NoticeReads
 from edge.store.people import PeopleReads
 from edge.store.retention import Retention
 from edge.store.risk import RiskReads
@@ -57,7 +59,17 @@ def wall_ms() -> int:
 
 
 class SqlStore(
-    PeopleReads, VisitReads, RiskReads, CallReads, HeldReads, LinkReads, Erasure, Retention, AuditLog, Marks
+    PeopleReads,
+    VisitReads,
+    RiskReads,
+    CallReads,
+    HeldReads,
+    LinkReads,
+    NoticeReads,
+    Erasure,
+    Retention,
+    AuditLog,
+    Marks,
 ):
     """Open store; call it from one thread at a time."""
 

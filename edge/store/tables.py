@@ -26,8 +26,11 @@ class Tables:
     """Random for each start; in use from the first batch that it numbers."""
 
     def current(self, relied: ConsentVersion) -> bool:
-        """Return whether a consent still is the version that something relies on."""
-        return relied.version == self.database.count(
+        """Return whether a consent still is the version that something relies on, to words in force."""
+        outdated = "SELECT 1 FROM outdated WHERE person = ? AND scope = ? AND version = ?"
+        return self.database.one(
+            outdated, (relied.person, relied.scope, relied.version)
+        ) is None and relied.version == self.database.count(
             "SELECT coalesce(max(version), 0) FROM consents WHERE person = ? AND scope = ?",
             (relied.person, relied.scope),
         )

@@ -30,11 +30,13 @@ from edge.wire.commands import (
     Command,
     EntryResult,
     EraseCommand,
+    NoticeCommand,
     Receipt,
     RightsRequest,
     WithdrawCommand,
     parse_command,
 )
+from edge.wire.notice import NoticeText
 from edge.wire.records import (
     AuditHead,
     BlindTime,
@@ -79,6 +81,8 @@ __all__ = [
     "FootfallCounted",
     "Frozen",
     "Millis",
+    "NoticeCommand",
+    "NoticeText",
     "OpaqueId",
     "Purpose",
     "Receipt",

@@ -12,6 +12,7 @@ from pydantic import (
 )
 
 from edge.wire.base import Frozen, Millis, Name, OpaqueId, Scope, Token
+from edge.wire.notice import MAX_NOTICE
 from edge.wire.records import Code, Hash
 
 REQUEST_BYTES = 2076
@@ -60,7 +61,24 @@ class RightsRequest(Frozen):
     ]
 
 
-Command = Annotated[EraseCommand | WithdrawCommand | RightsRequest, Field(discriminator="kind")]
+class NoticeCommand(Frozen):
+    """Put this notice in force; answered by a CommandAnswered. `notice` is its canonical JSON (wire.notice).
+
+    A text and not an object, so that a box can say what is wrong with one that it doesn't take.
+    """
+
+    kind: Literal["notice"] = "notice"
+    v: Literal[1] = 1
+    command_id: OpaqueId
+    box: Name
+    issued_ms: Millis
+    notice: Annotated[str, StringConstraints(pattern=r"^\{.*\}$", max_length=MAX_NOTICE)]
+    notice_hash: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+Command = Annotated[
+    EraseCommand | WithdrawCommand | RightsRequest | NoticeCommand, Field(discriminator="kind")
+]
 
 _COMMAND: TypeAdapter[Command] = TypeAdapter(Command)
 

@@ -85,7 +85,8 @@ class ConsentWithdrawn(Frozen):
     who: Token
     scope: Scope
     at_ms: Millis
-    by: Literal["visitor", "headquarters", "caller"]
+    by: Literal["visitor", "headquarters", "caller", "notice"]
+    """`notice`: its words changed, and the person is asked again."""
 
 
 class CallRecorded(Frozen):

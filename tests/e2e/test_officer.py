@@ -5,6 +5,7 @@ import os
 import pwd
 import stat
 import subprocess
+import time
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
@@ -13,6 +14,9 @@ import pytest
 
 from edge.ipc.client import ControlClient
 from edge.ipc.control import Begin, Begun, GetNotice, Notice, Register, Registered
+from edge.store.credentials import Credentials
+from edge.store.identity import BoxIdentity
+from edge.store.store import SqlStore
 from edge.wire import Scope
 from scripts.site.processes import BIN, Program, until
 
@@ -158,6 +162,31 @@ def test_a_wrong_number_is_one_line_without_the_number(box: Box, number: str) ->
     assert wrong.returncode != 0
     assert "Traceback" not in wrong.stderr
     assert not number or number not in wrong.stderr
+
+
+def test_p43_a_week_without_headquarters_suspends_faces_over_restarts(box: Box) -> None:
+    """P43: the days count from the last word of headquarters, not from the last start."""
+    identity = BoxIdentity("t", "s", "b")
+    box.core.stop()
+    store = SqlStore.open(box.root / "state", Credentials.load(box.root / "credentials", {}), identity)
+    store.mark("online", time.time_ns() // 1_000_000 - 8 * 24 * 3600 * 1000)
+    store.close()
+    for _start in range(2):
+        box.core.start()
+        until("the officer's socket", (box.root / "run" / "officer.sock").exists, 60)
+        shown = subprocess.run(
+            [BIN / "gatehouse", "status", "-c", box.config, "--json"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert shown.returncode == 1, "somebody should look"
+        checks = {line["name"]: line for line in json.loads(shown.stdout)["checks"]}
+        assert checks["matching"]["state"] == "suspended"
+        assert "8 days" in checks["matching"]["what"]
+        box.core.stop()
+    box.core.start()
+    until("the officer's socket", (box.root / "run" / "officer.sock").exists, 60)
 
 
 def test_p3_another_account_is_refused(box: Box) -> None:

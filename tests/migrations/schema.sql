@@ -1,5 +1,7 @@
 CREATE INDEX call_numbers_due ON call_numbers (purge_ms);
 
+CREATE INDEX notice_terms_by_terms ON notice_terms (scope, terms);
+
 CREATE INDEX outbox_by_person ON outbox (person) WHERE person IS NOT NULL;
 
 CREATE INDEX outbox_by_who ON outbox (who) WHERE who IS NOT NULL;
@@ -163,6 +165,25 @@ CREATE TABLE meta (
     name TEXT PRIMARY KEY,
     value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE notice_terms (
+    hash TEXT NOT NULL REFERENCES notices (hash),
+    scope TEXT NOT NULL,
+    terms TEXT NOT NULL CHECK (length(terms) = 64),
+    PRIMARY KEY (hash, scope)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE notices (
+    ordinal INTEGER PRIMARY KEY AUTOINCREMENT,
+    hash TEXT NOT NULL UNIQUE CHECK (length(hash) = 64),
+    version TEXT NOT NULL,
+    text TEXT NOT NULL,
+    ground TEXT NOT NULL CHECK (length(ground) = 64),
+    origin TEXT NOT NULL CHECK (origin IN ('file', 'headquarters')),
+    at_ms INTEGER NOT NULL,
+    basis TEXT NOT NULL CHECK (basis = 'duty'),
+    purpose TEXT NOT NULL CHECK (purpose = 'rights')
+) STRICT;
 
 CREATE TABLE outbox (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -405,3 +426,13 @@ END;
 CREATE TRIGGER visits_make_packages_stale AFTER INSERT ON visits BEGIN
     UPDATE rights_links SET dirty = 1 WHERE person = NEW.person AND dirty = 0;
 END;
+
+CREATE VIEW outdated AS
+SELECT c.person, c.scope, c.version FROM consents c
+WHERE c.state = 'ACTIVE' AND c.act <> 'key'
+    AND EXISTS (SELECT 1 FROM notices)
+    AND NOT EXISTS (
+        SELECT 1 FROM notice_terms given JOIN notice_terms now ON now.scope = given.scope AND now.terms = given.terms
+        WHERE given.hash = c.notice_hash AND given.scope = c.scope
+            AND now.hash = (SELECT hash FROM notices ORDER BY ordinal DESC LIMIT 1)
+    );

@@ -33,6 +33,8 @@ class Facts:
     requests_asked_ms: tuple[int, ...] = ()
     """When each of visitors' requests that waits for a person was made."""
     audit_anchor: Anchored | None = None
+    notice_version: str = ""
+    notice_hash: str = ""
 
 
 def run_all(facts: Facts) -> tuple[StateLine, ...]:

@@ -131,7 +131,6 @@ class AtTheDesk:
         rights = Rights(office, risk, "b", Links(office, None))
         self.reception = Reception(
             CONFIG,
-            office.notice,
             Desk(office, risk, rights, Links(office, None)),
             rights,
             Links(office, None),

@@ -108,21 +108,22 @@ def test_ending_everything_at_once_ends_in_unknown(front: Front) -> None:
 
 
 def test_a_no_after_a_withdrawal_changes_no_finding(front: Front) -> None:
+    """P29: nor is a report entered that comes after it."""
     front.register()
-    front.rights.withdraw(PHONE, frozenset({Scope.CHANNEL_RISK}))
     front.report()
+    front.rights.withdraw(PHONE, frozenset({Scope.CHANNEL_RISK}))
     front.register(AGREED - {Scope.CHANNEL_RISK}, declined=frozenset({Scope.CHANNEL_RISK}))
     front.report("R-2")
-    assert front.findings() == [(1, "UNKNOWN")]
-    assert front.office.store.verdicts("R-2")[0].reasons == ("consent_withdrawn",)
+    assert front.findings() == [(1, "RISK"), (2, "UNKNOWN")]
+    assert front.office.store.last_verdict("R-2") is None
 
 
 def test_a_new_yes_after_a_withdrawal_counts_again(front: Front) -> None:
     front.register()
-    front.rights.withdraw(PHONE, frozenset({Scope.CHANNEL_RISK}))
     front.report()
+    front.rights.withdraw(PHONE, frozenset({Scope.CHANNEL_RISK}))
     front.register()
-    assert front.findings() == [(1, "UNKNOWN"), (2, "RISK")]
+    assert front.findings() == [(1, "RISK"), (2, "UNKNOWN"), (3, "RISK")]
 
 
 def test_another_report_on_the_customer_changes_no_finding(front: Front) -> None:
