@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 
 LEASE_S = 20
 RECOGNISER_STOPS_WITHIN_S = 1.0
+VERDICT_S = 1.0
+"""Of a lease's end that is kept for the recogniser's verdict."""
 
 
 @dataclass(slots=True)
@@ -206,7 +208,14 @@ class Verification:
         grant = FrameLease(lease=self.lease, device=self.camera.name, seconds=LEASE_S)
         with self.frames:
             await self.camera.worker.send(grant, (self.frames.fileno(),))
-        return await self.recogniser.compared(self.lease, self.leases._models, confirm_at)
+        return await self.recogniser.compared(
+            self.lease, self.leases._models, confirm_at, self._seconds_left()
+        )
+
+    def _seconds_left(self) -> int:
+        """Return how long the recogniser may look: it has to say its verdict before the lease is over."""
+        ends = self.running.bound.when() or 0.0
+        return max(1, int(ends - asyncio.get_running_loop().time() - VERDICT_S))
 
 
 def _vector(message: Embedding) -> Vector:
@@ -243,12 +252,14 @@ class _Recogniser:
                 raise NotLeased("take an embedding", "embedding_outside_lease")
             yield Seen(message.faces, _vector(message), message.model)
 
-    async def compared(self, lease: str, models: dict[str, str], confirm_at: float) -> Compared | None:
+    async def compared(
+        self, lease: str, models: dict[str, str], confirm_at: float, seconds: int
+    ) -> Compared | None:
         """Have it compare the photo with who stands there; None if it ended without a verdict."""
         if not isinstance(await self._channel.receive(), Hello):
             raise ProtocolError("greet the recogniser", "no_hello")
         permille = round(confirm_at * 1000)
-        order = Compare(lease=lease, models=models, seconds=LEASE_S, confirm_at_permille=permille)
+        order = Compare(lease=lease, models=models, seconds=seconds, confirm_at_permille=permille)
         await self._channel.send(order)
         message = await self._channel.receive()
         if message is not None and getattr(message, "lease", None) != lease:
