@@ -20,14 +20,14 @@ from fastapi.routing import APIRoute
 from playwright.sync_api import Browser, Page
 from starlette.routing import BaseRoute
 
+import edge.kiosk
 from cloud.config import load
 from cloud.web.app import create_app as headquarters_app
 from edge.domain.rightslink import address as rights_address
 from edge.domain.rightslink import new_secret, seal_package
 from edge.domain.rightspage import farewell
-from edge.ipc.client import ControlClient
 from edge.ipc.control import CardSeen, FaceCheck, FaceOutcome, Recognised, Registered
-from edge.kiosk.app import create_app as kiosk_app
+from edge.kiosk.main import configure
 from edge.wire import Scope, canonical
 from scripts.site.visitor import Visitor
 from tests.e2e import test_headquarters_web as headquarters_tests
@@ -41,8 +41,8 @@ double, kiosk, core = kiosk_tests.double, kiosk_tests.kiosk, kiosk_tests.core
 chromium, hq = kiosk_tests.chromium, headquarters_tests.hq
 NUMBER = "13800138000"
 LANGS = {"zh": "zh-CN", "en": "en"}
-NO_PAGES = {"/code.svg", "/r/{link}/package"}
-"""What can be fetched and is no page: a picture with its text beside it, sealed bytes."""
+NO_PAGES = {"/code.svg", "/desk/live", "/r/{link}/package"}
+"""What can be fetched and is no page: a picture with its text beside it, a page's part, sealed bytes."""
 EVERY_SCOPE = ["registration", "face_match", "id_card", "channel_risk"]
 
 
@@ -224,14 +224,16 @@ def test_every_page_of_the_kiosk(kiosk: str, chromium: Browser, core: CoreDouble
     for walk in WALKS:
         walk(visitor, audit, core)
         core.reset()
-    pages = routes(kiosk_app(ControlClient(Path("none")), hosts=["127.0.0.1"]))
+    application = configure(Path("none.sock"), "127.0.0.1", 1, None, None).app
+    assert isinstance(application, FastAPI)
+    pages = routes(application)
     for path in [*sorted(unmet(pages, audit.paths)), "/no-such-page"]:
         audit.page.goto(f"{kiosk}{path}{'?lang=en' if lang == 'en' else ''}")
         audit.look(path)
     context.close()
     assert not audit.faults, "\n".join(audit.faults)
     assert unmet(pages, audit.paths) == set(), "no walk leads to these pages: add one to WALKS"
-    templates = Path(kiosk_app.__code__.co_filename).parent / "templates"
+    templates = Path(edge.kiosk.__file__).parent / "templates"
     named = {
         m[1] for t in templates.glob("*.html") for m in re.finditer(r'set name = "([^"]+)"', t.read_text())
     }
