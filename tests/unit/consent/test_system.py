@@ -25,6 +25,8 @@ from tests.unit.consent import system_rig as rig
 from tests.unit.consent.system_model import AGREEING, ARROWS, KEEP, STATES, USE, Model
 from tests.unit.store.world import Someone, World
 
+pytestmark = pytest.mark.timeout(900)
+
 R = Scope.REGISTRATION
 PAIRS = [(R, other) for other in Scope if other is not R]
 ALL_PAIRS = list(itertools.combinations(Scope, 2))
@@ -264,8 +266,8 @@ def _refuses_everything(world: World, who: Someone, gone: Model, pair: tuple[Sco
 
 
 def test_every_sequence_of_events_on_one_scope(world: World, long: bool) -> None:
-    """The state alone decides: no history of up to five events (seven with --long) leads anywhere else."""
-    depth, walked = 7 if long else 5, 0
+    """The state alone decides: no history of up to five events (six with --long) leads anywhere else."""
+    depth, walked = 6 if long else 5, 0
 
     def descend(who: Someone, model: Model, scope: Scope, left: int) -> int:
         count = 0
