@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cloud.errors import CloudError
+from cloud.projectkeys.cli import app as project_keys
 
 if TYPE_CHECKING:
     from cloud.config import Headquarters
@@ -26,6 +27,7 @@ box_app = typer.Typer(help="The boxes that may speak.", no_args_is_help=True)
 app.add_typer(box_app, name="box")
 notice_app = typer.Typer(help="The notices that visitors are shown.", no_args_is_help=True)
 app.add_typer(notice_app, name="notice")
+app.add_typer(project_keys, name="project-keys")
 
 ConfigFile = Annotated[
     Path, typer.Option("--config", help="headquarters.toml", envvar="GATEHOUSE_CLOUD_CONFIG")

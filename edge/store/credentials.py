@@ -2,22 +2,23 @@
 
 Files: `store.key` and `keys.key` (32 random bytes each: the database and the key file), `kek.key` (32
 random bytes that wrap each key of the key file; 64 while it is exchanged: the new one, then the old),
-`signing.key` (Ed25519 seed, 32 bytes), `project-keys.json` (one key per token purpose, hex).
+`signing.key` (Ed25519 seed, 32 bytes), `enrolment.key` (X25519, 32 bytes: opens the project's keys, and
+the running core never reads it), `project-keys.json` (the project's token keys by generation).
 """
 
-import json
 import os
 import secrets
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from pydantic import ValidationError
 
 from edge.domain.errors import ConfigError
+from edge.store.projectkeys import Expected, ProjectKeys, imported, read_sealed
 from edge.store.tokens import TokenKeys
 from edge.wire import key_id
 
@@ -25,20 +26,8 @@ KEY_BYTES = 32
 SYSTEMD = "CREDENTIALS_DIRECTORY"
 _KEK = "kek.key"
 _RAW = ("store.key", "keys.key", _KEK, "signing.key")
+_ENROLMENT = "enrolment.key"
 _PROJECT = "project-keys.json"
-
-_HexKey = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-
-
-class _ProjectKeys(BaseModel):
-    """The project's token keys, as headquarters' key ceremony hands them out."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    registration: _HexKey = Field(repr=False)
-    channel_risk: _HexKey = Field(repr=False)
-    recording: _HexKey = Field(repr=False)
-    suppression: _HexKey = Field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,17 +74,16 @@ class Credentials:
             keys_key=raw["keys.key"],
             keks=_halves(raw[_KEK]),
             signing_key=Ed25519PrivateKey.from_private_bytes(raw["signing.key"]),
-            tokens=_tokens(place / _PROJECT, forbidden),
+            tokens=_project_keys(place / _PROJECT, forbidden).tokens(),
         )
 
     @staticmethod
     def create(directory: Path) -> "Credentials":
         """Make what is missing in `directory`, never touch what is there, and return them all."""
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for name in _RAW:
+        for name in (*_RAW, _ENROLMENT):
             _write_new(directory / name, secrets.token_bytes(KEY_BYTES))
-        keys = {name: secrets.token_hex(KEY_BYTES) for name in _ProjectKeys.model_fields}
-        _write_new(directory / _PROJECT, json.dumps(keys, indent=1).encode())
+        _write_new(directory / _PROJECT, ProjectKeys.make().content())
         return Credentials.load(directory, {})
 
 
@@ -142,14 +130,34 @@ def _key(path: Path, forbidden: int) -> bytes:
     return raw
 
 
-def _tokens(path: Path, forbidden: int) -> TokenKeys:
+def enrolment_key(directory: Path) -> X25519PrivateKey:
+    """Return the key to which the project's keys are sealed. Raises ConfigError as `load` does."""
+    return X25519PrivateKey.from_private_bytes(_key(directory / _ENROLMENT, 0o077))
+
+
+def import_keys(
+    directory: Path, content: bytes, tenant: str, box: str, officer: str | None, *, replace_officer: bool
+) -> ProjectKeys:
+    """Take the officer's sealed file into `directory`, all at once, and return what is held now.
+
+    Raises InvalidInput with what is wrong (see projectkeys.imported); then nothing was changed.
+    """
+    path = directory / _PROJECT
+    held = _project_keys(path, 0o077)
+    expected = Expected(tenant, box, enrolment_key(directory), officer, replace_officer)
+    new = imported(held, read_sealed(content), expected)
+    if new is not held:
+        _replace(path, new.content())
+    return new
+
+
+def _project_keys(path: Path, forbidden: int) -> ProjectKeys:
     try:
-        keys = _ProjectKeys.model_validate_json(_read(path, forbidden))
+        return ProjectKeys.parse(_read(path, forbidden))
     except ValidationError as error:
         where = ", ".join(".".join(map(str, e["loc"])) or "the file" for e in error.errors())
         operation = f"read the credential {path.name}"
         raise ConfigError(operation, f"wrong: {where}", "each key is 64 hex digits") from None
-    return TokenKeys({name: bytes.fromhex(value) for name, value in keys.model_dump().items()})
 
 
 def _write_new(path: Path, content: bytes) -> None:
@@ -167,10 +175,11 @@ def _write_new(path: Path, content: bytes) -> None:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """Put `content` in the place of `path`, durably and all at once."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    """Put `content` in the place of `path`, durably and all at once, for the account that had it."""
+    draft, before = path.with_name(f".{path.name}.{secrets.token_hex(8)}"), path.stat()
     try:
         _write_draft(draft, content)
+        os.chown(draft, before.st_uid, before.st_gid)
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)

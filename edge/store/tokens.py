@@ -1,38 +1,68 @@
-"""Turns a normalised number into a purpose's token; never keeps, logs or returns the number."""
+"""Turns a normalised number into a purpose's token; never keeps, logs or returns the number.
+
+A project's keys come in generations. Tokens are made under the newest; what was kept or sent under an
+earlier one is found by its keys, which stay for as long as tombstones do (their marks can't be made anew).
+"""
 
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from edge.domain.errors import InvalidInput
 from edge.wire import Token
 
-_E164 = re.compile(r"\+[1-9]\d{6,14}")
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 SUPPRESSION = "suppression"
-"""The key of tombstones; never one of tokens that leave."""
+"""The box's own key of tombstones; never one of tokens that leave, and the same in every generation."""
+
+Keys = Mapping[str, bytes]
+"""32 bytes for each purpose."""
 
 
 class TokenKeys:
-    """Holds the project's keys, 32 bytes for each purpose."""
+    """Holds the keys of each generation, newest first, and the box's own key of tombstones."""
 
-    def __init__(self, keys: Mapping[str, bytes]) -> None:
-        self._keys = dict(keys)
+    def __init__(self, generations: Sequence[tuple[int, Keys]], suppression: bytes) -> None:
+        self._generations = tuple(sorted(((n, dict(keys)) for n, keys in generations), reverse=True))
+        self._suppression = suppression
 
     def __repr__(self) -> str:
-        return f"TokenKeys({sorted(self._keys)})"
+        return f"TokenKeys(generations={[number for number, _ in self._generations]})"
+
+    @property
+    def generation(self) -> int:
+        """The newest generation; 0 is one that the box made for itself."""
+        return self._generations[0][0]
+
+    @property
+    def previous(self) -> int | None:
+        """The one before it, by which headquarters may still ask; None if there is none."""
+        return self._generations[1][0] if len(self._generations) > 1 else None
 
     def token(self, purpose: str, number: str) -> Token:
-        """Return `<purpose>:<HMAC-SHA256 hex>` of `number` (E.164); InvalidInput on anything else."""
-        if purpose == SUPPRESSION or purpose not in self._keys:
-            raise InvalidInput("make a token", "no_key_for_this_purpose")
-        if not _E164.fullmatch(number):
-            raise InvalidInput("make a token", "not_a_normalised_number")
-        return f"{purpose}:{self._mac(purpose, number)}"
+        """Return `<purpose>:<HMAC-SHA256 hex>` of `number` (E.164) under the newest key for `purpose`.
+
+        Raises InvalidInput on anything else.
+        """
+        return self._token(self._generations[0][1], purpose, number)
+
+    def tokens(self, purpose: str, number: str) -> tuple[Token, ...]:
+        """Return the tokens of `number` in every generation that is held, newest first."""
+        earlier = (keys for _, keys in self._generations[1:] if purpose in keys)
+        return (self.token(purpose, number), *(self._token(keys, purpose, number) for keys in earlier))
 
     def mark(self, token: Token) -> str:
         """Return the tombstone's mark of `token`: 64 hex digits, under the suppression key."""
-        return self._mac(SUPPRESSION, token)
+        return _mac(self._suppression, token)
 
-    def _mac(self, purpose: str, text: str) -> str:
-        return hmac.new(self._keys[purpose], text.encode(), hashlib.sha256).hexdigest()
+    def _token(self, keys: Keys, purpose: str, number: str) -> Token:
+        if purpose == SUPPRESSION or purpose not in keys:
+            raise InvalidInput("make a token", "no_key_for_this_purpose")
+        if not _E164.fullmatch(number):
+            raise InvalidInput("make a token", "not_a_normalised_number")
+        return f"{purpose}:{_mac(keys[purpose], number)}"
+
+
+def _mac(key: bytes, text: str) -> str:
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()

@@ -26,6 +26,7 @@ from scripts.site.registrar import Registrar
 from scripts.site.wiretap import Wiretap
 
 TENANT, SITE, BOX = "riverside", "hefei-01", "box-01"
+PROJECT = "riverside-phase-2"
 LINE = "front-desk"
 Say = Callable[[str], None]
 
@@ -57,7 +58,7 @@ class Place:
         self.box_directory = root / "box"
         self.headquarters_directory = root / "headquarters"
         self.kiosk_url = ""
-        self.headquarters_url = ""
+        self.headquarters_url = self.signing_key = self.enrolment_key = ""
         self.cameras: Cameras | None = None
         self.terminal: Terminal | None = None
         self.registrar: Registrar | None = None
@@ -135,8 +136,8 @@ key = "signing.key"
         return run(*words, stdin=stdin)
 
     def _start_headquarters(self) -> None:
-        key = run(str(BIN / "gatehouse"), "credentials", str(self.box_directory / "credentials")).strip()
-        self.cloud("box", "add", "--tenant", TENANT, "--site", SITE, "--box", BOX, "--public-key", key)
+        names = ["--tenant", TENANT, "--site", SITE, "--box", BOX]
+        self.cloud("box", "add", *names, "--public-key", self.signing_key)
         common = ["--config", str(self.headquarters_config)]
         self.ingest = self._program("ingest", [str(BIN / "gatehouse-cloud"), "ingest", *common])
         self.web = self._program("web", [str(BIN / "gatehouse-cloud"), "web", *common])
@@ -184,8 +185,22 @@ key = "signing.key"
         self.config = directory / "gatehouse.toml"
         self.kiosk_url = f"http://127.0.0.1:{free_port()}"
         self.config.write_text(self._box_configuration())
-        run(str(BIN / "gatehouse"), "credentials", str(directory / "credentials"))
+        made = run(str(BIN / "gatehouse"), "credentials", str(directory / "credentials"))
+        self.signing_key, self.enrolment_key = (line.split()[-1] for line in made.splitlines())
         run(str(BIN / "gatehouse"), "check-config", "--config", str(self.config))
+        self._hand_out_project_keys()
+
+    def _hand_out_project_keys(self) -> None:
+        """As the project's officer does: make the keys, seal them to the box, import them there."""
+        self.officer_file, sealed = self.root / "officer.json", self.root / "project-keys.sealed"
+        if self.officer_file.exists():
+            return
+        officer = [str(BIN / "gatehouse-cloud"), "project-keys"]
+        made = run(*officer, "new", str(self.officer_file), "--tenant", TENANT, "--project", PROJECT)
+        words = ["--box", BOX, "--enrolment-key", self.enrolment_key, "--out", str(sealed)]
+        run(*officer, "seal", str(self.officer_file), *words)
+        trusted = ["--officer", made.splitlines()[0].split()[-1], "--config", str(self.config)]
+        run(str(BIN / "gatehouse"), "credentials", "import-keys", str(sealed), *trusted)
 
     def _box_configuration(self) -> str:
         own = self.broker.credentials(BOX)
@@ -314,7 +329,7 @@ kept_by = "hypervisor"
 
         Computed here from the project's keys, as the developer's own audit would, not by the box.
         """
-        keys = json.loads((self.box_directory / "credentials" / "project-keys.json").read_text())
+        keys = json.loads(self.officer_file.read_text())["keys"]
         mac = hmac.new(bytes.fromhex(keys[purpose]), number.encode(), hashlib.sha256)
         return f"{purpose}:{mac.hexdigest()}"
 

@@ -372,10 +372,12 @@ def test_credentials_are_made_once_and_only_the_public_key_is_printed(tmp_path: 
     first, second = gatehouse("credentials", str(directory)), gatehouse("credentials", str(directory))
     assert first.returncode == second.returncode == 0
     assert first.stdout == second.stdout, "nothing is overwritten"
-    assert len(bytes.fromhex(first.stdout.strip())) == 32
+    printed = [line.split() for line in first.stdout.splitlines()]
+    assert [words[:2] for words in printed] == [["signing", "key"], ["enrolment", "key"]]
+    assert all(len(bytes.fromhex(words[2])) == 32 for words in printed)
     for file in directory.iterdir():
         assert file.stat().st_mode & 0o077 == 0
-        assert file.read_bytes().hex() != first.stdout.strip()
+        assert file.read_bytes().hex() not in first.stdout
     assert first.stderr == ""
 
 

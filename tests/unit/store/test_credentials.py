@@ -14,12 +14,13 @@ from edge.store.credentials import SYSTEMD, Credentials, exchange_kek, settle_ke
 from edge.store.tokens import TokenKeys
 
 FILES = ("store.key", "keys.key", "kek.key", "signing.key", "project-keys.json")
+MADE = (*FILES, "enrolment.key")
 
 
 def test_create_makes_private_files_and_load_reads_them(tmp_path: Path) -> None:
     made = Credentials.create(tmp_path / "c")
-    assert sorted(p.name for p in (tmp_path / "c").iterdir()) == sorted(FILES)
-    assert all(stat.S_IMODE((tmp_path / "c" / name).stat().st_mode) == 0o600 for name in FILES)
+    assert sorted(p.name for p in (tmp_path / "c").iterdir()) == sorted(MADE)
+    assert all(stat.S_IMODE((tmp_path / "c" / name).stat().st_mode) == 0o600 for name in MADE)
     read = Credentials.load(tmp_path / "c", {})
     assert (read.store_key, read.keys_key, read.public_key_hex) == (
         made.store_key,
@@ -114,8 +115,9 @@ def test_no_secret_shows_in_a_representation(tmp_path: Path) -> None:
     made = Credentials.create(tmp_path)
     shown = repr(made) + repr(made.tokens)
     assert made.store_key.hex() not in shown and "\\x" not in shown
-    for value in json.loads((tmp_path / "project-keys.json").read_text()).values():
-        assert value not in shown
+    held = json.loads((tmp_path / "project-keys.json").read_text())
+    for value in (held["suppression"], *held["generations"][0]["keys"].values()):
+        assert len(value) == 64 and value not in shown
 
 
 def test_a_crash_while_creating_leaves_no_half_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,7 +133,7 @@ def test_a_crash_while_creating_leaves_no_half_file(tmp_path: Path, monkeypatch:
 
 
 KEYS = TokenKeys(
-    {name: bytes([n]) * 32 for n, name in enumerate(("registration", "recording", "suppression"))}
+    [(0, {name: bytes([n]) * 32 for n, name in enumerate(("registration", "recording"))})], b"\xff" * 32
 )
 
 
