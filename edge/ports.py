@@ -124,5 +124,9 @@ class TokenKeys(Protocol):
     """Turns a normalised number into the token of one purpose; holds the project's keys."""
 
     def token(self, purpose: str, number: str) -> Token:
-        """Return the token of an E.164 number for one purpose."""
+        """Return the token of an E.164 number for one purpose, under the newest keys."""
+        ...
+
+    def tokens(self, purpose: str, number: str) -> tuple[Token, ...]:
+        """Return its tokens under each of the project's keys that are held, newest first."""
         ...

@@ -6,17 +6,31 @@ The rules, each independent of the order and the number of times batches arrive:
 - what was made about a person up to the time of an erasure is deleted, or dropped as `erased`: a box's
   receipt covers that box's own rows; the rows of others only as far as headquarters itself ordered it;
 - of a visitor's sealed packages only the highest revision of each link stays;
+- what a box sent under a token that it exchanged stands under the token that took its place (names.py);
 - a withdrawal is a row like any other: which consents it ends is asked by time (reports/lawful.py).
 """
 
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, case, delete, insert, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Table,
+    and_,
+    case,
+    delete,
+    insert,
+    select,
+    tuple_,
+    update,
+)
 
 from cloud.fleet.commands import apply_answers, ordered_ms
-from cloud.ingest import anchors
+from cloud.ingest import anchors, names
 from cloud.ingest.judge import Delivery, Judged
 from cloud.rights.links import newest_only
 from cloud.rights.orders import extend
@@ -29,6 +43,7 @@ from cloud.store.schema import (
     entries,
     epochs,
     quarantine,
+    retokened,
     suppression,
     verdicts,
 )
@@ -83,7 +98,8 @@ class _Writer:
         self.box, self.frame = delivery.box, delivery.frame
         self.plan = _Plan()
         self.known = self._read_known()
-        self.erased = self._read_erased()
+        self.erased_here, self.erased_everywhere = self._read_erased()
+        self.emptied = False
 
     # -- deciding --------------------------------------------------------------------------
 
@@ -131,14 +147,14 @@ class _Writer:
         who = getattr(entry.record, "who", None)
         if who is None or isinstance(entry.record, ErasureReceipt):
             return False
-        return entry.wall_ms <= max(
-            self.erased.get(box, {}).get(who, -1) for box in (EVERY_BOX, self.box.box)
-        )
+        everywhere_ms, _ = self.erased_everywhere.get(who, (-1, ""))
+        return entry.wall_ms <= max(self.erased_here.get(who, -1), everywhere_ms)
 
     def _note_late(self, entry: Entry) -> None:
         who = str(getattr(entry.record, "who", ""))
-        if entry.wall_ms <= self.erased.get(EVERY_BOX, {}).get(who, -1):
-            self.plan.late[who] = max(entry.wall_ms, self.plan.late.get(who, 0))
+        everywhere_ms, ordered = self.erased_everywhere.get(who, (-1, ""))
+        if entry.wall_ms <= everywhere_ms:
+            self.plan.late[ordered] = max(entry.wall_ms, self.plan.late.get(ordered, 0))
 
     def _keep(self, entry: Entry) -> None:
         record = entry.record
@@ -203,18 +219,39 @@ class _Writer:
         )
         return {row["sequence"]: dict(row) for row in self.connection.execute(asked).mappings()}
 
-    def _read_erased(self) -> dict[str, dict[str, int]]:
-        """Return until when whose records stay out, by this box and by EVERY_BOX."""
+    def _read_erased(self) -> tuple[dict[str, int], dict[str, tuple[int, str]]]:
+        """Return until when whose records stay out: by this box's receipts, and by order (which token's)."""
         people = {getattr(j.entry.record, "who", None) for j in self.delivery.entries if j.entry} - {None}
+        here: dict[str, int] = {}
+        everywhere: dict[str, tuple[int, str]] = {}
+        for row, who in self._suppressions(self._names(people)):
+            if row.box == EVERY_BOX:
+                everywhere[who] = max(everywhere.get(who, (-1, "")), (row.erased_ms, row.who))
+            else:
+                here[who] = max(here.get(who, -1), row.erased_ms)
+        return here, everywhere
+
+    def _names(self, people: set[Any]) -> dict[str, list[str]]:
+        """Return every name of `people` with those of them that it is a name of."""
+        pairs = names.pairs(self.connection, self.box.tenant, self.box.box, people)
+        renamed = people & {token for pair in pairs for token in pair}
+        found: dict[str, list[str]] = {who: [who] for who in people}
+        for who in renamed:
+            for name in self._all_names(who) - {who}:
+                found.setdefault(name, []).append(who)
+        return found
+
+    def _all_names(self, who: str) -> frozenset[str]:
+        return names.all_names(self.connection, self.box.tenant, self.box.box, who)
+
+    def _suppressions(self, known_as: dict[str, list[str]]) -> list[tuple[Row[Any], str]]:
         asked = select(suppression).where(
             suppression.c.tenant == self.box.tenant,
             suppression.c.box.in_((EVERY_BOX, self.box.box)),
-            suppression.c.who.in_(people),
+            suppression.c.who.in_(known_as),
         )
-        erased: dict[str, dict[str, int]] = defaultdict(dict)
-        for row in self.connection.execute(asked) if people else ():
-            erased[row.box][row.who] = row.erased_ms
-        return erased
+        rows = self.connection.execute(asked).all() if known_as else ()
+        return [(row, who) for row in rows for who in known_as[row.who]]
 
     # -- writing ---------------------------------------------------------------------------
 
@@ -223,6 +260,7 @@ class _Writer:
             self.connection.execute(insert(entries), list(self.plan.ledger.values()))
         for table, rows in self.plan.facts.items():
             self.connection.execute(insert(table), rows)
+        self._rename()
         for judged, former in self.plan.voided:
             self._void(judged, former)
         if self.plan.links:
@@ -241,15 +279,44 @@ class _Writer:
             )  # fmt: skip
         self._note_epoch()
 
+    def _rename(self) -> None:
+        """Bring this batch's rows, and those that an exchange in it is about, under the newest tokens."""
+        exchanged = {row["old"] for row in self.plan.facts.get(retokened, ())}
+        sent = {str(row["who"]) for rows in self.plan.facts.values() for row in rows if row.get("who")}
+        names.rename(self.connection, self.box.tenant, self.box.box, {*sent, *exchanged})
+        for old in sorted(exchanged):
+            self._erase_again(self._all_names(old))
+
+    def _erase_again(self, known_as: frozenset[str]) -> None:
+        """One of these names may have been erased before it was known that they are one person's."""
+        for row, _ in self._suppressions({name: [name] for name in known_as}):
+            held = self._purge(self.box.box, known_as, row.erased_ms, row.erased_ms)
+            if row.box == EVERY_BOX:
+                extend(self.connection, self.box.tenant, row.who, held, row.erased_ms, self.now_ms)
+
     def _erase(self, receipt: ErasureReceipt) -> None:
         """Delete this box's rows of everyone that it names; of others' what our own order named."""
         until_ms = min(receipt.at_ms, self.now_ms + _FAST_MS)
-        for who in dict.fromkeys((receipt.who, *receipt.also)):
-            purge(self.connection, self.box.tenant, self.box.box, who, receipt.at_ms, until_ms)
+        known_as = {name for who in (receipt.who, *receipt.also) for name in self._all_names(who)}
+        self._purge(self.box.box, known_as, receipt.at_ms, until_ms)
         issued_ms = ordered_ms(self.connection, self.box.tenant, self.box.box, receipt)
         if issued_ms is not None:
-            holding = purge(self.connection, self.box.tenant, EVERY_BOX, receipt.who, issued_ms, issued_ms)
-            extend(self.connection, self.box.tenant, receipt.who, holding, issued_ms, self.now_ms)
+            self._erase_everywhere(receipt.who, issued_ms)
+
+    def _erase_everywhere(self, who: str, issued_ms: int) -> None:
+        tenant = self.box.tenant
+        held = self._purge(EVERY_BOX, {who}, issued_ms, issued_ms)
+        for box in names.boxes_that_renamed(self.connection, tenant, who):
+            known_as = names.all_names(self.connection, tenant, box, who)
+            held |= self._purge(box, known_as, issued_ms, issued_ms)
+        extend(self.connection, tenant, who, held, issued_ms, self.now_ms)
+
+    def _purge(self, box: str, known_as: Collection[str], erased_ms: int, until_ms: int) -> set[str]:
+        self.emptied = True
+        held = set[str]()
+        for who in sorted(known_as):
+            held |= purge(self.connection, self.box.tenant, box, who, erased_ms, until_ms)
+        return held
 
     def _void(self, judged: Judged, former: str) -> None:
         assert judged.sequence is not None
@@ -294,7 +361,7 @@ def apply(connection: Connection, delivery: Delivery, now_ms: int) -> Applied:
         if results
         else None
     )
-    return Applied(receipt, bool(writer.plan.erasures), len(writer.plan.ledger))
+    return Applied(receipt, writer.emptied, len(writer.plan.ledger))
 
 
 def purge(

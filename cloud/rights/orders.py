@@ -1,6 +1,7 @@
 """Orders on a person's behalf: which boxes must act, and what came back; never destroys by itself.
 
-An order becomes one command for each box that ever sent something under the token, and for each that
+An order becomes one command for each box that ever sent something under the token (or under another
+that took its place there), and for each that
 turns out later to have known it. The tables of headquarters are emptied when a box's receipt arrives
 (ingest/writer.py).
 """
@@ -13,7 +14,7 @@ from enum import StrEnum
 from sqlalchemy import Connection, insert, select, union
 
 from cloud.errors import InvalidOrder
-from cloud.store.schema import PERSONAL, boxes, commands
+from cloud.store.schema import PERSONAL, boxes, commands, retokened
 from edge.wire import Scope, Token
 
 
@@ -65,7 +66,8 @@ def _order(
 ) -> Order:
     kind = "withdraw" if scope else "erase"
     knowing = union(
-        *(select(t.c.site, t.c.box).where(t.c.tenant == tenant, t.c.who == who) for t in PERSONAL)
+        *(select(t.c.site, t.c.box).where(t.c.tenant == tenant, t.c.who == who) for t in PERSONAL),
+        select(retokened.c.site, retokened.c.box).where(retokened.c.tenant == tenant, retokened.c.old == who),
     ).subquery()
     asked = select(boxes.c.site, boxes.c.box).join(
         knowing, (knowing.c.box == boxes.c.box) & (boxes.c.tenant == tenant)

@@ -247,6 +247,14 @@ audit_logs = Table(
 )
 """The newest head of each box's audit that was proven to contain the one before; and what wasn't."""
 
+retokened = _fact(
+    "retokened",
+    Column("old", _TOKEN, nullable=False),
+    Column("new", _TOKEN, nullable=False),
+    Index("ix_retokened_old", "tenant", "box", "old"),
+    Index("ix_retokened_new", "tenant", "box", "new"),
+)
+
 EVERY_BOX = ""
 """In `suppression.box`: headquarters itself ordered this erasure, so it holds whichever box sends."""
 
@@ -413,12 +421,14 @@ FACTS: Mapping[str, Table] = MappingProxyType(
         "answer": answers,
         "rights_package": packages,
         "audit_head": audit_heads,
+        "retokened": retokened,
     }
 )
 """The table of each kind of record; `voided` has none, it takes another's place."""
 
 PERSONAL: tuple[Table, ...] = (visits, consents, withdrawals, calls, verdicts)
-"""What an erasure empties. Receipts of erasure stay: they are the proof, and hold a keyed hash only."""
+"""What an erasure empties. Receipts of erasure stay: they are the proof, and hold keyed hashes only; so do
+exchanges of tokens, by which what arrives late is known to be the same person's."""
 
 ERASED_VERDICT: Mapping[str, Any] = MappingProxyType(
     {

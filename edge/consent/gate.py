@@ -29,6 +29,7 @@ from edge.wire import (
     Evidence,
     FootfallCounted,
     Purpose,
+    Retokened,
     RightsPackage,
     Scope,
     VerdictIssued,
@@ -50,6 +51,7 @@ _LEAVES_WITH: dict[type[Fact], tuple[type, ...]] = {
     facts.PackageMade: (RightsPackage,),
     facts.CommandDone: (ErasureReceipt, CommandAnswered, RightsPackage),
     facts.AuditAnchored: (AuditHead,),
+    facts.PersonRetokened: (Retokened,),
     facts.Noted: _IMPERSONAL,
 }
 """Which records may leave with a kind of fact; with others none, or a visit left on an answer's basis."""
@@ -134,6 +136,7 @@ _OTHER_BASES: dict[type[Fact], tuple[BasisKind, Purpose]] = {
     facts.RequestSettled: (BasisKind.DUTY, Purpose.RIGHTS),
     facts.AuditAnchored: (BasisKind.DUTY, Purpose.OPERATION),
     facts.NoticePut: (BasisKind.DUTY, Purpose.RIGHTS),
+    facts.PersonRetokened: (BasisKind.DUTY, Purpose.RIGHTS),
     facts.ReportLodged: (BasisKind.REPORT, Purpose.CHANNEL_RISK),
     facts.VerdictReached: (BasisKind.REPORT, Purpose.CHANNEL_RISK),
 }

@@ -60,6 +60,15 @@ class PersonIndexed(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PersonRetokened(Fact):
+    """A person is found by `new` from now on, under the project's newest keys; `old` still finds them."""
+
+    person: PersonId
+    old: Token
+    new: Token
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ContactKept(Fact):
     """The number a person gave (E.164), sealed under the key of that person and scope."""
 
@@ -155,10 +164,14 @@ class RecordingKept(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportLodged(Fact):
-    """An agent's claim: a token, who claims, when; lapses with its protection period."""
+    """An agent's claim: a token, who claims, when; lapses with its protection period.
+
+    `earlier` are the same number's tokens under the project's earlier keys; they are not kept.
+    """
 
     report_ref: str
     token: Token
+    earlier: tuple[Token, ...] = ()
     channel: str
     agent: str
     reported_ms: int | None

@@ -65,7 +65,7 @@ class Access:
 
     def _reports(self, number: str) -> tuple[HeldReport, ...]:
         store, rights = self._office.store, self._office.gate.permit_rights()
-        token = self._office.tokens.token("channel_risk", number)
+        tokens = self._office.tokens.tokens("channel_risk", number)
         return tuple(
             HeldReport(
                 channel=report.channel,
@@ -73,7 +73,7 @@ class Access:
                 until_ms=report.lapses_ms,
                 findings=tuple((v.decided_ms, v.inputs_hash) for v in store.verdicts(report.report_ref)),
             )
-            for report in store.reports_by_token(rights, token)
+            for report in store.reports_by_token(rights, *tokens)
         )
 
     def _told(self, held: Held, persons: Sequence[PersonId]) -> tuple[Told, ...]:

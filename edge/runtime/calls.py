@@ -15,6 +15,7 @@ from edge.domain.facts import PersonId
 from edge.domain.phone import normalise
 from edge.ipc.messages import CallEnded, CallStarted
 from edge.runtime.office import Office, Told, new_id
+from edge.runtime.retoken import exchange_tokens_of
 from edge.wire import CallRecorded, Purpose, Scope
 
 log = logging.getLogger(__name__)
@@ -58,10 +59,9 @@ class Calls:
         told = self._spoken(call.line)
         if call.number is None or call.person is not None or told is None:
             return None
-        who = self._office.tokens.token("recording", call.number)
         call.spool, call.key = new_id(), secrets.token_bytes(32)
         with self._office.store.transaction():
-            person = self._caller(call.number, who, told)
+            person = self._caller(call.number, told)
             self._keep_recording(call, person, call.spool, 0)
         call.person = person
         return self._spool / call.spool
@@ -78,10 +78,14 @@ class Calls:
         )
         self._office.store.apply(self._office.gate.clear(person, kept))
 
-    def _caller(self, number: str, who: str, told: Told) -> PersonId:
+    def _caller(self, number: str, told: Told) -> PersonId:
         office = self._office
-        lookup = office.gate.permit_lookup(Purpose.CALL_HANDLING)
-        person = office.store.person_by_token(lookup, who) or PersonId(new_id())
+        who, lookup = (
+            office.tokens.token("recording", number),
+            office.gate.permit_lookup(Purpose.CALL_HANDLING),
+        )
+        person = office.find(lookup, "recording", number) or PersonId(new_id())
+        exchange_tokens_of(office, person)
         if office.store.consent(person, Scope.RECORDING).state == "ACTIVE":
             return person
         office.agree(person, Scope.RECORDING, "key", who, told)

@@ -38,6 +38,7 @@ from edge.runtime.phone import Phone
 from edge.runtime.reception import Reception
 from edge.runtime.requests import Requests
 from edge.runtime.retention import Retention
+from edge.runtime.retoken import Retokening
 from edge.runtime.rights import Rights
 from edge.runtime.risk import Risk
 from edge.runtime.storethread import StoreThread
@@ -68,6 +69,8 @@ ALIVE_S = 5.0
 _FILING = "faces_filing"
 TELL_S = 0.5
 """How often it is asked whether a visitor's package is stale: one look at an index."""
+RETOKEN_PAUSE_S = 0.05
+"""Between two handfuls of tokens: visitors at the desk go first."""
 DRAIN_S = 3.0
 
 
@@ -149,6 +152,7 @@ class Core:
         self._notices = Notices(office, rights)
         self._officer = Officer(office, rights, self._links, self._credentials.key_id)
         self._operation = Operation(office)
+        self._retokening = Retokening(office)
         lines = {d.id: str(getattr(d, "line", d.id)) for d in config.devices}
         self._phone = Phone(Calls(office, self._store.spool, self._spoken().get), self._thread, lines)
         self._leases = Leases(self._models())
@@ -214,6 +218,7 @@ class Core:
                 tasks.create_task(self._backups.run()),
                 tasks.create_task(self._tell_visitors()),
                 tasks.create_task(self._ask_again()),
+                tasks.create_task(self._exchange_tokens()),
             ]
             workers = self._start_workers(tasks)
             life.ready()
@@ -291,6 +296,11 @@ class Core:
                 await self._ended(persons)
             await self._notice_came.wait()
             self._notice_came.clear()
+
+    async def _exchange_tokens(self) -> None:
+        """Once after each start; it ends at once when all are of the newest keys."""
+        while await self._call(self._retokening.step):
+            await asyncio.sleep(RETOKEN_PAUSE_S)
 
     def _offline_ms(self) -> int:
         """Over restarts, so by the wall clock; one that was set back counts as online just now."""
@@ -451,6 +461,8 @@ class Core:
             audit_anchor=await self._thread.run(self._store.audit_anchor),
             notice_version=self._notices.in_force.version,
             notice_hash=self._notices.in_force.hash,
+            key_generation=self._credentials.tokens.generation,
+            tokens_waiting=await self._thread.run(self._store.count_waiting_tokens),
         )
 
     def _requests_asked(self) -> tuple[int, ...]:

@@ -14,6 +14,7 @@ from edge.ipc.control import Notice, Offered, Register, Registered, Source
 from edge.ipc.messages import CardRead
 from edge.runtime.links import Links
 from edge.runtime.office import TOKEN_PURPOSE, Office, new_id
+from edge.runtime.retoken import exchange_tokens_of
 from edge.runtime.rights import Rights
 from edge.runtime.risk import Risk
 from edge.store.rows import VisitRow
@@ -97,7 +98,9 @@ class Desk:
 
     def _person(self, number: str) -> tuple[PersonId, bool]:
         lookup = self._office.gate.permit_lookup(Purpose.RECEPTION)
-        known = self._office.store.person_by_token(lookup, self._office.tokens.token("registration", number))
+        known = self._office.find(lookup, "registration", number)
+        if known is not None:
+            exchange_tokens_of(self._office, known)
         return (known, True) if known is not None else (PersonId(new_id()), False)
 
     def _choose(

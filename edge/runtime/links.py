@@ -14,7 +14,7 @@ from edge.domain.facts import PersonId
 from edge.domain.held import Held
 from edge.domain.rightspage import Asked, Ending, Window, content, farewell
 from edge.runtime.access import Access
-from edge.runtime.office import TOKEN_PURPOSE, Office, new_id
+from edge.runtime.office import Office, new_id
 from edge.store.rows import Erased, LinkRow, RequestRow
 from edge.wire import RightsPackage, canonical
 
@@ -101,7 +101,7 @@ class Links:
         numbers = [contact.phone for contact in self._office.store.every_contact(rights)]
         if not numbers:
             return self._access.describe((person,), None)
-        tokens = [self._office.tokens.token(purpose, numbers[0]) for purpose in TOKEN_PURPOSE.values()]
+        tokens = self._office.every_token(numbers[0])
         found = [self._office.store.person_by_token(rights, token) for token in tokens]
         everyone = dict.fromkeys((person, *(p for p in found if p is not None)))
         return self._access.describe(tuple(everyone), numbers[0])

@@ -10,7 +10,7 @@ from edge.consent.gate import Gate
 from edge.consent.policy import Event, State, usable
 from edge.domain.facts import CommandDone, ConsentChanged, ConsentGiven, PersonId
 from edge.ipc.control import Notice
-from edge.ports import Cleared, TokenKeys
+from edge.ports import Cleared, Permit, TokenKeys
 from edge.runtime.clock import Clock
 from edge.store.store import SqlStore
 from edge.wire import Command, ConsentRecorded, ConsentWithdrawn, Record, Scope, TimeQuality, Token, canonical
@@ -91,6 +91,15 @@ class Office:
             records=(record,),
         )
         self.store.apply(self.gate.agreed(fact))
+
+    def every_token(self, number: str) -> tuple[Token, ...]:
+        """Return the tokens of `number` for each purpose, under each of the project's keys."""
+        return tuple(t for purpose in TOKEN_PURPOSE.values() for t in self.tokens.tokens(purpose, number))
+
+    def find(self, permit: Permit, purpose: str, number: str) -> PersonId | None:
+        """Return whom `number` belongs to, under whichever of the project's keys they were kept."""
+        found = (self.store.person_by_token(permit, t) for t in self.tokens.tokens(purpose, number))
+        return next((person for person in found if person is not None), None)
 
     def active(self, person: PersonId, scope: Scope) -> bool:
         """Return whether this scope may be relied on now."""

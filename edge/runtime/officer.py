@@ -16,7 +16,7 @@ from edge.ipc import officer as protocol
 from edge.ipc.messages import Message
 from edge.runtime import access_page
 from edge.runtime.links import Links
-from edge.runtime.office import TOKEN_PURPOSE, Office
+from edge.runtime.office import Office
 from edge.runtime.rights import Rights
 from edge.runtime.waiting import WaitingRequests, reason_code
 
@@ -88,8 +88,7 @@ class Officer:
     def _receipts(self, number: str, request: protocol.AboutPerson, account: str) -> Done:
         self._note(request, account, ())
         rights = self._office.gate.permit_rights()
-        tokens = [self._office.tokens.token(purpose, number) for purpose in TOKEN_PURPOSE.values()]
-        found = self._office.store.erasures_of(rights, tokens)
+        found = self._office.store.erasures_of(rights, self._office.every_token(number))
         receipts = tuple(
             protocol.Receipt(at_ms=e.at_ms, keys_destroyed=e.erased.keys_destroyed, rows=dict(e.erased.rows))
             for e in found
@@ -119,8 +118,7 @@ class Officer:
     def _code(self, number: str, request: protocol.NewCode, account: str) -> Done:
         """Give a code to somebody whose identity the officer checked; a caller alone has no page."""
         office = self._office
-        token = office.tokens.token("registration", number)
-        person = office.store.person_by_token(office.gate.permit_rights(), token)
+        person = office.find(office.gate.permit_rights(), "registration", number)
         with office.store.transaction():
             self._note(request, account, (person,) if person is not None else ())
             link = self._links.give(person, 0, verified=True) if person is not None else None

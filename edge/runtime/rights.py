@@ -15,7 +15,7 @@ from edge.domain.phone import normalise
 from edge.ports import Cleared
 from edge.runtime.access import Access
 from edge.runtime.links import Links
-from edge.runtime.office import TOKEN_PURPOSE, Office, new_id
+from edge.runtime.office import Office, new_id
 from edge.runtime.risk import Risk
 from edge.store.rows import Erased
 from edge.wire import ConsentWithdrawn, EraseCommand, ErasureReceipt, Scope, Token
@@ -65,8 +65,7 @@ class Rights:
         ended: list[Scope] = []
         persons: list[PersonId] = []
         for purpose, its in (("registration", scopes), ("recording", scopes & {Scope.RECORDING})):
-            who = self._office.tokens.token(purpose, number)
-            person = self._office.store.person_by_token(lookup, who)
+            person = self._office.find(lookup, purpose, number)
             if person is not None and (done := self.withdraw_person(person, its, "visitor")):
                 ended.extend(done)
                 persons.append(person)
@@ -172,7 +171,7 @@ class Rights:
         return self.erase(EraseCommand(command_id=new_id(), box=self._box, issued_ms=now, who=who))
 
     def _tokens(self, number: str) -> tuple[Token, ...]:
-        return tuple(self._office.tokens.token(purpose, number) for purpose in TOKEN_PURPOSE.values())
+        return self._office.every_token(number)
 
     def erase_minor(self, number: str) -> None:
         """A card says under 14 (P38): without a guardian nothing is kept, here or at headquarters."""

@@ -11,7 +11,7 @@ from edge.domain.verdict import Inputs, Presence, judge
 from edge.ipc.control import Imported, ReportRow
 from edge.runtime.office import Office, new_id
 from edge.store.rows import ReportEntry
-from edge.wire import Purpose, VerdictIssued
+from edge.wire import Purpose, Token, VerdictIssued
 
 DAY_MS = 24 * 3600 * 1000
 
@@ -43,49 +43,51 @@ class Risk:
 
     def _lodge(self, row: ReportRow) -> bool:
         stamp = self._office.stamp()
-        token = self._office.tokens.token("channel_risk", normalise(row.phone))
-        lookup = self._office.gate.permit_lookup(Purpose.CHANNEL_RISK)
-        if self._office.store.suppressed(token) or self._office.store.withdrew_channel_risk(lookup, token):
+        tokens = self._office.tokens.tokens("channel_risk", normalise(row.phone))
+        store, lookup = self._office.store, self._office.gate.permit_lookup(Purpose.CHANNEL_RISK)
+        if store.suppressed(*tokens) or store.withdrew_channel_risk(lookup, *tokens):
             return False
         start = row.reported_ms if row.reported_ms is not None else stamp["at_ms"]
         fact = facts.ReportLodged(
             **stamp,
             report_ref=row.ref,
-            token=token,
+            token=tokens[0],
+            earlier=tokens[1:],
             channel=row.channel,
             agent=row.agent,
             reported_ms=row.reported_ms,
             lapses_ms=start + self._rules.report_keeps_days * DAY_MS,
         )
         self._office.store.apply(self._office.gate.on_other_basis(fact))
-        self._judge_token(token)
+        self._judge_tokens(tokens)
         return True
 
     def judge_person(self, number: str) -> None:
         """Judge every report on this number again."""
-        self._judge_token(self._office.tokens.token("channel_risk", number))
+        self._judge_tokens(self._office.tokens.tokens("channel_risk", number))
 
-    def _judge_token(self, token: str) -> None:
+    def _judge_tokens(self, tokens: tuple[Token, ...]) -> None:
+        """A claim keeps the token under which it was lodged, of older keys perhaps, until it lapses."""
         if not self._rules.late_report:
             return
         lookup = self._office.gate.permit_lookup(Purpose.CHANNEL_RISK)
-        for report in self._office.store.reports_by_token(lookup, token):
-            self._judge(report, token)
+        for report in self._office.store.reports_by_token(lookup, *tokens):
+            self._judge(report, tokens)
 
-    def _judge(self, report: ReportEntry, token: str) -> None:
+    def _judge(self, report: ReportEntry, tokens: tuple[Token, ...]) -> None:
         store, lookup = self._office.store, self._office.gate.permit_lookup(Purpose.CHANNEL_RISK)
         inputs = Inputs(
             report_ref=report.report_ref,
             reported_ms=report.reported_ms,
-            presences=tuple(Presence(p.at_ms, p.quality) for p in store.presences(lookup, token)),
-            sources_told=tuple(store.sources_told(lookup, token)),
-            withdrawn=store.withdrew_channel_risk(lookup, token),
+            presences=tuple(Presence(p.at_ms, p.quality) for p in store.presences(lookup, *tokens)),
+            sources_told=tuple(store.sources_told(lookup, *tokens)),
+            withdrawn=store.withdrew_channel_risk(lookup, *tokens),
             rule_set=self._rules.name,
             rule_version=self._rules.version,
         )
         last = store.last_verdict(report.report_ref)
         if last is None or last.inputs_hash != inputs.hash():
-            self._issue(inputs, token, 1 if last is None else last.version + 1)
+            self._issue(inputs, report.token, 1 if last is None else last.version + 1)
 
     def _issue(self, inputs: Inputs, token: str, version: int) -> None:
         stamp, result, first = self._office.stamp(), judge(inputs), inputs.first_presence

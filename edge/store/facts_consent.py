@@ -2,7 +2,14 @@
 
 from edge.consent.policy import State
 from edge.domain.errors import InvalidInput, Refused
-from edge.domain.facts import ConsentChanged, ConsentGiven, ContactKept, PersonId, PersonIndexed
+from edge.domain.facts import (
+    ConsentChanged,
+    ConsentGiven,
+    ContactKept,
+    PersonId,
+    PersonIndexed,
+    PersonRetokened,
+)
 from edge.store.database import Row
 from edge.store.keys import KeyName
 from edge.store.tables import Tables
@@ -97,11 +104,28 @@ def _person_indexed(fact: PersonIndexed, ground: Ground, to: Tables) -> None:
             person=fact.person,
             scope=fact.scope,
             at_ms=fact.at_ms,
+            generation=to.tokens.generation,
             basis=ground.basis,
             purpose=ground.purpose,
         )
         if not changed:
             raise InvalidInput("index a person", "token_of_another_person")
+
+
+@write.register
+def _person_retokened(fact: PersonRetokened, _ground: Ground, to: Tables) -> None:
+    """The new row is held on the old one's basis; the old one stays, orders and claims may still name it."""
+    to.database.run(
+        "INSERT INTO person_tokens (token, person, scope, at_ms, generation, basis, purpose)"
+        " SELECT ?, person, scope, at_ms, ?, basis, purpose FROM person_tokens WHERE token = ? AND person = ?"
+        " ON CONFLICT (token) DO NOTHING",
+        (fact.new, to.tokens.generation, fact.old, fact.person),
+    )
+    if not to.database.run(
+        "UPDATE person_tokens SET successor = ? WHERE token = ? AND person = ? AND successor IS NULL",
+        (fact.new, fact.old, fact.person),
+    ):
+        raise InvalidInput("exchange a token", "not_waiting")
 
 
 @write.register

@@ -13,7 +13,7 @@ from edge.store.writing import Ground, write
 @write.register
 def _report_lodged(fact: ReportLodged, ground: Ground, to: Tables) -> None:
     """The same report again changes nothing; another one under its name is refused."""
-    if suppressed(to, fact.token):
+    if suppressed(to, (fact.token, *fact.earlier)):
         raise Refused("lodge a report", "suppressed")
     held = to.database.one("SELECT * FROM reports WHERE report_ref = ?", (fact.report_ref,))
     if held is None:
@@ -38,8 +38,8 @@ def _insert(fact: ReportLodged, ground: Ground, to: Tables) -> None:
 
 
 def _same(fact: ReportLodged, held: Row) -> bool:
-    return (fact.token, fact.channel, fact.agent, fact.reported_ms) == (
-        held.text("token"),
+    known = held.text("token") in (fact.token, *fact.earlier)
+    return known and (fact.channel, fact.agent, fact.reported_ms) == (
         held.text("channel"),
         held.text("agent"),
         held.maybe_integer("reported_ms"),

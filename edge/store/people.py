@@ -1,6 +1,7 @@
 """Reads about persons: consents for the gate, all else only with a permit; never writes."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 
 from edge.consent.policy import State
@@ -56,12 +57,33 @@ class PeopleReads(Part):
         return PersonId(row.text("person")) if row else None
 
     def tokens_of(self, permit: Permit) -> tuple[tuple[Scope, Token], ...]:
-        """Return the tokens by which the permit's person is found."""
+        """Return the tokens by which the permit's person is found, newest generation first."""
         person = self._subject(permit, Purpose.RECEPTION)
         rows = self._database.query(
-            "SELECT scope, token FROM person_tokens WHERE person = ? ORDER BY scope, token", (person,)
+            "SELECT scope, token FROM person_tokens WHERE person = ? ORDER BY generation DESC, scope, token",
+            (person,),
         )
         return tuple((Scope(row.text("scope")), row.text("token")) for row in rows)
+
+    def waiting_tokens(self, permit: Permit, after: Token, limit: int) -> tuple[tuple[PersonId, Token], ...]:
+        """Return up to `limit` tokens of older keys that nothing took the place of, from `after` on.
+
+        Of the permit's person, if it names one.
+        """
+        self._allow(permit)
+        rows = self._database.query(
+            "SELECT person, token FROM person_tokens WHERE successor IS NULL AND generation < ?1"
+            " AND token > ?2 AND (?4 IS NULL OR person = ?4) ORDER BY token LIMIT ?3",
+            (self._tables.tokens.generation, after, limit, permit.person),
+        )
+        return tuple((PersonId(row.text("person")), row.text("token")) for row in rows)
+
+    def count_waiting_tokens(self) -> int:
+        """Return how many tokens of older keys nothing took the place of; about nobody in particular."""
+        return self._database.count(
+            "SELECT count(*) FROM person_tokens WHERE successor IS NULL AND generation < ?",
+            (self._tables.tokens.generation,),
+        )
 
     def contact(self, permit: Permit, scope: Scope) -> str | None:
         """Return the number (E.164) that the permit's person gave under `scope`."""
@@ -106,17 +128,24 @@ class PeopleReads(Part):
         rows = self._database.query("SELECT DISTINCT person FROM templates ORDER BY person")
         return tuple(PersonId(row.text("person")) for row in rows)
 
-    def suppressed(self, token: Token) -> bool:
-        """Return whether an import must not re-enter somebody (P29): erased, and not come back since."""
-        return suppressed(self._tables, token)
+    def suppressed(self, *tokens: Token) -> bool:
+        """Return whether an import must not re-enter somebody (P29): erased, and not come back since.
+
+        `tokens` are one number's of one purpose, under each of the project's keys.
+        """
+        return suppressed(self._tables, tokens)
 
 
-def suppressed(tables: Tables, token: Token) -> bool:
-    """Return whether somebody with this token was erased; their own later act, an index, ends it."""
-    mark = tables.tokens.mark(token)
-    erased = tables.database.one("SELECT 1 FROM tombstones WHERE mark = ?", (mark,)) is not None
-    back = tables.database.one("SELECT 1 FROM person_tokens WHERE token = ?", (token,)) is not None
-    return erased and not back
+def suppressed(tables: Tables, tokens: Sequence[Token]) -> bool:
+    """Return whether somebody with one of these was erased; their own later act, an index, ends it."""
+    marks = json.dumps([tables.tokens.mark(token) for token in tokens])
+    within = "IN (SELECT value FROM json_each(?))"
+    erased = tables.database.one(f"SELECT 1 FROM tombstones WHERE mark {within}", (marks,))  # noqa: S608 — constant
+    back = tables.database.one(
+        f"SELECT 1 FROM person_tokens WHERE token {within}",  # noqa: S608 — constant
+        (json.dumps(tokens),),
+    )
+    return erased is not None and back is None
 
 
 def _consent(row: Row) -> ConsentRow:

@@ -6,9 +6,8 @@ A newer generation goes before the older ones and never replaces them. Nothing h
 import contextlib
 import json
 import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -78,12 +77,13 @@ class ProjectKeys(_Held):
     @staticmethod
     def parse(content: bytes) -> "ProjectKeys":
         """Read the file; that of before there were generations counts as generation 0. ValidationError."""
-        held: Any = None
+        held: object = None
         with contextlib.suppress(ValueError):
             held = json.loads(content)
         if isinstance(held, dict) and "v" not in held:
-            suppression = held.pop(SUPPRESSION, None)
-            held = {"v": 2, SUPPRESSION: suppression, "generations": [{"generation": 0, "keys": held}]}
+            keys = {name: value for name, value in held.items() if name != SUPPRESSION}
+            first = {"generation": 0, "keys": keys}
+            held = {"v": 2, SUPPRESSION: held.get(SUPPRESSION), "generations": [first]}
         return ProjectKeys.model_validate_json(json.dumps(held))
 
     def content(self) -> bytes:
@@ -92,9 +92,11 @@ class ProjectKeys(_Held):
 
     def tokens(self) -> TokenKeys:
         """Return what makes tokens."""
-        return TokenKeys(
-            [(one.generation, _raw(one.keys)) for one in self.generations], bytes.fromhex(self.suppression)
+        raw = (
+            (one.generation, {str(purpose): bytes.fromhex(key) for purpose, key in one.keys.items()})
+            for one in self.generations
         )
+        return TokenKeys(tuple(raw), bytes.fromhex(self.suppression))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +112,9 @@ class Expected:
 
 def read_sealed(content: bytes) -> SealedKeys:
     """Parse the officer's file; InvalidInput `not_sealed_keys` on anything else."""
-    try:
+    with contextlib.suppress(ValidationError):
         if len(content) <= MAX_SEALED_FILE:
             return SealedKeys.model_validate_json(content)
-    except ValidationError:
-        pass
     raise InvalidInput(_IMPORT, "not_sealed_keys", "expected the file of `gatehouse-cloud project-keys seal`")
 
 
@@ -188,7 +188,3 @@ def _open(sealed: SealedKeys, enrolment: X25519PrivateKey) -> dict[str, str]:
         return PurposeKeys.model_validate_json(plain).model_dump()
     except (InvalidTag, ValidationError):
         raise InvalidInput(_IMPORT, "does_not_open", "ask the officer to seal it again") from None
-
-
-def _raw(keys: Mapping[Any, str]) -> dict[str, bytes]:
-    return {str(name): bytes.fromhex(value) for name, value in keys.items()}

@@ -13,6 +13,11 @@ _STATE = (
     "(SELECT state FROM consents c WHERE c.person = {person} AND c.scope = {scope}"
     " ORDER BY c.version DESC LIMIT 1)"
 )
+_CUSTOMER = (
+    "(SELECT DISTINCT person FROM person_tokens"
+    " WHERE token IN (SELECT value FROM json_each(?)) AND scope = ?)"
+)
+"""Who carries one of the tokens: one person may carry several, of several generations of keys."""
 _RISK_STATE = _STATE.format(person="t.person", scope=f"'{Scope.CHANNEL_RISK}'")
 _OWN_STATE = _STATE.format(person="t.person", scope="substr(e.basis, length('consent:') + 1)")
 
@@ -26,52 +31,53 @@ class RiskReads(Part):
         row = self._database.one("SELECT * FROM reports WHERE report_ref = ?", (ref,))
         return _report(row) if row else None
 
-    def reports_by_token(self, permit: Permit, token: Token) -> tuple[ReportEntry, ...]:
-        """Return the claims on one customer, first one first."""
+    def reports_by_token(self, permit: Permit, *tokens: Token) -> tuple[ReportEntry, ...]:
+        """Return the claims on one customer, first one first. `tokens`: under each of the project's keys."""
         self._allow(permit, Purpose.CHANNEL_RISK)
         rows = self._database.query(
-            "SELECT * FROM reports WHERE token = ? ORDER BY coalesce(reported_ms, at_ms), report_ref",
-            (token,),
+            "SELECT * FROM reports WHERE token IN (SELECT value FROM json_each(?))"
+            " ORDER BY coalesce(reported_ms, at_ms), report_ref",
+            (json.dumps(tokens),),
         )
         return tuple(_report(row) for row in rows)
 
-    def presences(self, permit: Permit, token: Token) -> tuple[PresenceRow, ...]:
+    def presences(self, permit: Permit, *tokens: Token) -> tuple[PresenceRow, ...]:
         """Return every evidence of presence that may count against or for a report, earliest first.
 
-        Only of who carries this `channel_risk` token with that scope active, and only what was
-        given under a scope that is active still.
+        Only of who carries one of these `channel_risk` tokens with that scope active, and only what
+        was given under a scope that is active still.
         """
         self._allow(permit, Purpose.CHANNEL_RISK)
         rows = self._database.query(
-            "SELECT e.at_ms, e.kind, e.quality, e.basis FROM person_tokens t"  # noqa: S608 — constants
+            f"SELECT e.at_ms, e.kind, e.quality, e.basis FROM {_CUSTOMER} t"  # noqa: S608 — constants
             " JOIN visits v ON v.person = t.person JOIN evidence e ON e.visit = v.visit"
-            f" WHERE t.token = ? AND t.scope = ? AND {_RISK_STATE} = ? AND {_OWN_STATE} = ?"
+            f" WHERE {_RISK_STATE} = ? AND {_OWN_STATE} = ?"
             " ORDER BY e.at_ms, e.kind, e.visit",
-            (token, Scope.CHANNEL_RISK, State.ACTIVE, State.ACTIVE),
+            (json.dumps(tokens), Scope.CHANNEL_RISK, State.ACTIVE, State.ACTIVE),
         )
         return tuple(_presence(row) for row in rows)
 
-    def sources_told(self, permit: Permit, token: Token) -> tuple[str, ...]:
+    def sources_told(self, permit: Permit, *tokens: Token) -> tuple[str, ...]:
         """Return what this customer answered to "who brought you?", earliest visit first."""
         self._allow(permit, Purpose.CHANNEL_RISK)
         rows = self._database.query(
-            "SELECT s.source FROM person_tokens t JOIN sources s ON s.person = t.person"  # noqa: S608 — constants
-            f" WHERE t.token = ? AND t.scope = ? AND {_RISK_STATE} = ? ORDER BY s.at_ms, s.visit",
-            (token, Scope.CHANNEL_RISK, State.ACTIVE),
+            f"SELECT s.source FROM {_CUSTOMER} t JOIN sources s ON s.person = t.person"  # noqa: S608 — constants
+            f" WHERE {_RISK_STATE} = ? ORDER BY s.at_ms, s.visit",
+            (json.dumps(tokens), Scope.CHANNEL_RISK, State.ACTIVE),
         )
         return tuple(row.text("source") for row in rows)
 
-    def withdrew_channel_risk(self, permit: Permit, token: Token) -> bool:
+    def withdrew_channel_risk(self, permit: Permit, *tokens: Token) -> bool:
         """Return whether this customer agreed to `channel_risk` once and ended it.
 
         A no to it that they say later changes nothing of that; a new yes does.
         """
         self._allow(permit, Purpose.CHANNEL_RISK)
         row = self._database.one(
-            f"SELECT 1 FROM person_tokens t WHERE t.token = ? AND {_RISK_STATE} <> ?"  # noqa: S608 — constants
-            " AND EXISTS (SELECT 1 FROM consents w"
+            "SELECT 1 FROM person_tokens t WHERE t.token IN (SELECT value FROM json_each(?))"  # noqa: S608 — constants
+            f" AND {_RISK_STATE} <> ? AND EXISTS (SELECT 1 FROM consents w"
             " WHERE w.person = t.person AND w.scope = ? AND w.state = ?)",
-            (token, State.ACTIVE, Scope.CHANNEL_RISK, State.WITHDRAWN),
+            (json.dumps(tokens), State.ACTIVE, Scope.CHANNEL_RISK, State.WITHDRAWN),
         )
         return row is not None
 

@@ -35,11 +35,6 @@ class TokenKeys:
         """The newest generation; 0 is one that the box made for itself."""
         return self._generations[0][0]
 
-    @property
-    def previous(self) -> int | None:
-        """The one before it, by which headquarters may still ask; None if there is none."""
-        return self._generations[1][0] if len(self._generations) > 1 else None
-
     def token(self, purpose: str, number: str) -> Token:
         """Return `<purpose>:<HMAC-SHA256 hex>` of `number` (E.164) under the newest key for `purpose`.
 

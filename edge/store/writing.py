@@ -4,7 +4,14 @@ from dataclasses import dataclass
 from functools import singledispatch
 
 from edge.domain.errors import InvalidInput, Refused, StoreError
-from edge.domain.facts import CommandDone, ConsentChanged, ConsentGiven, Fact, PackageMade
+from edge.domain.facts import (
+    CommandDone,
+    ConsentChanged,
+    ConsentGiven,
+    Fact,
+    PackageMade,
+    PersonRetokened,
+)
 from edge.ports import Cleared
 from edge.store.keys import KeyName
 from edge.store.tables import Part, Tables, basis_text
@@ -98,7 +105,7 @@ def _person(change: Cleared[Fact]) -> str | None:
     fact = change.fact
     if isinstance(fact, PackageMade):
         return None if fact.last else fact.person  # the last one says that the erasure began
-    return fact.person if isinstance(fact, ConsentGiven | ConsentChanged) else None
+    return fact.person if isinstance(fact, ConsentGiven | ConsentChanged | PersonRetokened) else None
 
 
 def _who(fact: Fact, record: Record) -> str | None:

@@ -218,6 +218,24 @@ class AuditHead(Frozen):
     at_ms: Millis
 
 
+class Retokened(Frozen):
+    """The project's keys were exchanged: whom this box knew by `old` it knows by `new` from now on.
+
+    The same number and the same purpose; nobody is joined with anybody else by it.
+    """
+
+    kind: Literal["retokened"] = "retokened"
+    v: Literal[1] = 1
+    old: Token
+    new: Token
+
+    @model_validator(mode="after")
+    def _of_one_purpose(self) -> Self:
+        if self.old == self.new or self.old.partition(":")[0] != self.new.partition(":")[0]:
+            raise ValueError("old and new are two tokens of one purpose")
+        return self
+
+
 class Voided(Frozen):
     """Takes the place of a record that was erased while its batch had no receipt yet."""
 
@@ -238,6 +256,7 @@ Record = Annotated[
     | RightsPackage
     | CommandAnswered
     | AuditHead
+    | Retokened
     | Voided,
     Field(discriminator="kind"),
 ]

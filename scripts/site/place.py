@@ -195,12 +195,20 @@ key = "signing.key"
         self.officer_file, sealed = self.root / "officer.json", self.root / "project-keys.sealed"
         if self.officer_file.exists():
             return
-        officer = [str(BIN / "gatehouse-cloud"), "project-keys"]
-        made = run(*officer, "new", str(self.officer_file), "--tenant", TENANT, "--project", PROJECT)
-        words = ["--box", BOX, "--enrolment-key", self.enrolment_key, "--out", str(sealed)]
-        run(*officer, "seal", str(self.officer_file), *words)
-        trusted = ["--officer", made.splitlines()[0].split()[-1], "--config", str(self.config)]
-        run(str(BIN / "gatehouse"), "credentials", "import-keys", str(sealed), *trusted)
+        made = self._officer("new", "--tenant", TENANT, "--project", PROJECT)
+        self._import_keys(sealed, "--officer", made.splitlines()[0].split()[-1])
+
+    def _officer(self, command: str, *words: str) -> str:
+        return run(str(BIN / "gatehouse-cloud"), "project-keys", command, str(self.officer_file), *words)
+
+    def _import_keys(self, sealed: Path, *words: str) -> None:
+        self._officer("seal", "--box", BOX, "--enrolment-key", self.enrolment_key, "--out", str(sealed))
+        self.gatehouse("credentials", "import-keys", str(sealed), *words)
+
+    def exchange_project_keys(self) -> None:
+        """Let the officer make the next generation and the box import it; it counts from the next start."""
+        self._officer("rotate")
+        self._import_keys(self.root / f"project-keys.{now_ms()}.sealed")
 
     def _box_configuration(self) -> str:
         own = self.broker.credentials(BOX)

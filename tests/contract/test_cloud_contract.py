@@ -35,7 +35,8 @@ def test_every_field_of_the_wire_has_its_column_and_no_column_has_another_source
 def test_every_table_that_names_a_person_is_emptied_by_an_erasure() -> None:
     lasting = {"erasures", "suppression", "commands"}  # proofs, by a keyed hash only
     naming = {t.name for t in METADATA.tables.values() if "who" in t.c}
-    assert naming == {t.name for t in PERSONAL} | lasting
+    renaming = {t.name for t in METADATA.tables.values() if {"old", "new"} <= set(t.c.keys())}
+    assert naming == {t.name for t in PERSONAL} | lasting and renaming == {"retokened"}
     assert {c.name for c in verdicts.columns if c.name in ERASED_VERDICT} == set(ERASED_VERDICT)
 
 

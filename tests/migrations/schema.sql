@@ -14,6 +14,8 @@ CREATE INDEX outbox_waiting ON outbox (urgent DESC, id) WHERE batch IS NULL;
 
 CREATE INDEX person_tokens_by_person ON person_tokens (person);
 
+CREATE INDEX person_tokens_waiting ON person_tokens (generation, token) WHERE successor IS NULL;
+
 CREATE INDEX recordings_by_person ON recordings (person);
 
 CREATE INDEX reports_by_token ON reports (token);
@@ -216,7 +218,7 @@ CREATE TABLE person_tokens (
     at_ms INTEGER NOT NULL,
     basis TEXT NOT NULL CHECK (basis = 'consent:' || scope),
     purpose TEXT NOT NULL CHECK (purpose IN ('reception', 'channel_risk', 'call_handling'))
-) STRICT, WITHOUT ROWID;
+, generation INTEGER NOT NULL DEFAULT 0 CHECK (generation >= 0), successor TEXT) STRICT, WITHOUT ROWID;
 
 CREATE TABLE recordings (
     call TEXT PRIMARY KEY CHECK (length(call) = 32),

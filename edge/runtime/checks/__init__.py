@@ -35,6 +35,10 @@ class Facts:
     audit_anchor: Anchored | None = None
     notice_version: str = ""
     notice_hash: str = ""
+    key_generation: int = 0
+    """Of the project's keys; 0 are the box's own."""
+    tokens_waiting: int = 0
+    """Tokens of older keys that nothing took the place of."""
 
 
 def run_all(facts: Facts) -> tuple[StateLine, ...]:

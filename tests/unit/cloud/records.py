@@ -97,7 +97,11 @@ def audit_head(**changes: Any) -> wire.AuditHead:
     )
 
 
+def retokened(**changes: Any) -> wire.Retokened:
+    return wire.Retokened(**{"old": "visit:" + "ea" * 32, "new": "visit:" + "eb" * 32, **changes})
+
+
 ONE_OF_EACH: tuple[Callable[[], wire.Record], ...] = (
     visit, consent, withdrawal, call, verdict, footfall, health, blind, erasure, answer,
-    package, audit_head, wire.Voided
+    package, audit_head, retokened, wire.Voided
 )  # fmt: skip

@@ -147,8 +147,6 @@ def test_an_erasure_known_before_the_upgrade_holds_for_every_box(database: Datab
     from cloud.store.migrations.run import upgrade
 
     def as_it_was(connection: Any) -> None:
-        for later in ("packages", "requests"):
-            connection.execute(text(f"DROP TABLE {later}"))
         connection.execute(text("DROP TABLE suppression"))
         connection.execute(
             text(

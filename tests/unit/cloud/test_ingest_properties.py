@@ -20,7 +20,9 @@ from tests.unit.cloud import records
 from tests.unit.cloud.signer import NOON, OTHER, WHO, Signer, entry, hexid
 
 SIGNER = Signer()
-PEOPLE = st.sampled_from((WHO, OTHER))
+NEW = {WHO: "visit:" + "ac" * 32, OTHER: "visit:" + "ad" * 32}
+"""Whose token takes the place of whose when the keys are exchanged."""
+PEOPLE = st.sampled_from((*NEW, *NEW.values()))
 WHEN = st.integers(NOON - 5, NOON + 5)
 WRITTEN = (*schema.FACTS.values(), schema.entries, schema.suppression, schema.epochs)
 ARRIVAL = {"received_ms", "first_seen_ms"}
@@ -66,7 +68,7 @@ def batches(draw: st.DrawFn) -> list[bytes]:
     """One epoch's batches: records of two people, their withdrawals and erasures, some later voided."""
     entries: list[dict[str, Any]] = []
     for sequence in range(1, draw(st.integers(2, 12))):
-        who, at = draw(PEOPLE), draw(WHEN)
+        who, old, at = draw(PEOPLE), draw(st.sampled_from(sorted(NEW))), draw(WHEN)
         choices: tuple[Record, ...] = (
             records.visit(who=who, visit_id=hexid(draw(st.integers(1, 3))), revision=sequence),
             records.consent(who=who, at_ms=at),
@@ -75,10 +77,11 @@ def batches(draw: st.DrawFn) -> list[bytes]:
             records.call(call_id=hexid(sequence)),
             records.health(since_ms=at),
             records.erasure(who=who, at_ms=at, command_id=hexid(sequence)),
+            records.retokened(old=old, new=NEW[old]),
         )
         record = draw(st.sampled_from(choices))
         entries.append(entry(sequence, record, wall_ms=at))
-        if record.kind != "erasure_receipt" and draw(st.integers(0, 4)) == 0:
+        if record.kind not in ("erasure_receipt", "retokened") and draw(st.integers(0, 4)) == 0:
             entries.append(entry(sequence, Voided(), wall_ms=at))
     groups: dict[int, list[dict[str, Any]]] = {}
     for one in entries:

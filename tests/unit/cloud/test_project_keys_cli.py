@@ -99,7 +99,9 @@ def test_a_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("box", "key"), [("Box 1", PUBLIC), ("box-01", "ab" * 31), ("box-01", "zz" * 32), ("", PUBLIC)]
+    ("box", "key"),
+    [("Box 1", PUBLIC), ("box-01", "ab" * 31), ("box-01", "zz" * 32), ("", PUBLIC)],
+    ids=["name", "short", "no hex", "no name"],
 )
 def test_a_wrong_name_or_key_is_refused(tmp_path: Path, box: str, key: str) -> None:
     file = tmp_path / "keys.json"

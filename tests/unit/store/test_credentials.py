@@ -53,7 +53,7 @@ def test_the_kek_is_exchanged_in_two_steps_and_each_can_be_repeated(tmp_path: Pa
         settle_kek(tmp_path)
         assert Credentials.load(tmp_path, {}).keks == (new,)
     assert stat.S_IMODE((tmp_path / "kek.key").stat().st_mode) == 0o600
-    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(FILES)
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(MADE)
 
 
 @pytest.mark.parametrize("name", FILES)
