@@ -369,7 +369,9 @@ class Core:
     async def _worker_lost(self, kind: str) -> None:
         for device in self._workers[kind].devices:
             now = self._clock.now_ms()
-            lost = messages.DeviceState(device=device, state="down", code="worker_lost", at_ms=now)
+            lost = messages.DeviceState(
+                device=device, state="down", code=self._workers[kind].lost_code, at_ms=now
+            )
             await self._call(self._operation.device_state, lost)
             if kind == "phone":
                 await self._phone.worker_lost(device)

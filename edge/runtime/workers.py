@@ -36,6 +36,7 @@ from edge.ipc.messages import (
     Stop,
     ToWorker,
 )
+from edge.runtime.budget import Budget, per_minute
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,8 @@ _OF_KIND: dict[str, tuple[type[Message], ...]] = {
     "phone": (CallStarted, CallKey, CallEnded),
 }
 
+LOST, FLOODING = "worker_lost", "worker_flooding"
+"""Why a session with a worker ended: it went, or it said more in a minute than any device does."""
 Handler = Callable[[FromWorker], Awaitable[None]]
 
 _UCRED = struct.Struct("3i")
@@ -103,8 +106,11 @@ class Worker:
         self._assign = assign
         self._handler = handler
         self._lost = lost
+        self._budget = Budget(per_minute(assign.headcount_s))
         self._channel: Channel | None = None
         self._stopping = False
+        self.lost_code = LOST
+        """Why the last session ended, as `status` shows it of each device."""
         self.pid: int | None = None
 
     @property
@@ -131,6 +137,7 @@ class Worker:
         """Start the worker and pass its messages on; return if it was asked to stop, else raise LinkDown."""
         if self._stopping:
             return
+        self.lost_code = LOST
         try:
             async with self._connected(self._unit) if self._unit else self._spawned() as channel:
                 await self._converse(channel)
@@ -210,3 +217,6 @@ class Worker:
         own = getattr(message, "device", None) in (None, *self.devices)
         if not own or not isinstance(message, (*_OF_ANY, *_OF_KIND.get(self.kind, ()))):
             raise ProtocolError(f"hear worker {self.kind}", "not_its_own", message.type)
+        if not self._budget.spend(getattr(message, "device", ""), message.type):
+            self.lost_code = FLOODING
+            raise ProtocolError(f"hear worker {self.kind}", FLOODING, message.type)

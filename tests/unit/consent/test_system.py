@@ -104,6 +104,7 @@ def test_every_kind_of_fact_about_a_person_is_tried_by_the_model_or_rests_on_ano
     on_another_basis = {
         "ReportLodged", "VerdictReached", "CommandDone", "Noted",
         "LinkMade", "PackageMade", "RequestTaken", "RequestSettled", "AuditAnchored", "NoticePut",
+        "PersonRetokened",
     }  # fmt: skip
     known = {
         kind.__name__ for kind in vars(facts).values() if isinstance(kind, type) and issubclass(kind, Fact)

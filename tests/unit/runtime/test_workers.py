@@ -16,6 +16,7 @@ import pytest
 from edge.domain.errors import LinkDown, ProtocolError
 from edge.ipc.messages import Assign, CardLease, DeviceState, Embedding, FromWorker
 from edge.runtime import workers
+from edge.runtime.budget import STATES
 from edge.runtime.supervise import keep
 from edge.runtime.workers import Worker, end, spawn
 
@@ -232,6 +233,24 @@ def test_a_worker_that_is_taken_over_speaks_for_its_own_devices_alone(
             await card_worker(heard).session()
         assert heard.messages == []
         assert heard.lost == ["card"]
+
+    asyncio.run(scene())
+
+
+def test_a_worker_that_floods_is_cut_off_and_what_it_said_before_stands(child: Callable[[str], None]) -> None:
+    """One that is taken over can't fill the outbox, nor by coming back."""
+    state = '{"type": "device_state", "device": "card", "state": "down", "code": "x", "at_ms": 1}'
+    child(f"say({HELLO!r})\nfor _ in range(10_000):\n    say({state!r})\nwait()")
+
+    async def scene() -> None:
+        heard = Heard()
+        worker = card_worker(heard)
+        for _ in range(3):
+            with pytest.raises(ProtocolError, match="worker_flooding"):
+                await worker.session()
+            assert worker.lost_code == "worker_flooding"
+        assert STATES <= len(heard.messages) <= 2 * STATES
+        assert heard.lost == ["card"] * 3
 
     asyncio.run(scene())
 
