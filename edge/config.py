@@ -69,6 +69,8 @@ class Desk(Section):
 
     camera: Name | None = None
     terminal: Name | None = None
+    closes_at: Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] = "21:00"
+    """The office's closing time, by the box's own time zone: whoever hasn't said goodbye has left by then."""
 
 
 class Kiosk(Section):

@@ -20,6 +20,7 @@ class Visit:
     party_size: int
     arrived_ms: int
     departed_ms: int | None
+    departure_estimated: bool
     evidence: tuple[str, ...]
     time_quality: str
 
@@ -57,6 +58,7 @@ def visits_between(
             party_size=row.party_size,
             arrived_ms=row.arrived_ms,
             departed_ms=row.departed_ms,
+            departure_estimated=row.departure_estimated,
             evidence=tuple(dict.fromkeys(e["kind"] for e in row.evidence)),
             time_quality=row.time_quality,
         )

@@ -22,6 +22,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
 )
 
 METADATA = MetaData(
@@ -119,6 +120,7 @@ visits = _fact(
     Column("party_size", Integer, nullable=False),
     Column("arrived_ms", BigInteger, nullable=False),
     Column("departed_ms", BigInteger),
+    Column("departure_estimated", Boolean, nullable=False, server_default=false()),
     Column("evidence", JSON, nullable=False),
     Index("ix_visits_visit", "tenant", "visit_id"),
     Index("ix_visits_arrived", "tenant", "arrived_ms"),

@@ -75,6 +75,7 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "arrived": ("到访", "Arrived"),
     "dwell": ("停留", "Stay"),
     "dwell.here": ("在场", "here now"),
+    "dwell.estimated": ("至多 ", "at most "),
     "visit.kind": ("首/复访", "Visit"),
     "visit.first": ("首访", "first"),
     "visit.returning": ("复访", "returning"),

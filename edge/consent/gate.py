@@ -108,6 +108,7 @@ class _Permit(Permit):
 SCOPE_OF: dict[type[Fact], tuple[Scope, Purpose]] = {
     facts.VisitOpened: (Scope.REGISTRATION, Purpose.RECEPTION),
     facts.VisitClosed: (Scope.REGISTRATION, Purpose.RECEPTION),
+    facts.NameKept: (Scope.REGISTRATION, Purpose.RECEPTION),
     facts.SourceTold: (Scope.CHANNEL_RISK, Purpose.CHANNEL_RISK),
     facts.TemplateEnrolled: (Scope.FACE_MATCH, Purpose.FACE_CONFIRMATION),
     facts.CardKept: (Scope.ID_CARD, Purpose.IDENTITY_CHECK),

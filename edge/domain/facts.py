@@ -78,6 +78,14 @@ class ContactKept(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NameKept(Fact):
+    """What a registered person wants to be called, sealed under their registration's key."""
+
+    person: PersonId
+    name: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VisitOpened(Fact):
     """A registered party arrived."""
 
@@ -99,11 +107,12 @@ class EvidenceAdded(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VisitClosed(Fact):
-    """The party left; raises the visit's revision by one."""
+    """The party left; raises the visit's revision by one. `estimated`: nobody saw when."""
 
     visit: str
     person: PersonId
     departed_ms: int
+    estimated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,10 @@ from edge.wire.records import Code
 
 Source = Literal["agent", "walk_in", "advert", "friend", "other"]
 Phone = Annotated[str, StringConstraints(pattern=r"^[0-9+ -]{5,20}$")]
+PersonName = Annotated[
+    str, StringConstraints(strip_whitespace=True, pattern=r"^[^\x00-\x1f\x7f<>]{1,40}$", max_length=40)
+]
+"""What somebody wants to be called."""
 
 
 # ---- kiosk ---------------------------------------------------------------------------------
@@ -39,7 +43,10 @@ class Register(Message):
     `scopes` are those that they said yes to, `declined` those that they said no to; what they left
     unanswered is in neither, is not agreed to, and changes nothing. A no to a scope that was active
     from an earlier visit withdraws it. Without `registration` in `scopes` nothing is kept, and
-    `phone` must be absent.
+    `phone` and `name` must be absent.
+
+    Without a `phone` nobody can be found again: then `registration` is all that can be agreed to, the
+    visit stays on this box, and ends with the party's departure (decision 0029).
     """
 
     method: Literal["register"] = "register"
@@ -48,6 +55,7 @@ class Register(Message):
     scopes: frozenset[Scope]
     declined: frozenset[Scope] = frozenset()
     phone: Phone | None = Field(default=None, repr=False)
+    name: PersonName | None = Field(default=None, repr=False)
     party_size: Annotated[int, Field(ge=1, le=99)] = 1
     source: Source | None = None
     """Asked, and kept, only with `channel_risk`."""

@@ -19,12 +19,16 @@ MAX_BODY = 8192
 """Bytes of a submitted form; the longest honest one has about 700."""
 _MOST_FIELDS = 40
 _PHONE = re.compile(r"[0-9+ -]{5,20}")
+_UNSPEAKABLE = re.compile(r"[\x00-\x1f\x7f<>]")
+MAX_NAME = 40
 _DASHES = str.maketrans(dict.fromkeys("‐‑‒–—―−", "-"))
 SOURCES: tuple[Source, ...] = get_args(Source)
 CHOICE = "scope_"
 """A scope's field is `scope_` and its name."""
 SCOPE_FIELDS = frozenset(CHOICE + scope for scope in Scope)
-REGISTRATION_FIELDS = SCOPE_FIELDS | {"csrf", "notice_hash", "phone", "party_size", "source", "switch"}
+REGISTRATION_FIELDS = SCOPE_FIELDS | {
+    "csrf", "notice_hash", "phone", "no_phone", "name", "party_size", "source", "switch"
+}  # fmt: skip
 _LANGS: tuple[Lang, ...] = get_args(Lang)
 
 
@@ -73,6 +77,12 @@ def phone(typed: str) -> str | None:
     return plain if _PHONE.fullmatch(plain) and sum(c.isdigit() for c in plain) >= 5 else None
 
 
+def name(typed: str) -> str | None:
+    """Return a typed name without what a keyboard adds around it, or None if it can't be one."""
+    plain = " ".join(unicodedata.normalize("NFC", typed).split())
+    return plain if 0 < len(plain) <= MAX_NAME and not _UNSPEAKABLE.search(plain) else None
+
+
 def _one_of(choices: tuple[C, ...], given: str | None) -> C | None:
     if given is None:
         return None
@@ -90,6 +100,9 @@ class Registration:
     yes: frozenset[Scope] = frozenset()
     no: frozenset[Scope] = frozenset()
     typed_phone: str = field(default="", repr=False)
+    typed_name: str = field(default="", repr=False)
+    no_phone: bool = False
+    """They have no number to give; counts only while none is typed."""
     typed_party: str = "1"
     source: Source | None = None
 
@@ -107,6 +120,8 @@ class Registration:
             yes=frozenset(s for s, v in chosen.items() if v == "yes"),
             no=frozenset(s for s, v in chosen.items() if v == "no"),
             typed_phone=fields.get("phone", ""),
+            typed_name=fields.get("name", ""),
+            no_phone=_one_of(("yes",), fields.get("no_phone")) is not None,
             typed_party=fields.get("party_size", "1"),
             source=_one_of(SOURCES, fields.get("source")),
             switch=_one_of(_LANGS, fields.get("switch")),
@@ -120,7 +135,13 @@ class Registration:
     @property
     def refuses(self) -> bool:
         """A no to registration, or nothing chosen and nothing typed: nothing is to be kept."""
-        return Scope.REGISTRATION in self.no or not (self.yes or self.typed_phone.strip())
+        typed = self.typed_phone.strip() or self.typed_name.strip()
+        return Scope.REGISTRATION in self.no or not (self.yes or typed)
+
+    @property
+    def numberless(self) -> bool:
+        """To be registered without a number: for this visit alone."""
+        return self.no_phone and not self.typed_phone.strip()
 
     @property
     def party(self) -> int | None:
@@ -135,8 +156,13 @@ class Registration:
         found = {}
         if Scope.REGISTRATION not in self.yes:
             found[CHOICE + Scope.REGISTRATION] = "error.registration"
-        if phone(self.typed_phone) is None:
+        if self.numberless:
+            if self.yes - {Scope.REGISTRATION}:
+                found["phone"] = "error.number_needed"
+        elif phone(self.typed_phone) is None:
             found["phone"] = "error.phone_invalid" if self.typed_phone.strip() else "error.phone_missing"
+        if self.typed_name.strip() and name(self.typed_name) is None:
+            found["name"] = "error.name"
         if self.party is None:
             found["party_size"] = "error.party"
         return found

@@ -40,7 +40,10 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "register.scopes": ("您同意哪些用途？", "What do you agree to?"),
     "register.phone": ("手机号码", "Phone number"),
     "register.phone_hint": ("同意登记时才需要填写", "Only needed if you agree to being registered"),
-    "register.party": ("同行人数（含您）", "People in your party, with you"),
+    "register.no_phone": ("没有手机，只登记这一次", "No phone: register this visit only"),
+    "register.name": ("怎么称呼您", "Your name"),
+    "register.name_hint": ("可以不填", "You need not give it"),
+    "register.party": ("几位（含您）", "How many of you"),
     "register.fewer": ("减一人", "One fewer"),
     "register.more": ("加一人", "One more"),
     "register.source": ("哪位带您来的？", "Who brought you?"),
@@ -261,6 +264,11 @@ _TEXTS: dict[str, tuple[str, str]] = {
         "这个号码好像不对，请检查一下。",
         "This number does not look right. Please check it.",
     ),
+    "error.number_needed": (
+        "没有号码，只能登记这次来访。其他各项请选“不同意”，或输入号码。",
+        "Without a number only the visit itself can be registered. Say no to the others, or give a number.",
+    ),
+    "error.name": ("请输入 40 个字以内的称呼。", "Please enter a name of at most 40 characters."),
     "error.party": ("请输入 1 到 99 之间的人数。", "Please enter a number from 1 to 99."),
     "error.scopes": ("请至少选一项。", "Please choose at least one."),
     "error.notice_changed": (

@@ -25,6 +25,7 @@ from edge.runtime.calls import Calls
 from edge.runtime.checks import Facts, faces, run_all
 from edge.runtime.clock import Clock
 from edge.runtime.control import ControlSocket, account, uid_of
+from edge.runtime.departures import Departures
 from edge.runtime.desk import Desk
 from edge.runtime.leases import Leases
 from edge.runtime.lifecycle import Lifecycle, stage
@@ -145,6 +146,7 @@ class Core:
         self._links = Links(office, config.rights.page)
         rights = Rights(office, self._risk, config.site.box, self._links)
         desk = Desk(office, self._risk, rights, self._links)
+        self._departures = Departures(office, config.desk.closes_at)
         self._orders = Orders(office, rights, Requests(office, rights, self._links))
         self._retention = Retention(office, config.retention.periods(), self._links)
         self._audit_log = Audit(office)
@@ -158,7 +160,7 @@ class Core:
         self._leases = Leases(self._models())
         self._workers = self._make_workers()
         self._reception = Reception(
-            config, desk, rights, self._links, self._leases, self._workers, self._thread,
+            config, desk, rights, self._links, self._departures, self._leases, self._workers, self._thread,
             self._offline_ms,
         )  # fmt: skip
         self._pump = self._make_pump()
@@ -274,6 +276,8 @@ class Core:
                 self._pump.notify()
             if self._reception.idle and self._phone.idle:
                 await self._thread.run(self._store.reclaim, RECLAIM_PAGES)
+            if await self._thread.run(self._departures.close_overdue):
+                self._pump.notify()
             await asyncio.sleep(HOUSEKEEPING_S)
 
     def _count_faces(self) -> None:

@@ -7,17 +7,17 @@ from typing import Literal
 
 from edge.consent.policy import Event, State, may_ask
 from edge.domain import facts
-from edge.domain.errors import InvalidInput
+from edge.domain.errors import InvalidInput, Refused
 from edge.domain.facts import PersonId
 from edge.domain.phone import normalise
 from edge.ipc.control import Notice, Offered, Register, Registered, Source
 from edge.ipc.messages import CardRead
 from edge.runtime.links import Links
 from edge.runtime.office import TOKEN_PURPOSE, Office, new_id
+from edge.runtime.records import next_record
 from edge.runtime.retoken import exchange_tokens_of
 from edge.runtime.rights import Rights
 from edge.runtime.risk import Risk
-from edge.store.rows import VisitRow
 from edge.wire import (
     Basis,
     BasisKind,
@@ -31,20 +31,27 @@ from edge.wire import (
 class Visitor:
     """Who stands at the desk in this session, known in memory only."""
 
-    def __init__(self, person: PersonId, visit: str, number: str, since_ms: int) -> None:
+    def __init__(self, person: PersonId, visit: str, number: str | None, since_ms: int) -> None:
         self.person = person
         self.visit = visit
         self.since_ms = since_ms
         """What was given from then on was given in this session."""
         self._number = number
 
+    @property
+    def numberless(self) -> bool:
+        """They gave no number: known for this visit alone."""
+        return self._number is None
+
     def number(self) -> str:
-        """Return the number that this visitor typed in this session (E.164)."""
+        """Return the number that this visitor typed in this session (E.164); Refused without one."""
+        if self._number is None:
+            raise Refused("use a number", "no_number", "without one only the registration stands")
         return self._number
 
 
 class Desk:
-    """Registration, evidence, departure."""
+    """Registration and evidence."""
 
     def __init__(self, office: Office, risk: Risk, rights: Rights, links: Links) -> None:
         self._office = office
@@ -59,23 +66,24 @@ class Desk:
         if Scope.REGISTRATION not in request.scopes:
             return Registered(outcome="declined"), None
         self._check(request)
-        assert request.phone is not None
-        number = normalise(request.phone)
+        number = normalise(request.phone) if request.phone is not None else None
         with self._office.store.transaction():
             return self._registered(request, number)
 
-    def _registered(self, request: Register, number: str) -> tuple[Registered, Visitor]:
+    def _registered(self, request: Register, number: str | None) -> tuple[Registered, Visitor]:
         """All in one transaction: a crash leaves either the whole registration or none of it."""
         since_ms = self._office.clock.now_ms()
         person, returning = self._person(number)
         for scope in self._office.store.outdated_of(person):
             self._rights.ask_again(person, scope)
         self._choose(person, number, request.scopes, request.declined)
+        if request.name is not None:
+            self._keep_name(person, request.name)
         visits_before = self._visits(person)
         visit = self._open_visit(person, number, request.party_size, returning and visits_before > 0)
         if request.source is not None and Scope.CHANNEL_RISK in request.scopes:
             self._tell_source(person, visit, request.source)
-        if self._office.active(person, Scope.CHANNEL_RISK):
+        if number is not None and self._office.active(person, Scope.CHANNEL_RISK):
             self._risk.judge_person(number)
         answer = Registered(
             outcome="registered",
@@ -88,15 +96,17 @@ class Desk:
         return answer, Visitor(person, visit, number, since_ms)
 
     def _check(self, request: Register) -> None:
-        if request.phone is None:
-            raise InvalidInput("register", "phone_missing", "a number is needed to register")
+        if request.phone is None and request.scopes != {Scope.REGISTRATION}:
+            raise InvalidInput("register", "phone_missing", "the other uses need a number to find one again")
         if request.notice_hash != self._office.notice.hash:
             raise InvalidInput("register", "notice_changed", "show the notice in force and ask again")
         offered = {o.scope for o in self._office.notice.scopes}
         if not request.scopes | request.declined <= offered:
             raise InvalidInput("register", "scope_not_offered", "the notice doesn't name this scope")
 
-    def _person(self, number: str) -> tuple[PersonId, bool]:
+    def _person(self, number: str | None) -> tuple[PersonId, bool]:
+        if number is None:
+            return PersonId(new_id()), False
         lookup = self._office.gate.permit_lookup(Purpose.RECEPTION)
         known = self._office.find(lookup, "registration", number)
         if known is not None:
@@ -104,14 +114,15 @@ class Desk:
         return (known, True) if known is not None else (PersonId(new_id()), False)
 
     def _choose(
-        self, person: PersonId, number: str, chosen: frozenset[Scope], declined: frozenset[Scope]
+        self, person: PersonId, number: str | None, chosen: frozenset[Scope], declined: frozenset[Scope]
     ) -> None:
         """Registration first: the other scopes' proofs name the registration's token."""
-        who = self._office.tokens.token("registration", number)
+        who = self._office.tokens.token("registration", number) if number is not None else None
         for scope in sorted(chosen, key=lambda s: s is not Scope.REGISTRATION):
             if not self._office.active(person, scope):
                 self._office.agree(person, scope, "tap", who)
-                self._index(person, scope, number)
+                if number is not None:
+                    self._index(person, scope, number)
         for scope in sorted(declined - chosen):
             self._decline(person, scope)
 
@@ -125,6 +136,10 @@ class Desk:
             contact = facts.ContactKept(**stamp, person=person, scope=scope, phone=number)
             self._office.store.apply(gate.clear(person, contact))
 
+    def _keep_name(self, person: PersonId, name: str) -> None:
+        fact = facts.NameKept(**self._office.stamp(), person=person, name=name)
+        self._office.store.apply(self._office.gate.clear(person, fact))
+
     def _decline(self, person: PersonId, scope: Scope) -> None:
         if self._office.active(person, scope):
             self._rights.end_scope(person, scope, "visitor")
@@ -134,19 +149,11 @@ class Desk:
             return
         self._office.change(person, scope, Event.DECLINE, State.DECLINED)
 
-    def _open_visit(self, person: PersonId, number: str, party: int, returning: bool) -> str:
+    def _open_visit(self, person: PersonId, number: str | None, party: int, returning: bool) -> str:
         stamp, visit = self._office.stamp(), new_id()
         basis = Basis(kind=BasisKind.CONSENT, scope=Scope.REGISTRATION)
         evidence = (Evidence(kind="registration", at_ms=stamp["at_ms"], basis=basis),)
-        record = VisitRecorded(
-            visit_id=visit,
-            revision=1,
-            who=self._office.tokens.token("registration", number),
-            returning=returning,
-            party_size=party,
-            arrived_ms=stamp["at_ms"],
-            evidence=evidence,
-        )
+        records = () if number is None else (self._first_record(visit, number, party, returning, evidence),)
         opened = facts.VisitOpened(
             **stamp,
             visit=visit,
@@ -154,17 +161,35 @@ class Desk:
             party_size=party,
             returning=returning,
             evidence=evidence,
-            records=(record,),
+            records=records,
         )
         self._office.store.apply(self._office.gate.clear(person, opened))
         return visit
+
+    def _first_record(
+        self, visit: str, number: str, party: int, returning: bool, evidence: tuple[Evidence, ...]
+    ) -> VisitRecorded:
+        return VisitRecorded(
+            visit_id=visit,
+            revision=1,
+            who=self._office.tokens.token("registration", number),
+            returning=returning,
+            party_size=party,
+            arrived_ms=evidence[0].at_ms,
+            evidence=evidence,
+        )
 
     def _tell_source(self, person: PersonId, visit: str, source: Source) -> None:
         fact = facts.SourceTold(**self._office.stamp(), visit=visit, person=person, source=source)
         self._office.store.apply(self._office.gate.clear(person, fact))
 
     def give_code(self, visitor: Visitor) -> str | None:
-        """Make the code for this visitor's own page, from this session on; return its link."""
+        """Make the code for this visitor's own page, from this session on; return its link.
+
+        Nothing leaves the box of who has no number, not even sealed.
+        """
+        if visitor.numberless:
+            return None
         return self._links.give(visitor.person, visitor.since_ms, verified=False)
 
     # -- evidence --------------------------------------------------------------------------
@@ -211,53 +236,18 @@ class Desk:
         row = self._office.store.visit(visitor.visit)
         if row is None or row.departed_ms is not None:
             raise InvalidInput("add evidence", "visit_is_over")
-        record = self._next_record(row, visitor.number(), (*row.evidence, evidence), None)
+        record = next_record(self._office, row, evidence=(*row.evidence, evidence))
         fact = facts.EvidenceAdded(
-            **stamp, visit=row.visit, person=visitor.person, evidence=evidence, records=(record,)
+            **stamp,
+            visit=row.visit,
+            person=visitor.person,
+            evidence=evidence,
+            records=(record,) if record else (),
         )
         with self._office.store.transaction():
             self._office.store.apply(self._office.gate.clear(visitor.person, fact))
             if self._office.active(visitor.person, Scope.CHANNEL_RISK):
                 self._risk.judge_person(visitor.number())
-
-    # -- departure ----------------------------------------------------------
-
-    def depart(self, phone: str) -> bool:
-        """Close the newest open visit of this number; False if there is none."""
-        number = normalise(phone)
-        person, known = self._person(number)
-        if not known or not self._office.active(person, Scope.REGISTRATION):
-            return False
-        permit = self._office.gate.permit(Purpose.RECEPTION, person)
-        still_open = [v for v in self._office.store.visits(permit) if v.departed_ms is None]
-        if not still_open:
-            return False
-        row, stamp = still_open[0], self._office.stamp()
-        departed = max(stamp["at_ms"], row.arrived_ms)
-        record = self._next_record(row, number, row.evidence, departed)
-        fact = facts.VisitClosed(
-            **stamp, visit=row.visit, person=person, departed_ms=departed, records=(record,)
-        )
-        self._office.store.apply(self._office.gate.clear(person, fact))
-        return True
-
-    def _next_record(
-        self, row: VisitRow, number: str, evidence: tuple[Evidence, ...], departed_ms: int | None
-    ) -> VisitRecorded:
-        # Evidence whose scope has ended since isn't told again; the revision that told it stands.
-        standing = tuple(
-            e for e in evidence if e.basis.scope and self._office.active(row.person, e.basis.scope)
-        )
-        return VisitRecorded(
-            visit_id=row.visit,
-            revision=row.revision + 1,
-            who=self._office.tokens.token("registration", number),
-            returning=row.returning,
-            party_size=row.party_size,
-            arrived_ms=row.arrived_ms,
-            departed_ms=departed_ms,
-            evidence=standing,
-        )
 
     # -- asking ----------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 from edge.archive import AGREED
 from edge.consent.gate import Gate
@@ -27,6 +27,8 @@ def new_id() -> str:
     """Return 128 random bits in hex."""
     return secrets.token_hex(16)
 
+
+Act = Literal["tap", "key", "guardian"]
 
 TOKEN_PURPOSE: dict[Scope, str] = {
     Scope.REGISTRATION: "registration",
@@ -60,25 +62,29 @@ class Office:
         """Return now, with its quality."""
         return {"at_ms": self.clock.now_ms(), "quality": self.clock.quality()}
 
-    def agree(self, person: PersonId, scope: Scope, act: str, who: Token, told: Told | None = None) -> None:
+    def agree(
+        self, person: PersonId, scope: Scope, act: Act, who: Token | None, told: Told | None = None
+    ) -> None:
         """Keep the signed proof that a person agreed to `scope` by `act`; it is ACTIVE afterwards.
 
-        `told` is the notice that they were given; None: the one that the kiosk shows.
+        `who` None: somebody without a number, of whom nothing leaves the box; the proof is signed
+        over the same words with `who` null. `told` is the notice that they were given; None: the one
+        that the kiosk shows.
         """
         told = told or Told(self.notice.version, self.notice.hash)
         stamp = self.stamp()
         version = self.store.consent(person, scope).version + 1
-        record = ConsentRecorded.model_validate(
-            {
-                "who": who,
-                "scope": scope,
-                "consent_version": version,
-                "notice_version": told.version,
-                "notice_hash": told.hash,
-                "act": act,
-                "at_ms": stamp["at_ms"],
-            }
-        )
+        said = {
+            "kind": "consent",
+            "v": 1,
+            "who": who,
+            "scope": str(scope),
+            "consent_version": version,
+            "notice_version": told.version,
+            "notice_hash": told.hash,
+            "act": act,
+            "at_ms": stamp["at_ms"],
+        }
         fact = ConsentGiven(
             **stamp,
             person=person,
@@ -86,9 +92,9 @@ class Office:
             version=version,
             notice_version=told.version,
             notice_hash=told.hash,
-            act=record.act,
-            proof=self.sign(AGREED + canonical(record.model_dump(mode="json"))),
-            records=(record,),
+            act=act,
+            proof=self.sign(AGREED + canonical(said)),
+            records=(ConsentRecorded.model_validate(said),) if who is not None else (),
         )
         self.store.apply(self.gate.agreed(fact))
 

@@ -15,6 +15,7 @@ from edge.domain.facts import PersonId
 from edge.ipc import control
 from edge.ipc.messages import Message
 from edge.runtime.cards import Cards
+from edge.runtime.departures import Departures
 from edge.runtime.desk import Desk, Visitor
 from edge.runtime.leases import Leases, Seen
 from edge.runtime.links import Links
@@ -50,6 +51,7 @@ class Reception:
         desk: Desk,
         rights: Rights,
         links: Links,
+        departures: Departures,
         leases: Leases,
         workers: dict[str, Worker],
         thread: StoreThread,
@@ -59,6 +61,7 @@ class Reception:
         self._desk = desk
         self._rights = rights
         self._links = links
+        self._departures = departures
         self._leases = leases
         self._workers = workers
         self._call = thread.run
@@ -89,7 +92,7 @@ class Reception:
             case control.ConfirmCard():
                 return await self._cards.confirm(self._visitor(request.session), request.yes)
             case control.Depart():
-                closed = await self._call(self._desk.depart, request.phone)
+                closed = await self._call(self._departures.by_number, request.phone)
                 return control.Departed(closed=closed)
             case control.Withdraw():
                 return await self._withdraw(request)

@@ -25,6 +25,7 @@ _OF_PERSON = (
     "person_tokens",
     "signed_consents",
     "contacts",
+    "names",
     "templates",
     "cards",
     "sources",
@@ -78,6 +79,20 @@ class Erasure(Writing, OutboxTable):
             self._keep(done)
         self._clear_away(files)
 
+    def forget(self, permit: Permit) -> None:
+        """Destroy all that is held of the permit's person, who has no token and so never left the box.
+
+        Raises Refused without a permit for that person's rights, or if they have a token: such a
+        person is erased by an order, with a receipt.
+        """
+        self._allow(permit)
+        if permit.person is None or self._tokens_of((permit.person,)):
+            raise Refused("forget somebody", "has_a_token", "an erasure is ordered")
+        if self._database.in_transaction:
+            raise StoreError("erase", "inside a transaction", "keys can't be destroyed on trial")
+        newest = self._database.count(_NEWEST, (json.dumps([permit.person]), "[]"))
+        self._finish(self._begin((permit.person,), ()), newest)
+
     def finish_erasures(self, now_ms: int) -> int:
         """Finish what a crash interrupted, and repeat what a restored backup undid; return how many.
 
@@ -87,15 +102,18 @@ class Erasure(Writing, OutboxTable):
         if revived:
             self._begin(revived, ())
         begun = self._database.query("SELECT erasure FROM erasing UNION SELECT erasure FROM erasing_tokens")
-        for erasure in [row.text("erasure") for row in begun]:
-            persons, tokens = self._begun(erasure)
-            self._keys.destroy_all(persons)
-            with self._database.transaction():
-                keys, rows, files = self._delete(erasure, persons, tokens)
-                erased = Erased(keys, rows)
-                self._bury(erasure, persons, tokens, erased, now_ms, TimeQuality.UNKNOWN, answered=False)
-            self._clear_away(files)
+        for row in begun:
+            self._finish(row.text("erasure"), now_ms)
         return len(begun)
+
+    def _finish(self, erasure: str, now_ms: int) -> None:
+        persons, tokens = self._begun(erasure)
+        self._keys.destroy_all(persons)
+        with self._database.transaction():
+            keys, rows, files = self._delete(erasure, persons, tokens)
+            erased = Erased(keys, rows)
+            self._bury(erasure, persons, tokens, erased, now_ms, TimeQuality.UNKNOWN, answered=False)
+        self._clear_away(files)
 
     def _revived(self) -> list[PersonId]:
         """Return who was erased according to the key file and is in the database all the same (P42)."""

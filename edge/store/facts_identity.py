@@ -1,8 +1,8 @@
-"""Rows of templates and cards, sealed under the person's own keys; never an image, never a plain number."""
+"""Rows of names, templates and cards, sealed under the person's own keys; never an image, never plain."""
 
 import secrets
 
-from edge.domain.facts import CardKept, TemplateEnrolled
+from edge.domain.facts import CardKept, NameKept, TemplateEnrolled
 from edge.store.keys import KeyName
 from edge.store.tables import Tables
 from edge.store.writing import Ground, keys_of, write
@@ -12,6 +12,11 @@ from edge.wire import Scope, canonical
 @keys_of.register
 def _template_key(fact: TemplateEnrolled) -> tuple[KeyName, ...]:
     return ((fact.person, Scope.FACE_MATCH),)
+
+
+@keys_of.register
+def _name_key(fact: NameKept) -> tuple[KeyName, ...]:
+    return ((fact.person, Scope.REGISTRATION),)
 
 
 @keys_of.register
@@ -28,6 +33,20 @@ def _template_enrolled(fact: TemplateEnrolled, ground: Ground, to: Tables) -> No
         template=template,
         person=fact.person,
         model=fact.model,
+        sealed=sealed,
+        at_ms=fact.at_ms,
+        basis=ground.basis,
+        purpose=ground.purpose,
+    )
+
+
+@write.register
+def _name_kept(fact: NameKept, ground: Ground, to: Tables) -> None:
+    sealed = to.keys.seal((fact.person, Scope.REGISTRATION), "names", fact.person, fact.name.encode())
+    to.database.insert(
+        "names",
+        "ON CONFLICT DO UPDATE SET sealed = excluded.sealed, at_ms = excluded.at_ms",
+        person=fact.person,
         sealed=sealed,
         at_ms=fact.at_ms,
         basis=ground.basis,

@@ -66,9 +66,9 @@ def _active(fact: VisitOpened | EvidenceAdded, scope: Scope, to: Tables) -> bool
 @write.register
 def _visit_closed(fact: VisitClosed, _ground: Ground, to: Tables) -> None:
     closed = to.database.run(
-        "UPDATE visits SET revision = revision + 1, departed_ms = ?"
+        "UPDATE visits SET revision = revision + 1, departed_ms = ?, departure_estimated = ?"
         " WHERE visit = ? AND person = ? AND departed_ms IS NULL AND arrived_ms <= ?",
-        (fact.departed_ms, fact.visit, fact.person, fact.departed_ms),
+        (fact.departed_ms, int(fact.estimated), fact.visit, fact.person, fact.departed_ms),
     )
     if not closed:
         raise InvalidInput("close a visit", "no_such_open_visit")

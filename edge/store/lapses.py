@@ -87,6 +87,7 @@ LAST_ACTS = """
 SELECT person, scope, max(at_ms) AS last_ms FROM (
     SELECT person, scope, at_ms FROM consents WHERE state = 'ACTIVE'
     UNION ALL SELECT person, scope, at_ms FROM contacts
+    UNION ALL SELECT person, 'registration', at_ms FROM names
     UNION ALL SELECT person, 'registration', max(arrived_ms, coalesce(departed_ms, 0)) FROM visits
     UNION ALL SELECT v.person, substr(e.basis, 9), e.at_ms FROM evidence e JOIN visits v USING (visit)
     UNION ALL SELECT person, 'channel_risk', at_ms FROM sources

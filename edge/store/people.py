@@ -96,6 +96,14 @@ class PeopleReads(Part):
             return None
         return self._keys.open((person, scope), "contacts", person, row.blob("sealed")).decode()
 
+    def name(self, permit: Permit) -> str | None:
+        """Return what the permit's person wants to be called."""
+        person = self._subject(permit, Purpose.RECEPTION)
+        row = self._database.one("SELECT sealed FROM names WHERE person = ?", (person,))
+        if row is None:
+            return None
+        return self._keys.open((person, Scope.REGISTRATION), "names", person, row.blob("sealed")).decode()
+
     def templates(self, permit: Permit) -> list[tuple[str, bytes]]:
         """Return (model, float32 little-endian vector) of each template, newest first."""
         person = self._subject(permit, Purpose.FACE_CONFIRMATION)

@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 SEALED = (
     ("contacts", "person", "scope"),
+    ("names", "person", f"'{Scope.REGISTRATION}'"),
     ("templates", "person", f"'{Scope.FACE_MATCH}'"),
     ("cards", "person", f"'{Scope.ID_CARD}'"),
     ("recordings", "person", f"'{Scope.RECORDING}'"),
@@ -32,6 +33,7 @@ _OF_SCOPE = {
     "rights_requests": "person = ?1 AND ?2 = 'registration'",
     "rights_links": "person = ?1 AND ?2 = 'registration'",
     "contacts": "person = ?1 AND scope = ?2",
+    "names": "person = ?1 AND ?2 = 'registration'",
     "templates": "person = ?1 AND ?2 = 'face_match'",
     "cards": "person = ?1 AND ?2 = 'id_card'",
     "sources": "person = ?1 AND ?2 IN ('channel_risk', 'registration')",

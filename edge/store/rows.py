@@ -21,6 +21,8 @@ class VisitRow:
     party_size: int
     returning: bool
     evidence: tuple[Evidence, ...]
+    estimated: bool = False
+    """Nobody saw when the party left."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ class VisitReads(Part):
             party_size=row.integer("party_size"),
             returning=bool(row.integer("is_returning")),
             evidence=self._evidence(row.text("visit")),
+            estimated=bool(row.integer("departure_estimated")),
         )
 
     def _evidence(self, visit: str) -> tuple[Evidence, ...]:

@@ -43,12 +43,16 @@ class VisitRecorded(Frozen):
     party_size: Annotated[int, Field(ge=1, le=99)]
     arrived_ms: Millis
     departed_ms: Millis | None = None
+    departure_estimated: bool = False
+    """Nobody saw when the party left: `departed_ms` is the office's closing time."""
     evidence: tuple[Evidence, ...]
 
     @model_validator(mode="after")
     def _departs_after_arrival(self) -> Self:
         if self.departed_ms is not None and self.departed_ms < self.arrived_ms:
             raise ValueError("departed_ms is before arrived_ms")
+        if self.departure_estimated and self.departed_ms is None:
+            raise ValueError("only a departure can be estimated")
         return self
 
 

@@ -44,14 +44,18 @@ class Visitor:
         source: str | None = None,
         party: int = 1,
         declined: Iterable[str] = (),
+        name: str | None = None,
     ) -> Seen:
         """Say yes to `scopes`, no to `declined`, leave the rest open; stays on the page that follows.
+
+        Who agrees to `registration` and has no `phone` says so.
 
         Outcomes: registered (with returning, visits_before, active), declined, form_error, trouble.
         """
         self.open()
         self._tap("#start-register")
         self.page.wait_for_selector("#register-form")
+        scopes = tuple(scopes)
         for scope in scopes:
             self._tap(f"label[for=scope_{scope}-yes]")
         for scope in declined:
@@ -63,6 +67,11 @@ class Visitor:
         if phone is not None:
             self._tap("#phone")
             self.page.keyboard.type(phone)
+        elif "registration" in scopes:
+            self._tap("label[for=no_phone]")
+        if name is not None:
+            self._tap("#name")
+            self.page.keyboard.type(name)
         return self._act("#register-submit")
 
     def decline(self) -> Seen:

@@ -99,4 +99,6 @@ def _sound(value: dict[str, Any]) -> dict[str, Any]:
         return value | {"new": f"{purpose}:{other}"}
     if value.get("departed_ms") is not None:
         return value | {"departed_ms": max(value["departed_ms"], value["arrived_ms"])}
+    if value.get("departure_estimated"):  # of a visit that isn't over
+        return value | {"departure_estimated": False}
     return value

@@ -174,6 +174,21 @@ def _look_alike(page: Page, one: str, other: str) -> None:
 
 
 @LANGS
+def test_who_has_no_phone_registers_all_the_same(
+    page: Page, kiosk: str, core: CoreDouble, watch: Watch, lang: str
+) -> None:
+    visitor = Visitor(page, kiosk, "en" if lang == "en" else "zh")
+    assert visitor.register(None, ["registration"], name=" 欧阳 晓晴 ")["outcome"] == "registered"
+    assert visitor.taps <= 6
+    (asked,) = core.of("register")
+    assert (asked.phone, asked.name, asked.scopes) == (None, "欧阳 晓晴", {Scope.REGISTRATION})
+    assert watch.errors == []
+    assert visitor.register(None, ["registration", "face_match"])["outcome"] == "form_error"
+    expect(page.locator("#phone")).to_have_accessible_description(re.compile(r"没有号码|Without a number"))
+    expect(page.locator("#no_phone")).to_be_checked()
+
+
+@LANGS
 def test_each_choice_is_passed_on_as_made(page: Page, kiosk: str, core: CoreDouble, lang: str) -> None:
     visitor = Visitor(page, kiosk, "en" if lang == "en" else "zh")
     visitor.register(
@@ -182,11 +197,13 @@ def test_each_choice_is_passed_on_as_made(page: Page, kiosk: str, core: CoreDoub
         source="agent",
         party=3,
         declined=["face_match"],
+        name="王女士",
     )
     (asked,) = core.of("register")
     assert asked.scopes == {Scope.REGISTRATION, Scope.CHANNEL_RISK}
     assert asked.declined == {Scope.FACE_MATCH}
     assert (asked.source, asked.party_size, asked.notice_hash) == ("agent", 3, NOTICE.hash)
+    assert asked.name == "王女士"
     assert page.locator("#recognise").count() == page.locator("#read-card").count() == 0
 
 
@@ -363,7 +380,9 @@ def test_everything_to_tap_is_large_enough_and_nothing_hangs_over(
 
 
 def _targets_are_large(page: Page) -> None:
-    for target in page.locator("a, summary, button:not(.default), label[for^=s], #phone, #party_size").all():
+    for target in page.locator(
+        "a, summary, button:not(.default), label[for^=s], label[for=no_phone], #phone, #name, #party_size"
+    ).all():
         box = target.bounding_box()
         if box and target.is_visible():
             assert min(box["height"], box["width"]) >= TARGET_PX, target.evaluate(
@@ -411,13 +430,14 @@ def test_the_screen_clears_after_a_minute_without_an_act(page: Page, kiosk: str,
 
 def test_the_next_visitor_finds_nothing_of_the_one_before(page: Page, kiosk: str) -> None:
     visitor = Visitor(page, kiosk)
-    visitor.register(NUMBER, ["registration"])
+    visitor.register(NUMBER, ["registration"], name="王女士")
     visitor.finish()
     for _ in range(4):
         page.go_back()
         page.wait_for_load_state()
         assert NUMBER not in page.content()
         assert page.locator("#phone").count() == 0 or page.input_value("#phone") == ""
+        assert page.locator("#name").count() == 0 or page.input_value("#name") == ""
         assert page.locator("#outcome").count() == 0
     assert [c["name"] for c in page.context.cookies()] == ["gatehouse_kiosk"]
 

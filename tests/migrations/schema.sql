@@ -168,6 +168,14 @@ CREATE TABLE meta (
     value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE names (
+    person TEXT PRIMARY KEY CHECK (length(person) = 32),
+    sealed BLOB NOT NULL,
+    at_ms INTEGER NOT NULL,
+    basis TEXT NOT NULL CHECK (basis = 'consent:registration'),
+    purpose TEXT NOT NULL CHECK (purpose = 'reception')
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE notice_terms (
     hash TEXT NOT NULL REFERENCES notices (hash),
     scope TEXT NOT NULL,
@@ -341,7 +349,7 @@ CREATE TABLE visits (
     quality TEXT NOT NULL CHECK (quality IN ('synchronised', 'drifting', 'unknown')),
     basis TEXT NOT NULL CHECK (basis = 'consent:registration'),
     purpose TEXT NOT NULL CHECK (purpose = 'reception')
-) STRICT, WITHOUT ROWID;
+, departure_estimated INTEGER NOT NULL DEFAULT 0 CHECK (departure_estimated IN (0, 1))) STRICT, WITHOUT ROWID;
 
 CREATE TRIGGER audit_is_never_changed BEFORE UPDATE ON audit
 WHEN NEW.code IS NOT NULL OR NEW.subject IS NOT NULL OR NEW.sequence <> OLD.sequence

@@ -209,7 +209,8 @@ def _request(session: str, typed: Registration) -> Register:
         notice_hash=typed.notice_hash,
         scopes=typed.yes,
         declined=typed.no,
-        phone=forms.phone(typed.typed_phone),
+        phone=None if typed.numberless else forms.phone(typed.typed_phone),
+        name=forms.name(typed.typed_name),
         party_size=typed.party or 1,
         source=typed.source if Scope.CHANNEL_RISK in typed.yes else None,
     )

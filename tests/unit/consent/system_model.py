@@ -44,6 +44,7 @@ NEVER = frozenset({"NEVER"})
 KEEP: dict[str, frozenset[Scope] | frozenset[str]] = {
     "visit": frozenset({R}),
     "departure": frozenset({R}),
+    "name": frozenset({R}),
     "evidence registration": frozenset({R}),
     "evidence appointment": frozenset({R}),
     "evidence face_confirmed": frozenset({R, F}),

@@ -99,6 +99,8 @@ def clear(  # noqa: PLR0911 — one per kind of fact
         case "departure":
             closed = facts.VisitClosed(**stamp, visit=visit, person=person, departed_ms=stamp["at_ms"])
             return (gate.clear(person, closed),)
+        case "name":
+            return (gate.clear(person, facts.NameKept(**stamp, person=person, name="张三")),)
         case "evidence":
             basis = Basis(kind=BasisKind.CONSENT, scope=_SCOPE_OF_EVIDENCE[more])
             piece = Evidence.model_validate({"kind": more, "at_ms": stamp["at_ms"], "basis": basis})

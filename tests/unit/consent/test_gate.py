@@ -79,6 +79,7 @@ PERSONAL: list[tuple[Fact, Scope, frozenset[Scope]]] = [
         Scope.REGISTRATION,
         frozenset(),
     ),
+    (facts.NameKept(**STAMP, person=PERSON, name="name"), Scope.REGISTRATION, frozenset()),
     (indexed(Scope.REGISTRATION), Scope.REGISTRATION, frozenset()),
     (indexed(Scope.CHANNEL_RISK), Scope.CHANNEL_RISK, frozenset()),
     (indexed(Scope.RECORDING), Scope.RECORDING, frozenset()),

@@ -100,6 +100,7 @@ def test_every_kind_of_fact_about_a_person_is_tried_by_the_model_or_rests_on_ano
     tried = {
         "VisitOpened", "VisitClosed", "EvidenceAdded", "SourceTold", "TemplateEnrolled", "CardKept",
         "RecordingKept", "CallNoted", "PersonIndexed", "ContactKept", "ConsentGiven", "ConsentChanged",
+        "NameKept",
     }  # fmt: skip
     on_another_basis = {
         "ReportLodged", "VerdictReached", "CommandDone", "Noted",

@@ -58,6 +58,38 @@ def test_registering_passes_on_exactly_what_was_chosen(browser: Browser, core: C
     assert browser.shows("active") == "registration face_match"
 
 
+def test_a_name_goes_along_and_needs_not_be_given(browser: Browser, core: CoreDouble) -> None:
+    browser.arrive()
+    browser.register(scope_registration="yes", phone=NUMBER, party_size="1", name="  王  女士 ")
+    assert core.of("register")[0].name == "王 女士"
+    browser.arrive()
+    browser.register(scope_registration="yes", phone=NUMBER, party_size="1", name=" ")
+    assert core.of("register")[1].name is None
+
+
+@pytest.mark.parametrize("name", ["a" * 41, "<b>", "a\x00b"])
+def test_what_can_be_nobodys_name_comes_back_with_the_form(
+    browser: Browser, core: CoreDouble, name: str
+) -> None:
+    browser.arrive()
+    browser.register(scope_registration="yes", phone=NUMBER, party_size="1", name=name)
+    assert (browser.status, core.of("register")) == (422, [])
+    assert 'id="error-name"' in browser.html
+
+
+def test_no_phone_counts_only_while_no_number_is_typed(browser: Browser, core: CoreDouble) -> None:
+    browser.arrive()
+    browser.register(scope_registration="yes", no_phone="yes", phone=NUMBER, party_size="1")
+    assert core.of("register")[0].phone == NUMBER
+    browser.arrive()
+    browser.register(scope_registration="yes", no_phone="yes", phone=" ", party_size="1")
+    assert core.of("register")[1].phone is None
+    browser.arrive()
+    browser.register(scope_registration="yes", scope_channel_risk="yes", no_phone="yes", party_size="1")
+    assert browser.status == 422
+    assert len(core.of("register")) == 2
+
+
 def test_who_brought_you_goes_along_with_channel_risk(browser: Browser, core: CoreDouble) -> None:
     browser.arrive()
     browser.register(

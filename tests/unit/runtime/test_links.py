@@ -31,6 +31,7 @@ from edge.ipc.control import Register
 from edge.ipc.messages import CardRead
 from edge.runtime.checks import Facts
 from edge.runtime.checks.requests import check
+from edge.runtime.departures import Departures
 from edge.runtime.desk import Desk, Visitor
 from edge.runtime.links import Links
 from edge.runtime.office import Office
@@ -191,7 +192,7 @@ def test_each_change_of_what_is_held_makes_a_newer_package_and_several_make_one(
     before = site.page(link, secret)["revision"]
     assert site.links.refresh() == 0
     site.rights.withdraw_person(visitor.person, frozenset({Scope.FACE_MATCH}), "visitor")
-    assert site.desk.depart(PHONE)
+    assert Departures(site.office, "21:00").by_number(PHONE)
     site.sent.clear()
     said = site.page(link, secret)
     assert len(site.sent) == 1 and said["revision"] > before

@@ -19,6 +19,7 @@ from edge.ipc import control
 from edge.ipc.driver import DeviceConfig
 from edge.ipc.messages import CardFailed, CardRead, Compared
 from edge.runtime import reception
+from edge.runtime.departures import Departures
 from edge.runtime.desk import Desk
 from edge.runtime.held import Held
 from edge.runtime.leases import Device, Leases, Seen
@@ -134,6 +135,7 @@ class AtTheDesk:
             Desk(office, risk, rights, Links(office, None)),
             rights,
             Links(office, None),
+            Departures(office, "21:00"),
             cast(Leases, self.leases),
             workers,
             thread,

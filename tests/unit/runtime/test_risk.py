@@ -8,6 +8,7 @@ from edge.domain.idcard import CardKind
 from edge.ipc.control import Register, ReportRow
 from edge.ipc.messages import CallStarted, CardRead
 from edge.runtime.calls import Calls
+from edge.runtime.departures import Departures
 from edge.runtime.desk import Desk, Visitor
 from edge.runtime.links import Links
 from edge.runtime.office import Office, Told
@@ -31,6 +32,7 @@ class Front:
         self.risk = Risk(office, RULES)
         self.rights = Rights(office, self.risk, "b", Links(office, None))
         self.desk = Desk(office, self.risk, self.rights, Links(office, None))
+        self.departures = Departures(office, "21:00")
 
     def register(
         self, scopes: frozenset[Scope] = AGREED, declined: frozenset[Scope] = frozenset()
@@ -76,7 +78,7 @@ def test_a_card_read_makes_a_new_version(front: Front) -> None:
 def test_a_card_of_a_visit_that_is_over_is_not_kept(front: Front) -> None:
     """P6: card and evidence are kept together, or neither."""
     visitor = front.register()
-    front.desk.depart(PHONE)
+    front.departures.by_number(PHONE)
     with pytest.raises(InvalidInput, match="visit_is_over"):
         front.desk.card_read(visitor, card())
     permit = front.office.gate.permit(Purpose.IDENTITY_CHECK, visitor.person)
