@@ -200,6 +200,8 @@ class Config(Section):
     mqtt: Mqtt
     destinations: Annotated[tuple[Destination, ...], Field(min_length=1)]
     notice: Path
+    staff_notice: Path | None = None
+    """What receptionists are told of what is recorded of them; without it nobody can be enrolled."""
     desk: Desk = Desk()
     kiosk: Kiosk = Kiosk()
     footfall: Footfall = Footfall()

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from edge.domain.facts import Fact, PersonId
+from edge.domain.facts import Fact, PersonId, StaffId
 from edge.wire import Basis, Batch, Purpose, Receipt, Scope, Token
 
 F_co = TypeVar("F_co", bound=Fact, covariant=True)
@@ -94,6 +94,10 @@ class ConsentRow:
 
 class ConsentReader(Protocol):
     """What the gate reads to decide."""
+
+    def staff_told(self, staff: StaffId) -> frozenset[str]:
+        """Return the hashes of the staff notices that a receptionist acknowledged."""
+        ...
 
     def consent(self, person: PersonId, scope: Scope) -> ConsentRow:
         """Return where the consent stands."""

@@ -18,6 +18,7 @@ from edge.cli import (
     requests,
     retention,
     rights,
+    staff,
     status,
     verify,
     worker,
@@ -33,7 +34,7 @@ app = typer.Typer(
 )
 for noun in (
     core, worker, kiosk, config, credentials, keys, status, outbox, reports, retention, backup, audit,
-    consent, rights, requests, verify,
+    consent, rights, requests, verify, staff,
 ):  # fmt: skip
     noun.add_to(app)
 

@@ -8,7 +8,7 @@ import functools
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Concatenate, Generic, ParamSpec, TypeVar
+from typing import Concatenate, Generic, ParamSpec, TypeVar, get_args
 
 from edge.consent.policy import Event, State, step, usable
 from edge.domain import facts
@@ -37,6 +37,7 @@ from edge.wire import (
 )
 
 F = TypeVar("F", bound=Fact)
+S = TypeVar("S", bound=facts.StaffFact)
 F_co = TypeVar("F_co", bound=Fact, covariant=True)
 
 _IMPERSONAL = (FootfallCounted, DeviceHealth, BlindTime)
@@ -109,6 +110,7 @@ SCOPE_OF: dict[type[Fact], tuple[Scope, Purpose]] = {
     facts.VisitOpened: (Scope.REGISTRATION, Purpose.RECEPTION),
     facts.VisitClosed: (Scope.REGISTRATION, Purpose.RECEPTION),
     facts.NameKept: (Scope.REGISTRATION, Purpose.RECEPTION),
+    facts.VisitReceived: (Scope.REGISTRATION, Purpose.RECEPTION),
     facts.SourceTold: (Scope.CHANNEL_RISK, Purpose.CHANNEL_RISK),
     facts.TemplateEnrolled: (Scope.FACE_MATCH, Purpose.FACE_CONFIRMATION),
     facts.CardKept: (Scope.ID_CARD, Purpose.IDENTITY_CHECK),
@@ -141,6 +143,9 @@ _OTHER_BASES: dict[type[Fact], tuple[BasisKind, Purpose]] = {
     facts.ReportLodged: (BasisKind.REPORT, Purpose.CHANNEL_RISK),
     facts.VerdictReached: (BasisKind.REPORT, Purpose.CHANNEL_RISK),
 }
+_EMPLOYMENT = frozenset(get_args(facts.StaffFact))
+_BEFORE_TOLD = (facts.StaffEnrolled, facts.StaffChanged, facts.StaffTold)
+"""What an operator does, and the reading itself."""
 _PERMIT_SCOPE = {
     Purpose.FACE_CONFIRMATION: Scope.FACE_MATCH,
     Purpose.IDENTITY_CHECK: Scope.ID_CARD,
@@ -291,6 +296,17 @@ class Gate:
         return _Cleared(fact, Basis(kind=kind), purpose, None)
 
     @_counted
+    def employed(self, fact: S) -> Cleared[S]:
+        """Clear what is kept of a receptionist; no shift before they read what is recorded of them (P7)."""
+        if type(fact) not in _EMPLOYMENT or fact.records:
+            raise Refused(
+                "clear a fact", "no_basis", "only the kinds that the gate names; none leaves the box"
+            )
+        if not isinstance(fact, _BEFORE_TOLD) and not self._consents.staff_told(fact.staff):
+            raise Refused("clear a shift", "no_notice", "they read what is recorded of them first (P7)")
+        return _Cleared(fact, Basis(kind=BasisKind.EMPLOYMENT), Purpose.STAFFING, None)
+
+    @_counted
     def inquiry(self, fact: facts.CallNoted) -> Cleared[facts.CallNoted]:
         """Clear a call: counted; its number is kept 72 h to call back and joined with nothing.
 
@@ -329,6 +345,10 @@ class Gate:
     def permit_rights(self, person: PersonId | None = None) -> Permit:
         """Return leave to find and destroy on the person's or headquarters' order (`duty`)."""
         return _Permit(Purpose.RIGHTS, person, None)
+
+    def permit_staff(self) -> Permit:
+        """Return leave to read who works at the desk, for turns and sign-in (`employment`)."""
+        return _Permit(Purpose.STAFFING, None, None)
 
     def permit_lookup(self, purpose: Purpose) -> Permit:
         """Return leave to ask whether a token that its own bearer just gave is known, and no more."""

@@ -14,6 +14,9 @@ from edge.wire import Command, Evidence, Record, Scope, TimeQuality, Token
 PersonId = NewType("PersonId", str)
 """32 hex digits, random: joins a person's rows on this box and nowhere else."""
 
+StaffId = NewType("StaffId", str)
+"""32 hex digits, random: a receptionist of this box."""
+
 type_of_source = Literal["agent", "walk_in", "advert", "friend", "other"]
 
 
@@ -273,6 +276,65 @@ class CommandDone(Fact):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditAnchored(Fact):
     """The audit's head is sent to headquarters. Only its record is kept, until receipted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisitReceived(Fact):
+    """Who receives an open visit."""
+
+    visit: str
+    person: PersonId
+    staff: StaffId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaffEnrolled(Fact):
+    """Somebody works at the desk: a name, sealed under a key of their own, and a PIN's argon2 hash."""
+
+    staff: StaffId
+    number: int
+    name: str = field(repr=False)
+    pin_hash: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaffChanged(Fact):
+    """Whether they may sign in, and a new PIN's hash if there is one."""
+
+    staff: StaffId
+    active: bool
+    pin_hash: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaffTold(Fact):
+    """They read what is recorded of them, and acknowledged it."""
+
+    staff: StaffId
+    notice_version: str
+    notice_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShiftBegan(Fact):
+    """They came on shift, and wait for their turn since `since_ms`."""
+
+    shift: str
+    staff: StaffId
+    since_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShiftChanged(Fact):
+    """Their open shift as it stands now."""
+
+    staff: StaffId
+    since_ms: int
+    paused: bool
+    ended_ms: int | None
+
+
+StaffFact = StaffEnrolled | StaffChanged | StaffTold | ShiftBegan | ShiftChanged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,16 +10,13 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, TypeAdapter
 
 from edge.domain.idcard import CardKind
-from edge.ipc.messages import Message
+from edge.ipc.messages import Message, PersonName
+from edge.ipc.staff import AddStaff, DisableStaff, ListStaff, SetPin
 from edge.wire import Millis, OpaqueId, Scope
 from edge.wire.records import Code
 
 Source = Literal["agent", "walk_in", "advert", "friend", "other"]
 Phone = Annotated[str, StringConstraints(pattern=r"^[0-9+ -]{5,20}$")]
-PersonName = Annotated[
-    str, StringConstraints(strip_whitespace=True, pattern=r"^[^\x00-\x1f\x7f<>]{1,40}$", max_length=40)
-]
-"""What somebody wants to be called."""
 
 
 # ---- kiosk ---------------------------------------------------------------------------------
@@ -208,8 +205,16 @@ KioskRequest = Annotated[
     | Living,
     Field(discriminator="method"),
 ]
+StaffManagement = AddStaff | ListStaff | DisableStaff | SetPin
 OperatorRequest = Annotated[
-    GetStatus | GetOutbox | ImportReports | PlanRetention | ApplyRetention | MakeBackup | VerifyAudit,
+    GetStatus
+    | GetOutbox
+    | ImportReports
+    | PlanRetention
+    | ApplyRetention
+    | MakeBackup
+    | VerifyAudit
+    | StaffManagement,
     Field(discriminator="method"),
 ]
 

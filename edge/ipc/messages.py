@@ -20,6 +20,12 @@ class Message(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
+PersonName = Annotated[
+    str, StringConstraints(strip_whitespace=True, pattern=r"^[^\x00-\x1f\x7f<>]{1,40}$", max_length=40)
+]
+"""What somebody wants to be called."""
+
+
 # ---- worker → core -------------------------------------------------------------------------
 
 

@@ -14,17 +14,24 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from edge.domain.errors import GatehouseError, LinkDown, ProtocolError, Refused
 from edge.ipc.client import ControlClient
+from edge.kiosk.counter import CounterPages
 from edge.kiosk.desk import Desk, Expired
 from edge.kiosk.forms import BadForm
 from edge.kiosk.routes import code, lease, rights, visit
+from edge.kiosk.routes import counter as counter_routes
 from edge.kiosk.security import SecureHeaders
 
 log = logging.getLogger(__name__)
 _STATIC = Path(__file__).parent / "static"
 
 
-def create_app(client: ControlClient, *, hosts: Sequence[str], https: bool = False) -> FastAPI:
-    """Return the page as an ASGI application; it answers only to the `hosts` named (DNS rebinding)."""
+def create_app(
+    client: ControlClient, *, counter: ControlClient, hosts: Sequence[str], https: bool = False
+) -> FastAPI:
+    """Return the page as an ASGI application; it answers only to the `hosts` named (DNS rebinding).
+
+    `client` asks for visitors, `counter` for receptionists.
+    """
     desk = Desk(client, https)
 
     @contextlib.asynccontextmanager
@@ -45,6 +52,7 @@ def create_app(client: ControlClient, *, hosts: Sequence[str], https: bool = Fal
     )
     for errand in (visit, lease, rights, code):
         app.include_router(errand.router(desk))
+    app.include_router(counter_routes.router(CounterPages(desk, counter, https)))
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     _explain(app, desk)
     return app

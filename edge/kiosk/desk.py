@@ -17,7 +17,7 @@ from edge.ipc.control import Alive, Departed, End, GetNotice, Living, Notice
 from edge.ipc.messages import Message
 from edge.kiosk.security import Csrf, new_sid, set_cookie, sid_of
 from edge.kiosk.sittings import Sitting, Sittings
-from edge.kiosk.texts import Lang, text
+from edge.kiosk.texts import Lang, scope_name, text
 
 log = logging.getLogger(__name__)
 A = TypeVar("A", bound=Message)
@@ -137,7 +137,14 @@ class Desk:
         lang = lang or lang_of(request)
         known = sid_of(request)
         sid = sid or known or new_sid()
-        html = self._templates.get_template(template).render(
+        response = HTMLResponse(self.render(request, template, sid, lang, **context), status)
+        if sid != known:
+            set_cookie(response, sid, self._https)
+        return response
+
+    def render(self, request: Request, template: str, sid: str, lang: Lang, **context: object) -> str:
+        """Return `template` as HTML, its forms bound to the session `sid`."""
+        return self._templates.get_template(template).render(
             lang=lang,
             other="en" if lang == "zh" else "zh",
             path=request.url.path,
@@ -145,14 +152,11 @@ class Desk:
             t=lambda key: text(key, lang),
             both=text,
             day=lambda date: _day(date, lang),
+            scope_name=scope_name,
             link=lambda path: link(path, lang),
             to=link,
             **context,
         )
-        response = HTMLResponse(html, status)
-        if sid != known:
-            set_cookie(response, sid, self._https)
-        return response
 
     def go(self, request: Request, path: str) -> RedirectResponse:
         """Return the way to `path`, in the same language, to be fetched by GET."""

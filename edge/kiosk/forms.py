@@ -19,6 +19,8 @@ MAX_BODY = 8192
 """Bytes of a submitted form; the longest honest one has about 700."""
 _MOST_FIELDS = 40
 _PHONE = re.compile(r"[0-9+ -]{5,20}")
+OPAQUE = re.compile(r"[0-9a-f]{32}")
+"""The name of one thing, as the core gives it out."""
 _UNSPEAKABLE = re.compile(r"[\x00-\x1f\x7f<>]")
 MAX_NAME = 40
 _DASHES = str.maketrans(dict.fromkeys("‐‑‒–—―−", "-"))

@@ -56,7 +56,12 @@ def configure(
     https = certificate is not None
     hosts = [host, "localhost", "127.0.0.1", *names]
     return uvicorn.Config(
-        create_app(ControlClient(socket_path), hosts=hosts, https=https),
+        create_app(
+            ControlClient(socket_path),
+            counter=ControlClient(socket_path.with_name("desk.sock")),
+            hosts=hosts,
+            https=https,
+        ),
         host=host,
         port=port,
         ssl_certfile=certificate,

@@ -18,6 +18,16 @@ from edge.domain.retention import DAY_MS
 from edge.ipc import control as protocol
 from edge.ipc import messages, officer
 from edge.ipc.messages import Assign, Message
+from edge.ipc.staff import (
+    STAFF_REQUEST,
+    AddStaff,
+    DisableStaff,
+    GetDesk,
+    ListStaff,
+    SetPin,
+    StaffNotice,
+    StaffRequest,
+)
 from edge.runtime import notice as notices
 from edge.runtime.audit import Audit
 from edge.runtime.backups import BackupService
@@ -25,8 +35,10 @@ from edge.runtime.calls import Calls
 from edge.runtime.checks import Facts, faces, run_all
 from edge.runtime.clock import Clock
 from edge.runtime.control import ControlSocket, account, uid_of
+from edge.runtime.counter import StaffDesk
 from edge.runtime.departures import Departures
 from edge.runtime.desk import Desk
+from edge.runtime.guests import Guests
 from edge.runtime.leases import Leases
 from edge.runtime.lifecycle import Lifecycle, stage
 from edge.runtime.links import Links
@@ -42,6 +54,8 @@ from edge.runtime.retention import Retention
 from edge.runtime.retoken import Retokening
 from edge.runtime.rights import Rights
 from edge.runtime.risk import Risk
+from edge.runtime.staff import Staff
+from edge.runtime.staffnotice import load_staff
 from edge.runtime.storethread import StoreThread
 from edge.runtime.supervise import keep
 from edge.runtime.workers import Worker
@@ -150,6 +164,9 @@ class Core:
         self._orders = Orders(office, rights, Requests(office, rights, self._links))
         self._retention = Retention(office, config.retention.periods(), self._links)
         self._audit_log = Audit(office)
+        guests = Guests(office)
+        staff = Staff(office, guests, self._staff_notice())
+        self._counter = StaffDesk(staff, guests, self._departures, self._thread)
         self._backups = self._make_backups()
         self._notices = Notices(office, rights)
         self._officer = Officer(office, rights, self._links, self._credentials.key_id)
@@ -164,6 +181,10 @@ class Core:
             self._offline_ms,
         )  # fmt: skip
         self._pump = self._make_pump()
+
+    def _staff_notice(self) -> StaffNotice | None:
+        path = self._config.staff_notice
+        return load_staff(path) if path is not None else None
 
     def _spoken(self) -> dict[str, Told]:
         """What the callers of each line hear, by line."""
@@ -276,6 +297,7 @@ class Core:
                 self._pump.notify()
             if self._reception.idle and self._phone.idle:
                 await self._thread.run(self._store.reclaim, RECLAIM_PAGES)
+            await self._thread.run(self._store.purge_staff, self._clock.now_ms())
             if await self._thread.run(self._departures.close_overdue):
                 self._pump.notify()
             await asyncio.sleep(HOUSEKEEPING_S)
@@ -386,6 +408,7 @@ class Core:
         self,
     ) -> tuple[
         ControlSocket[protocol.KioskRequest],
+        ControlSocket[StaffRequest],
         ControlSocket[protocol.OperatorRequest],
         ControlSocket[officer.OfficerRequest],
     ]:
@@ -395,6 +418,7 @@ class Core:
         officers = frozenset(uid_of(user) for user in self._config.officers)
         return (
             ControlSocket(run / "kiosk.sock", protocol.KIOSK_REQUEST, self._kiosk, kiosk),
+            ControlSocket(run / "desk.sock", STAFF_REQUEST, self._at_the_counter, kiosk),
             ControlSocket(run / "control.sock", protocol.OPERATOR_REQUEST, self._operator, operators),
             ControlSocket(run / "officer.sock", officer.OFFICER_REQUEST, self._officer_asks, officers),
         )
@@ -407,6 +431,12 @@ class Core:
         self._pump.notify(
             changed=isinstance(request, protocol.ReadCard | protocol.VerifyCard | protocol.ConfirmCard)
         )
+        return answer
+
+    async def _at_the_counter(self, request: StaffRequest) -> Message:
+        answer = await self._counter.answer(request)
+        if not isinstance(request, GetDesk):
+            self._pump.notify()
         return answer
 
     async def _operator(self, request: protocol.OperatorRequest) -> Message:  # noqa: PLR0911 — one per request
@@ -425,6 +455,8 @@ class Core:
                 return await self._backups.make(Path(request.directory) if request.directory else None)
             case protocol.ApplyRetention():
                 return protocol.RetentionApplied(rows=await self._thread.run(self._retention.apply))
+            case AddStaff() | ListStaff() | DisableStaff() | SetPin():
+                return await self._counter.manage(request)
 
     async def _officer_asks(self, request: officer.OfficerRequest) -> Message:
         done = await self._call(self._officer.answer, request, account())

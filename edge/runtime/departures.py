@@ -12,6 +12,7 @@ from edge.domain.facts import PersonId
 from edge.domain.phone import normalise
 from edge.runtime.office import Office
 from edge.runtime.records import next_record
+from edge.runtime.retoken import exchange_tokens_of
 from edge.store.rows import VisitRow
 from edge.wire import Purpose, Scope
 
@@ -35,10 +36,15 @@ class Departures:
             self.close(still_open[0], office.clock.now_ms())
         return bool(still_open)
 
+    def leave(self, row: VisitRow) -> None:
+        """Close an open visit now, on the word of a receptionist who saw them go."""
+        self.close(row, self._office.clock.now_ms())
+
     def close(self, row: VisitRow, departed_ms: int, *, estimated: bool = False) -> None:
         """Close one open visit; Refused without the registration's consent (its use has ended)."""
         office = self._office
         departed = max(departed_ms, row.arrived_ms)
+        exchange_tokens_of(office, row.person)
         record = next_record(office, row, departed_ms=departed, estimated=estimated)
         if record is None:
             self.forget(row.person)

@@ -24,10 +24,13 @@ log = logging.getLogger(__name__)
 INQUIRY = "inquiry"
 """The scope of a call's own key; its subject is the call."""
 
+EMPLOYMENT = "employment"
+"""The scope of a receptionist's own key."""
+
 _WRAPPED = ("wrapped_keys", "wrapped")
 
 KeyName = tuple[str, str]
-"""(subject, scope): a person and a scope, or a call and INQUIRY."""
+"""(subject, scope): a person and a scope, a call and INQUIRY, or a receptionist and EMPLOYMENT."""
 
 
 class KeyFile:

@@ -9,7 +9,7 @@ from edge.domain.errors import Refused, StoreError
 from edge.domain.facts import PersonId
 from edge.domain.retention import Periods
 from edge.store.facts_consent import LATEST
-from edge.store.keys import INQUIRY, KeyName
+from edge.store.keys import EMPLOYMENT, INQUIRY, KeyName
 from edge.store.lapses import LAPSES, LAST_ACTS, STANDING, Lapse
 from edge.store.rows import LapsingScope, PlanRow
 from edge.store.tables import Part
@@ -26,6 +26,7 @@ SEALED = (
     ("rights_requests", "person", f"'{Scope.REGISTRATION}'"),
     ("rights_links", "person", f"'{Scope.REGISTRATION}'"),
     ("call_numbers", "call", f"'{INQUIRY}'"),
+    ("staff", "staff", f"'{EMPLOYMENT}'"),
 )
 """Every table with sealed rows: table, column of the key's subject, its scope."""
 
@@ -163,8 +164,9 @@ class Retention(Part):
 
     def _wanted(self) -> set[KeyName]:
         rows = self._database.query(
-            "SELECT DISTINCT person AS subject, scope FROM consents UNION SELECT call, ? FROM call_numbers",
-            (INQUIRY,),
+            "SELECT DISTINCT person AS subject, scope FROM consents UNION SELECT call, ? FROM call_numbers"
+            " UNION SELECT staff, ? FROM staff",
+            (INQUIRY, EMPLOYMENT),
         )
         return {(row.text("subject"), row.text("scope")) for row in rows}
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edge.domain.facts import PersonId
+from edge.domain.facts import PersonId, StaffId
 from edge.domain.idcard import CardKind
 from edge.wire import Evidence, Scope, TimeQuality, Token
 
@@ -23,6 +23,16 @@ class VisitRow:
     evidence: tuple[Evidence, ...]
     estimated: bool = False
     """Nobody saw when the party left."""
+
+
+@dataclass(frozen=True, slots=True)
+class StaffRow:
+    """A receptionist; `active` says whether they may sign in."""
+
+    staff: StaffId
+    number: int
+    name: str = field(repr=False)
+    active: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from edge.store import (  # noqa: F401 — each registers how its kinds of fact 
     facts_links,
     facts_operation,
     facts_reports,
+    facts_staff,
     facts_visits,
     notices,
 )
@@ -40,6 +41,7 @@ from edge.store.people import PeopleReads
 from edge.store.retention import Retention
 from edge.store.risk import RiskReads
 from edge.store.rows import Head
+from edge.store.staff import StaffReads
 from edge.store.tables import Tables
 from edge.store.visits import VisitReads
 from edge.wire import Receipt
@@ -61,6 +63,7 @@ def wall_ms() -> int:
 class SqlStore(
     PeopleReads,
     VisitReads,
+    StaffReads,
     RiskReads,
     CallReads,
     HeldReads,

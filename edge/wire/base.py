@@ -88,6 +88,8 @@ class Purpose(StrEnum):
     FOOTFALL = "footfall"
     OPERATION = "operation"
     RIGHTS = "rights"
+    STAFFING = "staffing"
+    """Who receives visitors; nothing of it leaves the box."""
 
 
 class TimeQuality(StrEnum):

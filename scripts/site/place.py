@@ -182,6 +182,7 @@ key = "signing.key"
         directory = self.box_directory
         directory.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / "edge" / "notice.example.toml", directory / "notice.toml")
+        shutil.copy(ROOT / "edge" / "staff-notice.example.toml", directory / "staff-notice.toml")
         self.config = directory / "gatehouse.toml"
         self.kiosk_url = f"http://127.0.0.1:{free_port()}"
         self.config.write_text(self._box_configuration())
@@ -217,6 +218,7 @@ key = "signing.key"
         )
         models = cache_root() / "models"
         return f"""notice = "notice.toml"
+staff_notice = "staff-notice.toml"
 [site]
 tenant = "{TENANT}"
 site = "{SITE}"

@@ -21,6 +21,7 @@ from edge.kiosk.texts import Lang
 from edge.wire import Scope
 from scripts.site.ca import issue, make_ca
 from scripts.site.visitor import CHROMIUM, CHROMIUM_ARGS, Visitor
+from tests.e2e.desk_rig import DeskRig
 from tests.fakes.core_socket import NOTICE, CoreDouble
 
 NUMBER = "13800138000"
@@ -76,7 +77,7 @@ def _await_port(port: int, process: subprocess.Popen[bytes]) -> None:
 
 
 @contextlib.contextmanager
-def _serve(core: CoreDouble, *tls: Path) -> Iterator[int]:
+def _serve(core: CoreDouble | DeskRig, *tls: Path) -> Iterator[int]:
     """Run the kiosk as a process of its own; yield its port."""
     port = _free_port()
     arguments = [sys.executable, "-c", _START, str(core.path), str(port), *map(str, tls)]

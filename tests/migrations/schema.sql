@@ -30,6 +30,8 @@ CREATE INDEX rights_requests_by_person ON rights_requests (person);
 
 CREATE INDEX rights_requests_waiting ON rights_requests (due_ms) WHERE state = 'waits';
 
+CREATE UNIQUE INDEX shifts_open ON shifts (staff) WHERE ended_ms IS NULL;
+
 CREATE INDEX sources_by_person ON sources (person);
 
 CREATE INDEX templates_by_person ON templates (person);
@@ -228,6 +230,14 @@ CREATE TABLE person_tokens (
     purpose TEXT NOT NULL CHECK (purpose IN ('reception', 'channel_risk', 'call_handling'))
 , generation INTEGER NOT NULL DEFAULT 0 CHECK (generation >= 0), successor TEXT) STRICT, WITHOUT ROWID;
 
+CREATE TABLE receptions (
+    visit TEXT PRIMARY KEY REFERENCES visits ON DELETE CASCADE,
+    staff TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    basis TEXT NOT NULL CHECK (basis = 'consent:registration'),
+    purpose TEXT NOT NULL CHECK (purpose = 'reception')
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE recordings (
     call TEXT PRIMARY KEY CHECK (length(call) = 32),
     person TEXT NOT NULL CHECK (length(person) = 32),
@@ -282,6 +292,18 @@ CREATE TABLE rights_requests (
     CHECK ((state = 'waits') = (settled_ms IS NULL))
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE shifts (
+    shift TEXT PRIMARY KEY CHECK (length(shift) = 32),
+    staff TEXT NOT NULL REFERENCES staff ON DELETE CASCADE,
+    began_ms INTEGER NOT NULL,
+    ended_ms INTEGER,
+    since_ms INTEGER NOT NULL,
+    paused INTEGER NOT NULL CHECK (paused IN (0, 1)),
+    quality TEXT NOT NULL CHECK (quality IN ('synchronised', 'drifting', 'unknown')),
+    basis TEXT NOT NULL CHECK (basis = 'employment'),
+    purpose TEXT NOT NULL CHECK (purpose = 'staffing')
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE signed_consents (
     person TEXT NOT NULL CHECK (length(person) = 32),
     scope TEXT NOT NULL,
@@ -301,6 +323,28 @@ CREATE TABLE sources (
     quality TEXT NOT NULL CHECK (quality IN ('synchronised', 'drifting', 'unknown')),
     basis TEXT NOT NULL CHECK (basis = 'consent:channel_risk'),
     purpose TEXT NOT NULL CHECK (purpose = 'channel_risk')
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE staff (
+    staff TEXT PRIMARY KEY CHECK (length(staff) = 32),
+    number INTEGER NOT NULL UNIQUE CHECK (number BETWEEN 11 AND 9999),
+    sealed BLOB NOT NULL,
+    pin TEXT NOT NULL,
+    active INTEGER NOT NULL CHECK (active IN (0, 1)),
+    at_ms INTEGER NOT NULL,
+    basis TEXT NOT NULL CHECK (basis = 'employment'),
+    purpose TEXT NOT NULL CHECK (purpose = 'staffing')
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE staff_told (
+    staff TEXT NOT NULL REFERENCES staff ON DELETE CASCADE,
+    notice_hash TEXT NOT NULL CHECK (length(notice_hash) = 64),
+    notice_version TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    quality TEXT NOT NULL CHECK (quality IN ('synchronised', 'drifting', 'unknown')),
+    basis TEXT NOT NULL CHECK (basis = 'employment'),
+    purpose TEXT NOT NULL CHECK (purpose = 'staffing'),
+    PRIMARY KEY (staff, notice_hash)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE templates (

@@ -45,6 +45,7 @@ KEEP: dict[str, frozenset[Scope] | frozenset[str]] = {
     "visit": frozenset({R}),
     "departure": frozenset({R}),
     "name": frozenset({R}),
+    "reception": frozenset({R}),
     "evidence registration": frozenset({R}),
     "evidence appointment": frozenset({R}),
     "evidence face_confirmed": frozenset({R, F}),
@@ -69,6 +70,7 @@ USE: dict[Purpose, frozenset[Scope] | frozenset[str]] = {
     Purpose.FOOTFALL: NEVER,
     Purpose.OPERATION: NEVER,
     Purpose.RIGHTS: NEVER,
+    Purpose.STAFFING: NEVER,
 }
 """What may be read and used about a person, by consent."""
 

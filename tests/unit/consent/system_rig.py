@@ -10,7 +10,7 @@ from typing import Any
 from edge.consent.policy import Event, State
 from edge.domain import facts
 from edge.domain.errors import InvalidInput, Refused
-from edge.domain.facts import Fact
+from edge.domain.facts import Fact, StaffId
 from edge.ports import Cleared, Permit
 from edge.wire import Basis, BasisKind, Evidence, Purpose, Scope
 from tests.unit.store.world import Someone, World, new_id
@@ -99,6 +99,9 @@ def clear(  # noqa: PLR0911 — one per kind of fact
         case "departure":
             closed = facts.VisitClosed(**stamp, visit=visit, person=person, departed_ms=stamp["at_ms"])
             return (gate.clear(person, closed),)
+        case "reception":
+            received = facts.VisitReceived(**stamp, visit=visit, person=person, staff=StaffId("5" * 32))
+            return (gate.clear(person, received),)
         case "name":
             return (gate.clear(person, facts.NameKept(**stamp, person=person, name="张三")),)
         case "evidence":

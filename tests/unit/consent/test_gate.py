@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import fields, replace
-from typing import Any, TypedDict
+from typing import Any, TypedDict, get_args
 
 import pytest
 
@@ -11,10 +11,10 @@ from edge.consent.gate import SCOPE_OF, Gate
 from edge.consent.policy import Event, State
 from edge.domain import facts
 from edge.domain.errors import Refused
-from edge.domain.facts import Fact, PersonId
+from edge.domain.facts import Fact, PersonId, StaffId
 from edge.domain.idcard import CardKind
 from edge.ports import Cleared, ConsentRow, ConsentVersion, Permit
-from edge.wire import AuditHead, Basis, BasisKind, Evidence, Purpose, Scope, TimeQuality
+from edge.wire import AuditHead, Basis, BasisKind, DeviceHealth, Evidence, Purpose, Scope, TimeQuality
 
 PERSON, OTHER = PersonId("a" * 32), PersonId("b" * 32)
 TOKEN, HASH, AT = "registration:" + "0" * 64, "c" * 64, 1_764_000_000_000
@@ -28,8 +28,16 @@ class Stamp(TypedDict):
 STAMP: Stamp = {"at_ms": AT, "quality": TimeQuality.SYNCHRONISED}
 
 
+STAFF = StaffId("5" * 32)
+
+
 class Consents:
     """The smallest ConsentReader: what isn't set was never asked."""
+
+    told: frozenset[str] = frozenset()
+
+    def staff_told(self, staff: StaffId) -> frozenset[str]:
+        return self.told
 
     def __init__(self, *rows: tuple[PersonId, Scope, State]) -> None:
         self._rows = {(person, scope): ConsentRow(state, 3, AT, "v1") for person, scope, state in rows}
@@ -76,6 +84,11 @@ PERSONAL: list[tuple[Fact, Scope, frozenset[Scope]]] = [
     (opened(sign("registration", Scope.REGISTRATION)), Scope.REGISTRATION, frozenset()),
     (
         facts.VisitClosed(**STAMP, visit="1" * 32, person=PERSON, departed_ms=AT),
+        Scope.REGISTRATION,
+        frozenset(),
+    ),
+    (
+        facts.VisitReceived(**STAMP, visit="1" * 32, person=PERSON, staff=STAFF),
         Scope.REGISTRATION,
         frozenset(),
     ),
@@ -179,11 +192,40 @@ def test_every_kind_of_fact_is_covered_by_one_door() -> None:
         facts.ConsentGiven, facts.ConsentChanged, facts.CommandDone, facts.ReportLodged,
         facts.VerdictReached, facts.CallNoted, facts.Noted, facts.LinkMade, facts.PackageMade,
         facts.RequestTaken, facts.RequestSettled, facts.AuditAnchored, facts.NoticePut, facts.PersonRetokened,
+        *get_args(facts.StaffFact),
     }  # fmt: skip
     # By name: a dataclass with slots is made twice, and the first of the two lingers as a subclass.
     assert {kind.__name__ for kind in personal | elsewhere} == {k.__name__ for k in Fact.__subclasses__()}
     assert not personal & elsewhere
     assert set(SCOPE_OF) <= personal
+
+
+def test_p7_no_shift_before_they_read_what_is_recorded_of_them() -> None:
+    began = facts.ShiftBegan(**STAMP, shift="6" * 32, staff=STAFF, since_ms=AT)
+    changed = facts.ShiftChanged(**STAMP, staff=STAFF, since_ms=AT, paused=False, ended_ms=None)
+    consents = Consents()
+    for shift in (began, changed):
+        with pytest.raises(Refused) as refused:
+            Gate(consents).employed(shift)
+        assert refused.value.code == "no_notice"
+    told = facts.StaffTold(**STAMP, staff=STAFF, notice_version="v1", notice_hash="7" * 64)
+    assert Gate(consents).employed(told).basis == Basis(kind=BasisKind.EMPLOYMENT)
+    consents.told = frozenset({"7" * 64})
+    cleared = Gate(consents).employed(began)
+    assert (cleared.purpose, cleared.relies_on) == (Purpose.STAFFING, None)
+
+
+def test_what_is_kept_of_staff_never_leaves_the_box() -> None:
+    record = DeviceHealth(device="d", state="up", code="ok", since_ms=AT)
+    with pytest.raises(Refused):
+        Gate(Consents()).employed(facts.StaffChanged(**STAMP, staff=STAFF, active=True, records=(record,)))
+
+
+def test_p26_the_door_for_staff_takes_nothing_of_visitors() -> None:
+    """Even past the type checker."""
+    for fact, _, _ in PERSONAL:
+        with pytest.raises(Refused):
+            active(*Scope).employed(fact)  # type: ignore[type-var]
 
 
 @pytest.mark.parametrize(

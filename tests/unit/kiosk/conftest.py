@@ -58,7 +58,8 @@ def core() -> Iterator[CoreDouble]:
 
 @pytest.fixture
 def app(core: CoreDouble) -> FastAPI:
-    return create_app(ControlClient(core.path, timeout=5), hosts=HOSTS)
+    client = ControlClient(core.path, timeout=5)
+    return create_app(client, counter=client, hosts=HOSTS)
 
 
 @pytest.fixture

@@ -49,6 +49,12 @@ POSTS = sorted(path for method, path in PAGES if method == "POST")
 NUMBER = "13800138000"
 
 
+DESK = {("GET", "/desk"), ("GET", "/desk/live")} | {
+    ("POST", f"/desk/{errand}")
+    for errand in ("sign-in", "notice", "sign-out", "shift", "turn", "receive", "leave")
+}
+
+
 def routes_of(app: FastAPI) -> set[tuple[str, str]]:
     found = set()
     for route in app.routes:
@@ -61,7 +67,20 @@ def routes_of(app: FastAPI) -> set[tuple[str, str]]:
 
 
 def test_p32_there_is_no_route_beyond_these_pages(app: FastAPI) -> None:
-    assert routes_of(app) == PAGES | {("MOUNT", "/static")}
+    assert routes_of(app) == PAGES | DESK | {("MOUNT", "/static")}
+
+
+@pytest.mark.parametrize("path", sorted(path for method, path in DESK if method == "POST"))
+def test_the_desk_takes_no_form_of_a_stranger_and_no_extra_field(
+    browser: Browser, core: CoreDouble, path: str
+) -> None:
+    browser.get("/desk")
+    browser.post(path, csrf="0" * 64)
+    assert browser.status == 403
+    browser.get("/desk")
+    browser.post(path, wechat="x")
+    assert browser.status == 400
+    assert core.asked == []
 
 
 @pytest.mark.parametrize("path", ["/docs", "/openapi.json", "/redoc", "/static/", "/static/../app.py", "/x"])
@@ -138,7 +157,7 @@ def test_p33_one_session_cookie_and_nothing_else(browser: Browser) -> None:
 
 
 def test_over_https_the_cookie_is_secure(core: CoreDouble) -> None:
-    app = create_app(ControlClient(core.path), hosts=HOSTS, https=True)
+    app = create_app(ControlClient(core.path), counter=ControlClient(core.path), hosts=HOSTS, https=True)
     with TestClient(app, base_url="https://localhost") as client:
         page = client.get("/")
     assert "Secure" in page.headers["set-cookie"]

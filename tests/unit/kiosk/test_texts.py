@@ -12,7 +12,7 @@ from edge.kiosk.texts import KEYS, scope_name, text
 from edge.wire import Scope
 
 HERE = Path(edge.kiosk.__file__).parent
-TEMPLATES = sorted((HERE / "templates").glob("*.html"))
+TEMPLATES = sorted((HERE / "templates").rglob("*.html"))
 DERIVED = {
     *(f"source.{source}" for source in SOURCES),
     *(

@@ -42,7 +42,7 @@ class Front:
             datetime.now().astimezone().replace(hour=14, minute=30, second=0, microsecond=0)
         )
         self.office = replace(office, clock=self.clock)
-        risk = Risk(self.office, RULES)
+        risk = self.risk = Risk(self.office, RULES)
         links = Links(self.office, None)
         self.rights = Rights(self.office, risk, "b", links)
         self.desk = Desk(self.office, risk, self.rights, links)

@@ -1,0 +1,199 @@
+"""What receptionists can ask of the core through the desk's page; closed, validated at both ends.
+
+Every request but `SignIn` carries a session that the core itself gave out and checks: the process
+that serves the page can do nothing of this by itself. A session ends after five minutes without an act.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, TypeAdapter
+
+from edge.ipc.messages import Message, PersonName
+from edge.wire import Millis, OpaqueId, Scope
+from edge.wire.records import Code
+
+StaffNumber = Annotated[int, Field(ge=11, le=9999)]
+Pin = Annotated[str, StringConstraints(pattern=r"^[0-9]{6,12}$")]
+
+
+class SignIn(Message):
+    """A receptionist's number and PIN. Wrong ones are slowed down, and answered alike."""
+
+    method: Literal["sign_in"] = "sign_in"
+    number: StaffNumber
+    pin: Pin = Field(repr=False)
+
+
+class Acknowledge(Message):
+    """They read what is recorded of them; without it there is no shift (P7)."""
+
+    method: Literal["acknowledge"] = "acknowledge"
+    session: OpaqueId = Field(repr=False)
+    notice_hash: str
+
+
+class SignOut(Message):
+    """The session is over; the shift goes on."""
+
+    method: Literal["sign_out"] = "sign_out"
+    session: OpaqueId = Field(repr=False)
+
+
+class GetDesk(Message):
+    """What stands on the desk's page now. Asking isn't an act: a page that only looks is locked in time."""
+
+    method: Literal["desk"] = "desk"
+    session: OpaqueId = Field(repr=False)
+
+
+class Shift(Message):
+    """Begin, pause, resume or end one's own shift."""
+
+    method: Literal["shift"] = "shift"
+    session: OpaqueId = Field(repr=False)
+    change: Literal["begin", "pause", "resume", "end"]
+
+
+class Turn(Message):
+    """Somebody's turn is over: skipped, or taken by a party that isn't registered."""
+
+    method: Literal["turn"] = "turn"
+    session: OpaqueId = Field(repr=False)
+    number: StaffNumber
+
+
+class Receive(Message):
+    """Who receives a registered visit: it is their turn that is over."""
+
+    method: Literal["receive"] = "receive"
+    session: OpaqueId = Field(repr=False)
+    visit: OpaqueId
+    number: StaffNumber
+
+
+class Leave(Message):
+    """The party of this visit has left."""
+
+    method: Literal["leave"] = "leave"
+    session: OpaqueId = Field(repr=False)
+    visit: OpaqueId
+
+
+StaffRequest = Annotated[
+    SignIn | Acknowledge | SignOut | GetDesk | Shift | Turn | Receive | Leave,
+    Field(discriminator="method"),
+]
+STAFF_REQUEST: TypeAdapter[StaffRequest] = TypeAdapter(StaffRequest)
+
+
+# ---- answers -------------------------------------------------------------------------------
+
+
+class StaffNotice(Message):
+    """What receptionists are told of what is recorded of them."""
+
+    version: Code
+    hash: str
+    title: dict[Literal["zh", "en"], str]
+    paragraphs: dict[Literal["zh", "en"], tuple[str, ...]]
+    contact: dict[Literal["zh", "en"], str]
+
+
+class SignedIn(Message):
+    """A session; `notice` to be read and acknowledged before anything else, if it is there."""
+
+    session: OpaqueId = Field(repr=False)
+    notice: StaffNotice | None
+
+
+class Done(Message):
+    """It is so."""
+
+
+class Colleague(Message):
+    """One receptionist on shift, in the order of turns."""
+
+    number: int
+    name: str = Field(repr=False)
+    waiting_s: int
+    paused: bool
+
+
+class Guest(Message):
+    """One open visit, with the history that the visitor's registration permits to look at."""
+
+    visit: OpaqueId
+    arrived_ms: Millis
+    party_size: int
+    name: str | None = Field(repr=False)
+    phone: str | None = Field(repr=False)
+    """Masked; None of somebody without one."""
+    returning: bool
+    visits_before: int
+    last_receiver: str | None = Field(default=None, repr=False)
+    agreed: tuple[Scope, ...]
+    reported: bool
+    """An agent has reported this customer (报备): that, and no more."""
+    receiver: int | None
+    """Whose visit it is; None: nobody's yet."""
+    proposed: int | None
+    """Whose turn it is."""
+
+
+class DeskView(Message):
+    """The desk as it stands."""
+
+    me: int
+    my_name: str = Field(repr=False)
+    on_shift: bool
+    paused: bool
+    line: tuple[Colleague, ...]
+    guests: tuple[Guest, ...]
+    locks_in_s: int
+
+
+# ---- operators (CLI) -----------------------------------------------------------------------
+
+
+class AddStaff(Message):
+    """A new receptionist, by an operator."""
+
+    method: Literal["add_staff"] = "add_staff"
+    name: PersonName = Field(repr=False)
+    pin: Pin = Field(repr=False)
+
+
+class ListStaff(Message):
+    """Who may sign in."""
+
+    method: Literal["list_staff"] = "list_staff"
+
+
+class DisableStaff(Message):
+    """Somebody doesn't work here any more: their sessions and shift end."""
+
+    method: Literal["disable_staff"] = "disable_staff"
+    number: StaffNumber
+
+
+class SetPin(Message):
+    """A new PIN; it ends the waiting after wrong ones, and lets somebody disabled sign in again."""
+
+    method: Literal["set_pin"] = "set_pin"
+    number: StaffNumber
+    pin: Pin = Field(repr=False)
+
+
+class Member(Message):
+    """One receptionist as operators see them."""
+
+    number: int
+    name: str = Field(repr=False)
+    active: bool
+    on_shift: bool
+
+
+class Members(Message):
+    """Everybody, by number."""
+
+    members: tuple[Member, ...]

@@ -1,0 +1,182 @@
+"""The receptionists' side of the desk: sessions in memory, PINs checked and slowed down; keeps no PIN.
+
+A session is given out for a number and its PIN, and ends after five minutes without an act. Whoever
+serves the page only passes it on: here it is looked up again for every request.
+"""
+
+import asyncio
+import functools
+import time
+from dataclasses import dataclass, field
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from edge.domain.errors import InvalidInput, Refused
+from edge.domain.facts import StaffId
+from edge.domain.throttle import wait_s, weak
+from edge.ipc import staff as protocol
+from edge.ipc.messages import Message
+from edge.runtime.departures import Departures
+from edge.runtime.guests import Guests
+from edge.runtime.office import new_id
+from edge.runtime.staff import Staff
+from edge.runtime.storethread import StoreThread
+
+LOCK_S = 300.0
+"""A session without an act for so long is over: the screen stands where visitors pass."""
+MOST_SESSIONS = 32
+_HASHER = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
+
+
+@dataclass(slots=True)
+class _Session:
+    staff: StaffId
+    told: bool
+    touched: float = field(default_factory=time.monotonic)
+
+
+@dataclass(slots=True)
+class _Failures:
+    count: int = 0
+    until: float = 0.0
+
+
+class StaffDesk:
+    """Answers the desk's page, and operators who manage staff."""
+
+    def __init__(self, staff: Staff, guests: Guests, departures: Departures, thread: StoreThread) -> None:
+        self._staff = staff
+        self._guests = guests
+        self._departures = departures
+        self._call = thread.run
+        self._sessions: dict[str, _Session] = {}
+        self._failed: dict[int, _Failures] = {}
+        self._hashing = asyncio.Lock()
+
+    async def answer(self, request: protocol.StaffRequest) -> Message:
+        """Return the answer to one request; raises domain errors."""
+        if isinstance(request, protocol.SignIn):
+            return await self._sign_in(request)
+        session = self._session(request.session)
+        if not session.told and not isinstance(request, protocol.Acknowledge | protocol.SignOut):
+            raise Refused("use the desk", "notice_unread", "acknowledge what is recorded of you first")
+        if isinstance(request, protocol.GetDesk):
+            left = LOCK_S - (time.monotonic() - session.touched)
+            return await self._call(self._staff.view, session.staff, int(left))
+        session.touched = time.monotonic()
+        staff = session.staff
+        match request:
+            case protocol.Acknowledge():
+                await self._call(self._staff.acknowledge, staff, request.notice_hash)
+                session.told = True
+            case protocol.SignOut():
+                del self._sessions[request.session]
+            case protocol.Shift():
+                await self._shift(staff, request)
+            case protocol.Turn():
+                await self._call(self._staff.turn, request.number)
+            case protocol.Receive():
+                await self._call(self._staff.receive, request.visit, request.number)
+            case protocol.Leave():
+                await self._call(self._leave, staff, request.visit)
+        return protocol.Done()
+
+    async def manage(
+        self,
+        request: protocol.AddStaff | protocol.ListStaff | protocol.DisableStaff | protocol.SetPin,
+    ) -> Message:
+        """Answer an operator who manages staff."""
+        match request:
+            case protocol.AddStaff():
+                return await self._call(self._staff.add, request.name, await self._hash(request.pin))
+            case protocol.DisableStaff():
+                self._end_sessions(await self._call(self._staff.disable, request.number))
+            case protocol.SetPin():
+                pin_hash = await self._hash(request.pin)
+                self._end_sessions(await self._call(self._staff.set_pin, request.number, pin_hash))
+                self._failed.pop(request.number, None)
+            case protocol.ListStaff():
+                pass
+        return await self._call(self._staff.list)
+
+    # -- signing in ------------------------------------------------------------------------
+
+    async def _sign_in(self, request: protocol.SignIn) -> protocol.SignedIn:
+        self._slow_down(request.number)
+        found = await self._call(self._staff.pin_hash, request.number)
+        async with self._hashing:  # one at a time: guesses can't take the box's memory and processor
+            right = await asyncio.to_thread(_verify, found[1] if found else None, request.pin)
+        if found is None or not right:
+            self._note_failure(request.number)
+            raise Refused("sign in", "wrong_number_or_pin")
+        self._failed.pop(request.number, None)
+        self._forget_old()
+        if len(self._sessions) >= MOST_SESSIONS:
+            raise InvalidInput("sign in", "too_many_sessions", "sign out elsewhere")
+        session, untold = new_id(), await self._call(self._staff.untold, found[0])
+        self._sessions[session] = _Session(found[0], told=untold is None)
+        return protocol.SignedIn(session=session, notice=untold)
+
+    def _slow_down(self, number: int) -> None:
+        failures = self._failed.get(number)
+        if failures is not None and time.monotonic() < failures.until:
+            left = int(failures.until - time.monotonic()) + 1
+            raise Refused("sign in", "too_many_attempts", f"wait {left} s")
+
+    def _note_failure(self, number: int) -> None:
+        failures = self._failed.setdefault(number, _Failures())  # at most one for each possible number
+        failures.count += 1
+        failures.until = time.monotonic() + wait_s(failures.count)
+
+    async def _hash(self, pin: str) -> str:
+        if weak(pin):
+            raise InvalidInput("set a PIN", "weak_pin", "not one digit repeated, and no run like 123456")
+        async with self._hashing:
+            return await asyncio.to_thread(_HASHER.hash, pin)
+
+    # -- sessions --------------------------------------------------------------------------
+
+    def _session(self, name: str) -> _Session:
+        self._forget_old()
+        session = self._sessions.get(name)
+        if session is None:
+            raise Refused("use the desk", "signed_out", "sign in again")
+        return session
+
+    def _forget_old(self) -> None:
+        now = time.monotonic()
+        for name in [n for n, s in self._sessions.items() if now - s.touched > LOCK_S]:
+            del self._sessions[name]
+
+    def _end_sessions(self, staff: StaffId) -> None:
+        for name in [n for n, s in self._sessions.items() if s.staff == staff]:
+            del self._sessions[name]
+
+    # -- acts ------------------------------------------------------------------------------
+
+    async def _shift(self, staff: StaffId, request: protocol.Shift) -> None:
+        match request.change:
+            case "begin":
+                await self._call(self._staff.begin_shift, staff)
+            case "end":
+                await self._call(self._staff.end_shift, staff)
+            case "pause" | "resume":
+                await self._call(self._staff.pause, staff, request.change == "pause")
+
+    def _leave(self, staff: StaffId, visit: str) -> None:
+        self._departures.leave(self._guests.open_visit(visit))
+        self._staff.note(staff, "desk_left", visit)
+
+
+def _verify(pin_hash: str | None, pin: str) -> bool:
+    """Check a PIN; a number that nobody has takes as long as a wrong PIN."""
+    try:
+        return _HASHER.verify(pin_hash or _nobodys(), pin) and pin_hash is not None
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+@functools.cache
+def _nobodys() -> str:
+    return _HASHER.hash(new_id())

@@ -1,0 +1,173 @@
+"""Receptionists in a real Chromium, visitors in another, and the core's real services behind both."""
+
+import re
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from edge.ipc.control import ReportRow
+from edge.runtime import counter
+from scripts.site.visitor import CHROMIUM, CHROMIUM_ARGS, Visitor
+from tests.e2e.desk_rig import PIN, DeskRig
+from tests.e2e.test_kiosk_page import TARGET_PX, _serve
+
+NUMBER = "13800138000"
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(CHROMIUM_ARGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def rig() -> Iterator[DeskRig]:
+    with tempfile.TemporaryDirectory(prefix="gh-") as directory, DeskRig(Path(directory)) as rig:
+        yield rig
+
+
+@pytest.fixture
+def url(rig: DeskRig) -> Iterator[str]:
+    with _serve(rig) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    context = chromium.new_context(viewport={"width": 1280, "height": 800})
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def tablet(chromium: Browser) -> Iterator[Page]:
+    context = chromium.new_context(viewport={"width": 1280, "height": 800})
+    yield context.new_page()
+    context.close()
+
+
+def sign_in(page: Page, url: str, number: int, pin: str = PIN) -> None:
+    page.goto(f"{url}/desk")
+    page.fill("#number", str(number))
+    page.fill("#pin", pin)
+    page.click("#enter")
+
+
+def on_shift(page: Page, url: str, number: int) -> None:
+    sign_in(page, url, number)
+    page.click("#read")
+    page.click("#shift-begin")
+    expect(page.locator("#shift-end")).to_be_visible()
+
+
+def test_p7_the_first_sign_in_shows_what_is_recorded_and_a_shift_follows_it(
+    page: Page, rig: DeskRig, url: str
+) -> None:
+    number = rig.add("王小明")
+    sign_in(page, url, number)
+    expect(page.locator("body")).to_have_attribute("data-page", "desk-notice")
+    expect(page.locator("article")).to_contain_text("不另行征求同意")
+    page.click("#read")
+    expect(page.locator("body")).to_have_attribute("data-page", "desk")
+    expect(page.locator("#my-name")).to_have_text(f"王小明 · {number}")
+    page.click("#shift-begin")
+    expect(page.locator(".turns li.next")).to_contain_text("王小明")
+    page.click("#sign-out")
+    expect(page.locator("body")).to_have_attribute("data-page", "desk-door")
+    sign_in(page, url, number)
+    expect(page.locator("body")).to_have_attribute("data-page", "desk")
+    expect(page.locator("#shift-end")).to_be_visible()
+
+
+def test_a_wrong_pin_shows_nothing_and_is_slowed_down(page: Page, rig: DeskRig, url: str) -> None:
+    number = rig.add("王小明")
+    for _ in range(5):
+        sign_in(page, url, number, "771503")
+        expect(page.locator("#alert")).to_contain_text("工号或密码不对")
+        assert page.locator("#pin").input_value() == ""
+    sign_in(page, url, number)
+    expect(page.locator("#alert")).to_contain_text("请等一会儿")
+    assert "王小明" not in page.content()
+
+
+def test_p13_a_visitor_appears_at_once_with_the_history_that_they_permit(
+    page: Page, tablet: Page, rig: DeskRig, url: str
+) -> None:
+    on_shift(page, url, rig.add("王小明"))
+    visitor = Visitor(tablet, url)
+    visitor.register(NUMBER, ["registration"], name="欧阳晓晴", party=3)
+    began = time.monotonic()
+    guest = page.locator("article.guest")
+    expect(guest).to_contain_text("欧阳晓晴", timeout=5_000)
+    assert time.monotonic() - began < 5
+    expect(guest).to_contain_text(re.compile(r"138\*\*\*\*8000.*3 位.*首访", re.DOTALL))
+    expect(guest.locator("label")).to_have_text("轮到")
+    guest.get_by_role("button", name="确定").click()
+    expect(page.locator("article.guest label")).to_have_text("接待人")
+    page.locator("article.guest").get_by_role("button", name="已离开").click()
+    expect(page.locator("article.guest")).to_have_count(0)
+    (row,) = rig.call(rig.store._database.query, "SELECT departed_ms, departure_estimated FROM visits")
+    assert row.integer("departed_ms") and row.integer("departure_estimated") == 0
+    visitor.register(NUMBER, ["registration"])
+    expect(page.locator("article.guest")).to_contain_text(
+        re.compile(r"复访，第 2 次.*王小明", re.DOTALL), timeout=5_000
+    )
+
+
+def test_a_report_shows_as_reported_here_and_nowhere_that_a_visitor_looks(
+    page: Page, tablet: Page, rig: DeskRig, url: str
+) -> None:
+    """An agent is told nothing: every screen of the visitor's is the same with and without a report."""
+    on_shift(page, url, rig.add("王小明"))
+    screens = []
+    for number, reported in (("13800138001", False), ("13800138002", True)):
+        if reported:
+            row = ReportRow(
+                ref="R1", phone=number, channel="某渠道", agent="李经纪", reported_ms=1_700_000_000_000
+            )
+            rig.call(rig.risk.import_rows, (row,))
+        visitor = Visitor(tablet, url)
+        visitor.register(number, ["registration", "channel_risk"], source="walk_in")
+        screens.append(re.sub(r'value="[0-9a-f]{64}"', "", tablet.content()))
+    assert screens[0] == screens[1]
+    expect(page.locator(".reported")).to_have_count(1, timeout=5_000)
+    expect(page.locator("article.guest", has_text="138****8002").locator(".reported")).to_have_text("已报备")
+    assert not re.search(r"某渠道|李经纪|RISK|NORMAL", page.content())
+
+
+def test_without_an_act_the_page_locks_itself(page: Page, rig: DeskRig, url: str) -> None:
+    on_shift(page, url, rig.add("王小明"))
+    (session,) = rig.counter._sessions.values()
+    session.touched -= counter.LOCK_S
+    expect(page.locator("body")).to_have_attribute("data-page", "desk-door", timeout=5_000)
+
+
+def test_the_desk_is_closed_to_whoever_has_no_session(page: Page, rig: DeskRig, url: str) -> None:
+    page.goto(f"{url}/desk")
+    expect(page.locator("body")).to_have_attribute("data-page", "desk-door")
+    assert page.request.get(f"{url}/desk/live").status == 401
+    cookie = next(c for c in page.context.cookies() if c["name"] == "gatehouse_desk")
+    assert (cookie["httpOnly"], cookie["sameSite"], cookie["path"]) == (True, "Strict", "/desk")
+    for path in ("shift", "turn", "receive", "leave", "sign-out", "notice"):
+        assert page.request.post(f"{url}/desk/{path}", form={"csrf": "0" * 64}).status == 403
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_everything_to_tap_is_large_enough_and_named(
+    page: Page, tablet: Page, rig: DeskRig, url: str, lang: str
+) -> None:
+    on_shift(page, url, rig.add("王小明"))
+    Visitor(tablet, url).register(NUMBER, ["registration"], name="欧阳晓晴")
+    page.goto(f"{url}/desk?lang={lang}")
+    expect(page.locator("article.guest")).to_be_visible()
+    for target in page.locator("a, button:not(.default), select").all():
+        box = target.bounding_box()
+        assert box and min(box["height"], box["width"]) >= TARGET_PX
+        expect(target).to_have_accessible_name(re.compile(r"\S"))
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
