@@ -55,6 +55,7 @@ class HeldVisit(Frozen):
     visit: OpaqueId
     arrived_ms: Millis
     departed_ms: Millis | None
+    departure_estimated: bool = False
     party_size: int
     returning: bool
     revision: int
@@ -122,6 +123,8 @@ class Held(Frozen):
     box: str
     at_ms: Millis
     quality: TimeQuality
+    names: tuple[str, ...] = Field(default=(), repr=False)
+    """What they wanted to be called."""
     contacts: tuple[HeldContact, ...] = ()
     tokens: tuple[HeldToken, ...] = ()
     consents: tuple[HeldConsent, ...] = ()
@@ -137,7 +140,7 @@ class Held(Frozen):
     def nothing(self) -> bool:
         """Whether nothing is held but, at most, the skeleton of ended consents."""
         return not (
-            self.contacts or self.tokens or self.visits or self.card or self.templates
+            self.contacts or self.names or self.tokens or self.visits or self.card or self.templates
             or self.recordings or self.callers or self.reports
         )  # fmt: skip
 
