@@ -13,6 +13,7 @@ from edge.cli import (
     credentials,
     keys,
     kiosk,
+    kiosk_certificate,
     outbox,
     reports,
     requests,
@@ -33,8 +34,8 @@ app = typer.Typer(
     rich_markup_mode=None,  # rendering help with rich doubles its time
 )
 for noun in (
-    core, worker, kiosk, config, credentials, keys, status, outbox, reports, retention, backup, audit,
-    consent, rights, requests, verify, staff,
+    core, worker, kiosk, kiosk_certificate, config, credentials, keys, status, outbox, reports, retention,
+    backup, audit, consent, rights, requests, verify, staff,
 ):  # fmt: skip
     noun.add_to(app)
 
