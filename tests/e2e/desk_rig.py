@@ -18,6 +18,7 @@ from edge.runtime.departures import Departures
 from edge.runtime.desk import Desk
 from edge.runtime.guests import Guests
 from edge.runtime.leases import Leases
+from edge.runtime.links import Links
 from edge.runtime.office import Office
 from edge.runtime.reception import Reception
 from edge.runtime.rights import Rights
@@ -68,8 +69,9 @@ class DeskRig:
             self.store, Gate(self.store), credentials.tokens, Clock("hypervisor"), notice, credentials.sign
         )
         self.risk = Risk(self.office, RULES)
-        self.rights = Rights(self.office, self.risk, "b")
-        self.desk = Desk(self.office, self.risk, self.rights)
+        links = self.links = Links(self.office, None)
+        self.rights = Rights(self.office, self.risk, "b", links)
+        self.desk = Desk(self.office, self.risk, self.rights, links)
         self.departures = Departures(self.office, "21:00")
         self.guests = Guests(self.office)
         told = load_staff(EDGE / "staff-notice.example.toml")
@@ -80,9 +82,9 @@ class DeskRig:
         self.counter = StaffDesk(self.staff, self.guests, self.departures, self._thread)
         reception = Reception(
             CONFIG,
-            self.office.notice,
             self.desk,
             self.rights,
+            self.links,
             self.departures,
             Leases({}),
             {},
