@@ -6,6 +6,9 @@ from edge.domain.errors import InvalidInput
 
 _CHINESE_MOBILE = re.compile(r"\+861[3-9]")
 _CHINESE_MOBILE_LENGTH = len("+8613800138000")
+_CHINESE = "+86"
+_SHORTEST_CHINESE = len("+861062345678")
+"""Area code and seven or eight digits, or 400 and seven: without its area code a landline is shorter."""
 _SHORTEST_SHOWN = 9
 """Of fewer digits, first three and last four would show nearly all."""
 
@@ -32,7 +35,9 @@ def normalise(number: str, region: str = "CN") -> str:
 
 def _whole(normal: str) -> bool:
     """Whether no digit was forgotten or doubled, where that can be told."""
-    return not _CHINESE_MOBILE.match(normal) or len(normal) == _CHINESE_MOBILE_LENGTH
+    if _CHINESE_MOBILE.match(normal):
+        return len(normal) == _CHINESE_MOBILE_LENGTH
+    return not normal.startswith(_CHINESE) or len(normal) >= _SHORTEST_CHINESE
 
 
 def masked(number: str) -> str:
