@@ -202,14 +202,15 @@ def test_p41_nothing_of_the_erased_is_found_and_everything_of_the_others(town: T
     for name, image in after.items():
         assert gone.found(image) == set(), name
     assert gone.found(temporary(begun)) == set()
-    found = set().union(*(Finder(living).found(image) for image in after.values()))
+    others = Finder(living)
+    found = set().union(*(others.found(image) for image in after.values()))
     outer = {name for name in living if name.split()[0] not in {"phone", "name", "card", "face", "key"}}
     assert found == outer
 
     with reopened(town) as pid:
         dump = memory(pid)
     assert gone.found(dump) == set()
-    held = Finder(living).found(dump)
+    held = others.found(dump)
     for what in ("phone", "name", "card", "face"):
         assert sum(name.startswith(f"{what} of") for name in held) == len(town.kept), what
 
