@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ from tests.unit.store.world import Someone, World, committed
 
 SCOPES = (Scope.CHANNEL_RISK, Scope.FACE_MATCH, Scope.ID_CARD, Scope.RECORDING)
 SURNAMES, GIVEN = "王李张刘陈杨赵黄周吴", "娜静敏丽强磊洋勇艳杰涛明超秀霞平刚桂英华"
+NAMES = [surname + "".join(given) for surname in SURNAMES for given in permutations(GIVEN, 3)]
 VOICE = 400
 SKELETON = {"consents", "audit"}
 """Where the random id of an erased person stands still: proofs of what was agreed to, and the audit."""
@@ -59,9 +61,10 @@ class Town:
     def __init__(self, directory: Path, people: int, erased: int) -> None:
         self.world = World(directory)
         self.chance = random.Random(41)
-        numbers = self.chance.sample(range(10**8), people)
+        numbers, cards = self.chance.sample(range(10**8), people), self.chance.sample(range(10**7), people)
+        names = self.chance.sample(NAMES, people)  # no two alike: one erased must not be found as another
         with self.world.store.transaction():
-            self.people = [self._comes(number) for number in numbers]
+            self.people = [self._comes(*one) for one in zip(numbers, cards, names, strict=True)]
         self._waits_for_headquarters(first=people * 3)
         for person in self.people:
             person.raw = self._raw(person.who)
@@ -69,7 +72,7 @@ class Town:
         self.erased = [p for n, p in enumerate(self.people) if n in doomed]
         self.kept = [p for n, p in enumerate(self.people) if n not in doomed]
 
-    def _comes(self, number: int) -> Person:
+    def _comes(self, number: int, card: int, name: str) -> Person:
         world, chance = self.world, self.chance
         who = world.register(f"+86139{number:08d}", *SCOPES)
         world.index(who, Scope.RECORDING)
@@ -78,8 +81,7 @@ class Town:
         world.evidence(who, visit, "id_card", Scope.ID_CARD)
         world.tell(who, visit, "agent")
         world.enrol(who, chance.randbytes(512))
-        name = chance.choice(SURNAMES) + "".join(chance.sample(GIVEN, 3))
-        world.keep_card(who, name, f"1101011990{chance.randrange(10**7):07d}X")
+        world.keep_card(who, name, f"1101011990{card:07d}X")
         audio = chance.randbytes(VOICE)
         world.record_call(who, audio)
         world.report(who, f"R{number}")
