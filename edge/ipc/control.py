@@ -43,7 +43,7 @@ class Register(Message):
     `phone` and `name` must be absent.
 
     Without a `phone` nobody can be found again: then `registration` is all that can be agreed to, the
-    visit stays on this box, and ends with the party's departure (decision 0029).
+    visit stays on this box, and ends with the party's departure (decision 0025).
     """
 
     method: Literal["register"] = "register"
