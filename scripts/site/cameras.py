@@ -72,7 +72,7 @@ class Cameras:
         return self._urls[mount]
 
     def order(self, command: str, mount: str, *more: str) -> int:
-        """Give one order (freeze, thaw, cut, restore, switch); return the wall time in ms it took effect."""
+        """Give one order (freeze, thaw, cut, restore, switch); return the wall time in ms just before."""
         assert self._process.stdin is not None
         self._process.stdin.write(" ".join([command, mount, *more]) + "\n")
         self._process.stdin.flush()

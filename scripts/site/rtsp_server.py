@@ -4,7 +4,7 @@ Runs with the SYSTEM's python3 (PyGObject, GstRtspServer), not in the virtual en
 a camera that films from the start of the server on, whether or not someone watches: the file is looped,
 one access unit every 1/fps s, stamped with the time at which it was due: a server that had to wait for a
 processor catches up in a burst, as a camera behind a busy network does. Commands come on stdin, one per
-line, each answered on stdout by one line that ends with the wall time in ms:
+line, each answered on stdout by one line that ends with the wall time in ms at which it began to be carried out:
 
     freeze MOUNT         connections stay, no new frame     → ok freeze MOUNT 1700000000000
     thaw MOUNT                                              → ok thaw MOUNT …
@@ -180,13 +180,14 @@ class Site:
         if not line:
             self.loop.quit()
             return False
-        words = line.split()
+        # Before it is done: whoever watches a camera that is cut may see it sooner than we can say so.
+        words, began_ns = line.split(), time.monotonic_ns()
         try:
             self.obey(*words)
         except (KeyError, TypeError, ValueError, OSError) as error:
             say("error", type(error).__name__, str(error).replace("\n", " "))
         else:
-            say("ok", *words[:2])
+            say("ok", *words[:2], ago_ns=time.monotonic_ns() - began_ns)
         return True
 
     def obey(self, command: str, mount: str = "", path: str = "") -> None:

@@ -65,7 +65,7 @@ report_keeps_days = 30
             text=True,
             check=True,
         )
-        self.public_key = made.stdout.strip()
+        self.public_key = dict(line.rsplit(maxsplit=1) for line in made.stdout.splitlines())["signing key"]
         self.core = Program(
             "core", [str(BIN / "gatehouse"), "run", "-c", str(self.config)], root / "core.log"
         )

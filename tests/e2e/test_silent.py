@@ -36,7 +36,9 @@ OPTIONS = Options(
     interval_s=5, terminal=False, phone=False, kiosk=False,
     films={"entrance": "entrance", "desk": "desk-a-1"},
 )  # fmt: skip
-OF_NOBODY = {"meta", "sqlite_sequence", "audit", "epochs", "batches", "outbox"}
+OF_NOBODY = {
+    "meta", "sqlite_sequence", "audit", "epochs", "batches", "outbox", "notices", "notice_terms",
+}  # fmt: skip
 """The only tables that may hold anything when nobody agreed to anything."""
 OF_NO_PERSON = {"footfall", "health", "blind"}
 LEASE_S = 20

@@ -11,6 +11,7 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
+from edge.wire import Scope
 from scripts.site.killing.book import Act, Book, Ring
 from scripts.site.steps import Row, near, records
 
@@ -270,7 +271,7 @@ class _Court:
         number, reported_ms = acts[0].asked["refs"][ref]
         versions = [v["version"] for v in chain]
         self.demand(versions == list(range(1, len(chain) + 1)), f"{ref}: versions {versions}")
-        if any(a.sure for a in acts):
+        if any(a.sure and not self._may_be_suppressed(a, number) for a in acts):
             self.demand(bool(chain), f"{ref}: acknowledged, and no verdict came")
         for verdict in chain:
             same = verdict["reported_ms"] == reported_ms and self._customers.get(verdict["who"]) == number
@@ -281,6 +282,15 @@ class _Court:
             self.demand(told, f"{ref}: version {verdict['version']} for no act of anybody")
         if chain:
             self._finding(ref, chain[-1], number, reported_ms)
+
+    def _may_be_suppressed(self, act: Act, number: str) -> bool:
+        """Whether an import was answered with reports left out, and this customer had ended `channel_risk`."""
+        ended = any(
+            Scope.CHANNEL_RISK in a.asked["scopes" if a.kind == "withdraw" else "declined"]
+            for a in self._acts.get(number, [])
+            if a.kind in {"withdraw", "register"} and a.end != "refused" and a.before_ms <= act.after_ms
+        )
+        return act.answer["suppressed"] > 0 and ended
 
     def _finding(self, ref: str, last: Row, number: str, reported_ms: int) -> None:
         """The last finding follows from what headquarters has, which the peers' acts have proven."""
