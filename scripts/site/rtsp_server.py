@@ -4,7 +4,8 @@ Runs with the SYSTEM's python3 (PyGObject, GstRtspServer), not in the virtual en
 a camera that films from the start of the server on, whether or not someone watches: the file is looped,
 one access unit every 1/fps s, stamped with the time at which it was due: a server that had to wait for a
 processor catches up in a burst, as a camera behind a busy network does. Commands come on stdin, one per
-line, each answered on stdout by one line that ends with the wall time in ms at which it began to be carried out:
+line, each answered on stdout by one line that ends with the wall time in ms just before it was carried
+out:
 
     freeze MOUNT         connections stay, no new frame     → ok freeze MOUNT 1700000000000
     thaw MOUNT                                              → ok thaw MOUNT …

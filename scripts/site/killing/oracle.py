@@ -284,7 +284,7 @@ class _Court:
             self._finding(ref, chain[-1], number, reported_ms)
 
     def _may_be_suppressed(self, act: Act, number: str) -> bool:
-        """Whether an import was answered with reports left out, and this customer had ended `channel_risk`."""
+        """Whether an import left reports out, by its answer, and this customer had ended `channel_risk`."""
         ended = any(
             Scope.CHANNEL_RISK in a.asked["scopes" if a.kind == "withdraw" else "declined"]
             for a in self._acts.get(number, [])
