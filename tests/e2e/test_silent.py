@@ -172,7 +172,11 @@ def _everything(place: Place, temp: Path) -> Iterator[tuple[str, bytes]]:
     for area, directory in areas.items():
         for path in sorted(directory.rglob("*")):
             if path.is_file():
-                yield f"{area}/{path.relative_to(directory)}", path.read_bytes()
+                try:
+                    data = path.read_bytes()
+                except FileNotFoundError:  # the broker exchanges its file while we look
+                    continue
+                yield f"{area}/{path.relative_to(directory)}", data
     for number, one in enumerate(list(place.wiretap.heard)):
         yield f"mqtt/{number}", one.topic.encode() + one.payload
 

@@ -26,6 +26,8 @@ KINDS = {
     "blind",
     "footfall",
     "erasure_receipt",
+    "audit_head",
+    "rights_package",
 }
 """What this site may tell headquarters."""
 CALL_TOLERANCE_MS = 2500
