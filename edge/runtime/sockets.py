@@ -1,0 +1,80 @@
+"""The four control sockets: the kiosk's, the desk's, operators', officers'; each passes on, none decides."""
+
+from pathlib import Path
+from typing import Any
+
+from edge.domain.retention import DAY_MS
+from edge.ipc import control as protocol
+from edge.ipc import officer
+from edge.ipc.messages import Message
+from edge.ipc.staff import STAFF_REQUEST, AddStaff, DisableStaff, GetDesk, ListStaff, SetPin, StaffRequest
+from edge.runtime.control import ControlSocket, account, uid_of
+from edge.runtime.overview import Overview
+from edge.runtime.parts import Parts
+
+
+class Sockets:
+    """Answers whoever may ask, and tells the others what an answer changed."""
+
+    def __init__(self, parts: Parts, overview: Overview) -> None:
+        self._parts = parts
+        self._overview = overview
+
+    def all(self) -> tuple[ControlSocket[Any], ...]:
+        """Return the sockets, each with who may use it; not started."""
+        config = self._parts.config
+        run, kiosk_user = config.paths.run, config.kiosk.user
+        kiosk = frozenset({uid_of(kiosk_user)} if kiosk_user else ())
+        operators = frozenset(uid_of(user) for user in config.operators)
+        officers = frozenset(uid_of(user) for user in config.officers)
+        return (
+            ControlSocket(run / "kiosk.sock", protocol.KIOSK_REQUEST, self._kiosk, kiosk),
+            ControlSocket(run / "desk.sock", STAFF_REQUEST, self._at_the_counter, kiosk),
+            ControlSocket(run / "control.sock", protocol.OPERATOR_REQUEST, self._operator, operators),
+            ControlSocket(run / "officer.sock", officer.OFFICER_REQUEST, self._officer_asks, officers),
+        )
+
+    async def _kiosk(self, request: protocol.KioskRequest) -> Message:
+        parts = self._parts
+        answer = await parts.reception.answer(request)
+        if isinstance(request, protocol.Withdraw | protocol.Register) and "phone" in parts.workers:
+            await parts.phone.consents_changed(parts.workers["phone"])
+        # A child's card erases (P38), so what a batch under way holds may have been voided.
+        parts.pump.notify(
+            changed=isinstance(request, protocol.ReadCard | protocol.VerifyCard | protocol.ConfirmCard)
+        )
+        return answer
+
+    async def _at_the_counter(self, request: StaffRequest) -> Message:
+        answer = await self._parts.counter.answer(request)
+        if not isinstance(request, GetDesk):
+            self._parts.pump.notify()
+        return answer
+
+    async def _operator(self, request: protocol.OperatorRequest) -> Message:  # noqa: PLR0911 — one per request
+        parts, run = self._parts, self._parts.thread.run
+        match request:
+            case protocol.GetStatus():
+                return await self._overview.status()
+            case protocol.GetOutbox():
+                return await self._overview.outbox()
+            case protocol.ImportReports():
+                return await parts.call(parts.risk.import_rows, request.rows)
+            case protocol.PlanRetention():
+                return await run(parts.retention.plan, request.within_days * DAY_MS)
+            case protocol.VerifyAudit():
+                return await run(parts.audit.verify)
+            case protocol.MakeBackup():
+                return await parts.backups.make(Path(request.directory) if request.directory else None)
+            case protocol.ApplyRetention():
+                return protocol.RetentionApplied(rows=await run(parts.retention.apply))
+            case AddStaff() | ListStaff() | DisableStaff() | SetPin():
+                return await parts.counter.manage(request)
+
+    async def _officer_asks(self, request: officer.OfficerRequest) -> Message:
+        parts = self._parts
+        done = await parts.call(parts.officer.answer, request, account())
+        if isinstance(request, officer.EraseAll):
+            parts.reception.forget(done.ended)
+        await parts.ended(done.ended)
+        return done.answer
