@@ -37,7 +37,7 @@ class Site:
         seen = Visitor(self.kiosk, self.place.kiosk_url).register(number, ("registration", *scopes))
         assert seen["outcome"] == "registered"
         picture = np.frombuffer(self.kiosk.locator("#code-picture").screenshot(), np.uint8)
-        said, _, _ = cv2.QRCodeDetector().detectAndDecode(cv2.imdecode(picture, cv2.IMREAD_COLOR))
+        said, _, _ = cv2.QRCodeDetectorAruco().detectAndDecode(cv2.imdecode(picture, cv2.IMREAD_COLOR))
         assert said == self.kiosk.locator("#code-letters").text_content()
         return said
 
