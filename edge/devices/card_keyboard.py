@@ -151,8 +151,7 @@ class Keyboard:
                     self._listen(fd)
         finally:
             self._in_session = False
-            lease = self._slot.take()
-            if lease is not None:
+            while (lease := self._slot.take()) is not None:
                 self._fail(lease.id, "stopping" if self._closed.is_set() else "device_down")
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""The one lease that a card terminal may have at a time, and when it is over; reads nothing."""
+"""The one lease that a card terminal serves at a time, and when it is over; reads nothing."""
 
 import os
 import threading
@@ -29,33 +29,37 @@ class Lease:
 
 
 class Slot:
-    """Holds at most one lease; filled by the channel's thread, emptied by the session's."""
+    """Holds the lease that is served, and behind one that is over the next; a session empties it.
+
+    Filled by the channel's thread. The core grants a lease as soon as it has ended the one before: a session
+    that still waits for its device's answer then must not cost the next visitor theirs.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._lease: Lease | None = None
+        self._leases: list[Lease] = []
 
     def put(self, message: CardLease | PhotoLease, photo_fd: int | None = None) -> bool:
         """Take a new lease, with its descriptor; return False if another one is still going on."""
         with self._lock:
-            if self._lease is not None:
+            if len(self._leases) > 1 or any(not lease.over() for lease in self._leases):
                 return False
-            self._lease = Lease(message.lease, time.monotonic() + message.seconds, photo_fd)
+            self._leases.append(Lease(message.lease, time.monotonic() + message.seconds, photo_fd))
             return True
 
     def cancel(self, lease: str) -> None:
-        """End the lease of that id, if it is the one."""
+        """End the lease of that id, if it is here."""
         with self._lock:
-            if self._lease is not None and self._lease.id == lease:
-                self._lease.cancelled.set()
+            for one in self._leases:
+                if one.id == lease:
+                    one.cancelled.set()
 
     def current(self) -> Lease | None:
         """Return the lease that waits or is being served."""
         with self._lock:
-            return self._lease
+            return self._leases[0] if self._leases else None
 
     def take(self) -> Lease | None:
-        """Empty the slot and return what was in it."""
+        """Take out the lease that was served, or waited longest, and return it."""
         with self._lock:
-            lease, self._lease = self._lease, None
-            return lease
+            return self._leases.pop(0) if self._leases else None

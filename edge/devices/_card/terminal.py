@@ -58,8 +58,7 @@ class CardTerminal:
             return
         finally:
             self._in_session = False
-            lease = self._slot.take()
-            if lease is not None:
+            while (lease := self._slot.take()) is not None:
                 lease.close()
                 self._fail(lease.id, "stopping" if self._closed.is_set() else "device_down")
 

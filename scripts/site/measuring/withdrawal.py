@@ -85,11 +85,11 @@ class Visitors:
 
     def withdraw(self, number: str, times: Times) -> None:
         """Withdraw all while one's card is being read; note how long each consequence took."""
-        session, over = self.register(number), list[float]()
-        reader = threading.Thread(target=self._read, args=(session, over))
+        session, over, said = self.register(number), list[float](), list[str]()
+        reader = threading.Thread(target=self._read, args=(session, over, said))
         reader.start()
         time.sleep(0.25)  # the lease runs now: no card lies on the terminal
-        assert not over, "the lease was over before the withdrawal"
+        assert not over, f"the lease was over before withdrawal {len(times.answered)}: {said}"
         began = time.monotonic()
         answer = self._kiosk.ask(control.Withdraw(phone=number, scopes=SCOPES), control.Withdrawn)
         times.answered.append(time.monotonic() - began)
@@ -102,9 +102,11 @@ class Visitors:
         times.refused.append(time.monotonic() - began)
         self._kiosk.ask(control.End(session=session), control.Departed)
 
-    def _read(self, session: str, over: list[float]) -> None:
-        with contextlib.suppress(Refused):
-            self._kiosk.ask(control.ReadCard(session=session), control.CardSeen)
+    def _read(self, session: str, over: list[float], said: list[str]) -> None:
+        try:
+            said.append(self._kiosk.ask(control.ReadCard(session=session), control.CardSeen).outcome)
+        except Refused as error:
+            said.append(error.code)
         over.append(time.monotonic())
 
 

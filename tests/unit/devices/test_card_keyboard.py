@@ -161,6 +161,16 @@ def test_one_lease_at_a_time(desk_of: Open) -> None:
     assert isinstance(desk.outcome(first), CardRead)
 
 
+def test_the_next_visitor_is_served_behind_a_lease_that_has_just_ended(desk_of: Open) -> None:
+    desk = desk_of()
+    over = desk.lease()
+    desk.driver.handle(LeaseOver(lease=over, device=ID), no_fd)
+    following = desk.lease()
+    assert desk.failure(over) == "lease_over"
+    desk.reader.type(NUMBER + "\n")
+    assert isinstance(desk.outcome(following), CardRead)
+
+
 def test_a_pulled_reader_ends_the_session_and_its_lease(desk_of: Open) -> None:
     desk = desk_of()
     lease = desk.lease()

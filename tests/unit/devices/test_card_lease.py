@@ -374,6 +374,22 @@ def test_one_lease_at_a_time(desk_of: Open) -> None:
     assert isinstance(desk.outcome(first), CardRead)
 
 
+def test_the_next_visitor_is_served_though_the_terminal_still_answers_the_one_before(desk_of: Open) -> None:
+    desk = desk_of()
+    for _ in range(5):  # the core grants the next lease in the moment in which it ended the last
+        over = desk.lease()
+        desk.looked(1)
+        desk.driver.handle(LeaseOver(lease=over, device=ID), no_fd)
+        following = desk.lease()
+        third = desk.lease()
+        assert desk.failure(third) == "busy"
+        assert desk.failure(over) == "lease_over"
+        desk.terminal.place(PERSON)
+        assert isinstance(desk.outcome(following), CardRead)
+        desk.terminal.lift()
+        desk.looked(3)
+
+
 @pytest.mark.parametrize("grants", [True, False])
 def test_a_card_of_an_unknown_layout_is_named_as_such(desk_of: Open, grants: bool) -> None:
     desk = desk_of(grants_second_read=grants)
