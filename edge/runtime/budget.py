@@ -16,7 +16,7 @@ CALLS = 60
 """Calls that begin on one line, and keys pressed in each of them on average: `KEYS` in all."""
 KEYS = 600
 CARDS = 60
-"""Cards read, or that couldn't be, at one terminal; outside a lease each is audited."""
+"""Cards read, or that couldn't be, at one terminal, beside those that leases were granted for; each is audited."""
 TEMPLATES = 60
 """From a worker that may send none: each is refused and audited."""
 LEAST_HEADCOUNTS = 10
@@ -59,11 +59,22 @@ class Budget:
         limit = self._limits.get(kind)
         if limit is None:
             return True
-        now = self._now()
-        bucket = self._buckets.setdefault((device, kind), _Bucket(limit, now))
-        bucket.left = min(limit, bucket.left + (now - bucket.at) * limit / MINUTE_S)
-        bucket.at = now
+        bucket = self._bucket(device, kind, limit)
         if bucket.left < 1:
             return False
         bucket.left -= 1
         return True
+
+    def earn(self, device: str, kind: str) -> None:
+        """Allow one message more: it was asked for. However fast visitors ask, they cut no worker off."""
+        limit = self._limits.get(kind)
+        if limit is not None:
+            bucket = self._bucket(device, kind, limit)
+            bucket.left = min(limit, bucket.left + 1)
+
+    def _bucket(self, device: str, kind: str, limit: int) -> _Bucket:
+        now = self._now()
+        bucket = self._buckets.setdefault((device, kind), _Bucket(limit, now))
+        bucket.left = min(limit, bucket.left + (now - bucket.at) * limit / MINUTE_S)
+        bucket.at = now
+        return bucket

@@ -22,6 +22,7 @@ from edge.ipc.messages import (
     CallKey,
     CallStarted,
     CardFailed,
+    CardLease,
     CardPresent,
     CardRead,
     Compared,
@@ -31,6 +32,7 @@ from edge.ipc.messages import (
     Headcount,
     Hello,
     Message,
+    PhotoLease,
     Progress,
     RecogniserDone,
     Stop,
@@ -126,6 +128,9 @@ class Worker:
             await self._channel.send(message, fds)
         except OSError as error:
             raise LinkDown(f"speak with worker {self.kind}", "worker_down") from error
+        if isinstance(message, CardLease | PhotoLease):
+            self._budget.earn(message.device, "card_read")
+            self._budget.earn(message.device, "card_failed")
 
     async def stop(self) -> None:
         """Ask the worker to end its sessions; what it still has to say is taken until it closes."""

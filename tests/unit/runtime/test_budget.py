@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.runtime.budget import CALLS, LEAST_HEADCOUNTS, STATES, Budget, per_minute
+from edge.runtime.budget import CALLS, CARDS, LEAST_HEADCOUNTS, STATES, Budget, per_minute
 
 LIMITS = per_minute(900)
 SAID = st.tuples(
@@ -38,6 +38,17 @@ def test_a_minute_later_there_is_a_minutes_worth_again() -> None:
     for _ in range(2):
         assert sum(budget.spend("a", "call_started") for _ in range(1000)) == CALLS
         now += 60
+
+
+def test_what_was_asked_for_is_no_flood_and_saves_nothing_up() -> None:
+    budget = Budget(LIMITS, lambda: 0.0)
+    for _ in range(10 * CARDS):
+        budget.earn("a", "card_failed")
+        assert budget.spend("a", "card_failed")
+    for _ in range(1000):
+        budget.earn("a", "card_failed")
+        budget.earn("a", "progress")
+    assert sum(budget.spend("a", "card_failed") for _ in range(1000)) == CARDS
 
 
 def test_head_counts_follow_the_interval() -> None:
