@@ -16,7 +16,7 @@ CALLS = 60
 """Calls that begin on one line, and keys pressed in each of them on average: `KEYS` in all."""
 KEYS = 600
 CARDS = 60
-"""Cards read, or that couldn't be, at one terminal, beside those that leases were granted for; each is audited."""
+"""Cards read, or not, at one terminal, beyond what leases asked for; outside a lease each is audited."""
 TEMPLATES = 60
 """From a worker that may send none: each is refused and audited."""
 LEAST_HEADCOUNTS = 10
