@@ -21,6 +21,7 @@ def lawful(table: Table) -> ColumnElement[bool]:
         renewed.c.at_ms > ended.c.at_ms,
         renewed.c.at_ms <= table.c.wall_ms,
     )
+    again = again.correlate(ended, table)  # two levels up: it would ask of all rows by itself
     return not_(
         exists().where(
             ended.c.tenant == table.c.tenant,

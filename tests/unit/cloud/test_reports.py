@@ -61,6 +61,17 @@ def test_a_withdrawal_ends_use_from_then_on_and_leaves_what_was_lawful_P43(
     assert sorted(shown(database)) == [(hexid(1), 8), (hexid(5), 2)], "consent given later, by an act, counts"
 
 
+def test_a_new_consent_makes_nothing_lawful_that_lies_before_it_P43(
+    database: Database, intake: Intake, signer: Signer
+) -> None:
+    """Between withdrawal and new consent nothing counts, whoever else comes afterwards."""
+    report(intake, signer, (records.withdrawal(at_ms=NOON + 10), NOON + 10))
+    report(intake, signer, (records.visit(), NOON + 11), first=2)
+    report(intake, signer, (records.consent(at_ms=NOON + 20, consent_version=2), NOON + 20), first=3)
+    report(intake, signer, (records.visit(visit_id=hexid(5), who=OTHER), NOON + 30), first=4)
+    assert shown(database) == [(hexid(5), 2)]
+
+
 def test_a_withdrawal_wins_over_consents_that_arrive_late(
     database: Database, intake: Intake, signer: Signer
 ) -> None:
