@@ -8,7 +8,12 @@ from edge.domain.held import Held, HeldCard, HeldReport, HeldVisit, Told
 from edge.ports import Permit
 from edge.runtime.office import Office
 
-_TOLD_BY_STATE = {"ACTIVE": "consent", "WITHDRAWN": "withdrawal"}
+_TOLD_BY_STATE = {
+    "ACTIVE": "consent",
+    "WITHDRAWN": "withdrawal",
+    "EXPIRED": "withdrawal",
+    "RECONSENT": "withdrawal",
+}
 
 
 class Access:

@@ -149,7 +149,7 @@ def compose(
         links=links,
         departures=departures,
         orders=Orders(office, rights, Requests(office, rights, links)),
-        retention=Retention(office, config.retention.periods(), links),
+        retention=Retention(office, config.retention.periods(), links, rights),
         audit=Audit(office),
         counter=StaffDesk(Staff(office, guests, _staff_notice(config)), guests, departures, thread),
         backups=BackupService(config.backup, store, identity_of(config), credentials, thread, clock.now_ms),

@@ -7,11 +7,11 @@ import logging
 import time
 from collections import Counter
 
-from edge.consent.policy import Event, State
 from edge.domain.retention import Periods
 from edge.ipc.control import RetentionClass, RetentionPlan
 from edge.runtime.links import Links
 from edge.runtime.office import Office
+from edge.runtime.rights import Rights
 from edge.wire import Scope
 
 SCOPES_S = 900.0
@@ -23,8 +23,9 @@ log = logging.getLogger(__name__)
 class Retention:
     """The scheduler's work and its dry run."""
 
-    def __init__(self, office: Office, periods: Periods, links: Links) -> None:
+    def __init__(self, office: Office, periods: Periods, links: Links, rights: Rights) -> None:
         self._office = office
+        self._rights = rights
         self._links = links
         self._periods = periods
         self._looked = float("-inf")
@@ -49,7 +50,7 @@ class Retention:
             self._looked = time.monotonic()
         for one in office.store.lapsing(self._periods, now_ms) if scopes else ():
             if one.active:
-                office.change(one.person, one.scope, Event.EXPIRE, State.EXPIRED)
+                self._rights.expire(one.person, one.scope)
             if one.scope is Scope.REGISTRATION:
                 self._links.part((one.person,), "lapsed")
             gone[f"scope_{one.scope}"] += 1

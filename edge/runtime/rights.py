@@ -20,7 +20,7 @@ from edge.runtime.risk import Risk
 from edge.store.rows import Erased
 from edge.wire import ConsentWithdrawn, EraseCommand, ErasureReceipt, Scope, Token
 
-By = Literal["visitor", "headquarters", "notice"]
+By = Literal["visitor", "headquarters", "notice", "period"]
 
 
 class Rights:
@@ -90,19 +90,30 @@ class Rights:
         """The notice's words on this scope changed: use stops until the person agrees anew (P23)."""
         self._end(person, scope, Event.CHANGE, State.RECONSENT, "notice")
 
+    def expire(self, person: PersonId, scope: Scope) -> None:
+        """The consent's period is over: headquarters is told, since it may rely on it no more either.
+
+        A finding that rested on it isn't judged anew: it was lawful in its time, and has a period itself.
+        """
+        self._change(person, scope, Event.EXPIRE, State.EXPIRED, "period")
+
     def _end(self, person: PersonId, scope: Scope, event: Event, state: State, by: By) -> None:
-        number, who = self._number_of(person), self._token_of(person, scope)
+        number = self._number_of(person)
+        self._change(person, scope, event, state, by)
+        # What was given under the ended scope is no evidence any more.
+        if number is None:
+            return
+        if scope is Scope.CHANNEL_RISK or self._office.active(person, Scope.CHANNEL_RISK):
+            self._risk.judge_person(number)
+
+    def _change(self, person: PersonId, scope: Scope, event: Event, state: State, by: By) -> None:
+        who = self._token_of(person, scope)
         if who is None and event is Event.WITHDRAW:
             raise InvalidInput("end a scope", "nothing_held")
         # A clock that was set back since must not make the consent look like the later word.
         at_ms = max(self._office.clock.now_ms(), self._office.store.consent(person, scope).at_ms)
         record = ConsentWithdrawn(who=who, scope=scope, at_ms=at_ms, by=by) if who is not None else None
         self._office.change(person, scope, event, state, record)
-        # What was given under the ended scope is no evidence any more.
-        if number is None:
-            return
-        if scope is Scope.CHANNEL_RISK or self._office.active(person, Scope.CHANNEL_RISK):
-            self._risk.judge_person(number)
 
     def _token_of(self, person: PersonId, scope: Scope) -> Token | None:
         """Return under which token headquarters knows this consent; it is held apart from the number.

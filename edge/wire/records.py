@@ -89,8 +89,8 @@ class ConsentWithdrawn(Frozen):
     who: Token
     scope: Scope
     at_ms: Millis
-    by: Literal["visitor", "headquarters", "caller", "notice"]
-    """`notice`: its words changed, and the person is asked again."""
+    by: Literal["visitor", "headquarters", "caller", "notice", "period"]
+    """`notice`: its words changed, and the person is asked again; `period`: the consent expired."""
 
 
 class CallRecorded(Frozen):

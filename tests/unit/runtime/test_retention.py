@@ -23,7 +23,7 @@ from edge.runtime.office import Office
 from edge.runtime.retention import Retention
 from edge.runtime.rights import Rights
 from edge.runtime.risk import Risk
-from edge.wire import Purpose, RightsPackage, Scope
+from edge.wire import ConsentWithdrawn, Purpose, RightsPackage, Scope
 
 PHONE = "13800138000"
 EVERYTHING = frozenset({Scope.REGISTRATION, Scope.FACE_MATCH, Scope.ID_CARD, Scope.CHANNEL_RISK})
@@ -49,7 +49,7 @@ class Place:
         self.links = Links(self.office, "https://hq.example")
         rights = Rights(self.office, risk, "b", self.links)
         self.desk = Desk(self.office, risk, rights, self.links)
-        self.retention = Retention(self.office, PERIODS, self.links)
+        self.retention = Retention(self.office, PERIODS, self.links, rights)
 
     def come(self, scopes: frozenset[Scope] = EVERYTHING) -> Visitor:
         request = control.Register(
@@ -183,3 +183,18 @@ def test_a_visitors_code_ends_with_the_registration_and_its_page_says_why_P8(pla
     sent = [e.record for e in batch.entries if isinstance(e.record, RightsPackage)]
     newest = max(sent, key=lambda one: one.revision)
     assert newest.last and b'"state":"lapsed"' in open_package(secret, link, newest.sealed)
+
+
+def test_p43_headquarters_is_told_of_what_expired(place: Place) -> None:
+    """P43: once for each scope that stood, under the token it knows, and before the box forgets that."""
+    place.come()
+    token = place.office.tokens.token("registration", "+86" + PHONE)
+    place.clock.ahead_ms = PERIODS.scopes[Scope.REGISTRATION] + DAY_MS
+    place.retention.apply()
+    place.retention.apply()
+    database = place.office.store._database
+    rows = database.query("SELECT record, urgent FROM outbox WHERE kind = 'withdrawal'")
+    told = [ConsentWithdrawn.model_validate_json(row.text("record")) for row in rows]
+    assert {one.scope for one in told} == EVERYTHING and len(told) == len(EVERYTHING)
+    assert {(one.who, one.by) for one in told} == {(token, "period")}
+    assert {row.integer("urgent") for row in rows} == {0}, "nobody's own word is held up by it"
