@@ -11,6 +11,7 @@ import typer
 
 from cloud.errors import CloudError
 from cloud.projectkeys.cli import app as project_keys
+from cloud.retention.cli import app as retention
 
 if TYPE_CHECKING:
     from cloud.config import Headquarters
@@ -28,6 +29,7 @@ app.add_typer(box_app, name="box")
 notice_app = typer.Typer(help="The notices that visitors are shown.", no_args_is_help=True)
 app.add_typer(notice_app, name="notice")
 app.add_typer(project_keys, name="project-keys")
+app.add_typer(retention, name="retention")
 
 ConfigFile = Annotated[
     Path, typer.Option("--config", help="headquarters.toml", envvar="GATEHOUSE_CLOUD_CONFIG")

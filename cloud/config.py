@@ -110,6 +110,55 @@ class Signing(_Section):
     key: File
 
 
+Days = Annotated[int, Field(ge=1, le=3650, description="a number of days, 1 to 3650")]
+
+
+class SiteRetention(_Section):
+    """What one site keeps for another time than the rest of the tenant; None: as the rest."""
+
+    visits_days: Days | None = None
+    calls_days: Days | None = None
+    findings_days: Days | None = None
+    verdicts_days: Days | None = None
+    counts_days: Days | None = None
+
+
+class Retention(_Section):
+    """How long each class is kept, in days; the example says why. Proofs and the access log outlive data."""
+
+    visits_days: Days = 730
+    calls_days: Days = 365
+    recorded_calls_days: Days = 180
+    findings_days: Days = 365
+    verdicts_days: Days = 1095
+    counts_days: Days = 1095
+    operation_days: Days = 365
+    proofs_days: Days = 1825
+    packages_days: Days = 1095
+    requests_days: Days = 365
+    quarantine_days: Days = 180
+    access_days: Days = 1825
+    ledger_days: Days = 365
+    sites: dict[Name, SiteRetention] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _proofs_last_longest(self) -> Self:
+        data = max(self.of(name, site) for name in _DATA for site in (None, *self.sites))
+        for name in ("proofs_days", "access_days"):
+            if getattr(self, name) < data:
+                raise ValueError(f"{name} is shorter than the {data} days of what it is about")
+        return self
+
+    def of(self, name: str, site: str | None = None) -> int:
+        """Return the days of the class `name` at a site; None: where no site has its own."""
+        own = getattr(self.sites.get(site), name, None) if site is not None else None
+        days: int = getattr(self, name) if own is None else own
+        return days
+
+
+_DATA = ("visits_days", "calls_days", "recorded_calls_days", "findings_days", "verdicts_days")
+
+
 class Headquarters(_Section):
     """The whole file. `tenant` is whose pages are shown and who `box add` means by default."""
 
@@ -118,6 +167,7 @@ class Headquarters(_Section):
     mqtt: Mqtt
     web: Web
     signing: Signing
+    retention: Retention = Retention()
 
 
 def load(path: Path) -> Headquarters:

@@ -1,4 +1,4 @@
-"""Headquarters' composition root: ingest and web in one process or apart; never judges or shows itself."""
+"""Headquarters' composition root: ingest, web, and the keeping of periods; never judges or shows itself."""
 
 import logging
 import signal
@@ -10,6 +10,7 @@ from types import FrameType
 from cloud.config import Headquarters
 from cloud.errors import ConfigError
 from cloud.keys import SigningKey
+from cloud.retention.keeper import keeper
 from cloud.store.database import Database
 
 _LOG = logging.getLogger(__name__)
@@ -27,7 +28,7 @@ def run_all(config: Headquarters, database: Database, *, with_ingest: bool, with
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)
-    parts: list[Part] = []
+    parts: list[Part] = [keeper(config, database)]
     if with_ingest:
         parts.append(_ingest(config, database))
     if with_web:
@@ -52,4 +53,4 @@ def _ingest(config: Headquarters, database: Database) -> Part:
     for file in (config.mqtt.ca, config.mqtt.cert, config.mqtt.key):
         if not file.is_file():
             raise ConfigError("start ingest", f"no such file: {file}", "see [mqtt] in the configuration")
-    return Ingest(config.mqtt, database, SigningKey.load(config.signing.key)).run
+    return Ingest(config, database, SigningKey.load(config.signing.key)).run

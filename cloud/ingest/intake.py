@@ -2,13 +2,15 @@
 
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, IntegrityError
 
 from cloud.clock import now_ms
+from cloud.config import Retention
 from cloud.fleet import boxes
 from cloud.ingest.judge import Delivery, Refused, judge, outer, sender
 from cloud.ingest.writer import Applied, apply, set_aside
@@ -30,8 +32,15 @@ class Answer:
 class Intake:
     """Takes payloads one by one; several may run side by side on one PostgreSQL."""
 
-    def __init__(self, database: Database, key: SigningKey, clock: Callable[[], int] = now_ms) -> None:
-        self._database, self._key, self._clock = database, key, clock
+    def __init__(
+        self,
+        database: Database,
+        key: SigningKey,
+        clock: Callable[[], int] = now_ms,
+        keep: Mapping[str, Retention] = MappingProxyType({}),
+    ) -> None:
+        """`keep`: the periods of each tenant, past which what arrives isn't kept at all."""
+        self._database, self._key, self._clock, self._keep = database, key, clock, keep
 
     def accept(self, topic: str, payload: bytes) -> Answer | None:
         """Write what `payload` holds and return the receipt; None when it was refused as a whole.
@@ -60,7 +69,7 @@ class Intake:
 
     def _write(self, topics: Topics, delivery: Delivery) -> Answer | None:
         def work(connection: Connection) -> Applied:
-            return apply(connection, delivery, self._clock())
+            return apply(connection, delivery, self._clock(), self._keep.get(topics.tenant))
 
         applied = self._database.write(work)
         if applied.erased:

@@ -19,28 +19,26 @@ from tenacity import (
 )
 
 from cloud.clock import now_ms
-from cloud.config import Mqtt
+from cloud.config import Headquarters
 from cloud.errors import BrokerUnavailable, CloudError, StoreUnavailable
 from cloud.fleet import commands
 from cloud.ingest.intake import Intake
 from cloud.ingest.link import Link
 from cloud.keys import SigningKey
-from cloud.rights import links
 from cloud.store.database import Database
 
 _LOG = logging.getLogger(__name__)
 _TURN_S = 0.25
 _COMMANDS_EVERY_S = 0.5
-_FORGET_EVERY_S = 3600.0
 _RECEIPT_EXPIRY_S = 86400
 
 
 class Ingest:
     """One ingest worker. `ready` is set whenever it is subscribed."""
 
-    def __init__(self, config: Mqtt, database: Database, key: SigningKey) -> None:
-        self._config, self._database, self._key = config, database, key
-        self._intake = Intake(database, key)
+    def __init__(self, config: Headquarters, database: Database, key: SigningKey) -> None:
+        self._config, self._database, self._key = config.mqtt, database, key
+        self._intake = Intake(database, key, keep={config.tenant: config.retention})
         self._sending: dict[int, tuple[str, str]] = {}
         self.ready = threading.Event()
 
@@ -83,7 +81,7 @@ class Ingest:
         return Link(self._config)
 
     def _serve(self, link: Link, stop: threading.Event) -> None:
-        commands_at = forget_at = time.monotonic()
+        commands_at = time.monotonic()
         while not stop.is_set():
             link.turn(_TURN_S)
             for message in link.arrived():
@@ -92,9 +90,6 @@ class Ingest:
             if time.monotonic() >= commands_at:
                 self._send_commands(link)
                 commands_at = time.monotonic() + _COMMANDS_EVERY_S
-            if time.monotonic() >= forget_at:
-                self._database.write(lambda c: links.forget(c, now_ms()))
-                forget_at = time.monotonic() + _FORGET_EVERY_S
 
     def _receive(self, link: Link, message: MQTTMessage) -> None:
         answer = self._intake.accept(message.topic, bytes(message.payload))

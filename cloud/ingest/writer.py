@@ -7,6 +7,7 @@ The rules, each independent of the order and the number of times batches arrive:
   receipt covers that box's own rows; the rows of others only as far as headquarters itself ordered it;
 - of a visitor's sealed packages only the highest revision of each link stays;
 - what a box sent under a token that it exchanged stands under the token that took its place (names.py);
+- what is past its period at its arrival, or was deleted by it before, is receipted and not kept;
 - a withdrawal is a row like any other: which consents it ends is asked by time (reports/lawful.py).
 """
 
@@ -29,9 +30,11 @@ from sqlalchemy import (
     update,
 )
 
+from cloud.config import Retention
 from cloud.fleet.commands import apply_answers, ordered_ms
 from cloud.ingest import anchors, names
 from cloud.ingest.judge import Delivery, Judged
+from cloud.retention.keeper import over_at_arrival
 from cloud.rights.links import newest_only
 from cloud.rights.orders import extend
 from cloud.store.schema import (
@@ -62,6 +65,8 @@ from edge.wire import (
 
 _LASTING = frozenset({"erasure_receipt", "answer"})
 """Kinds that no `Voided` may replace: they are proofs, and hold no data of a person."""
+_FORGOTTEN = ""
+"""The fingerprint of a row whose record went long ago (retention): nothing by this number lives again."""
 _FAST_MS = 3_600_000
 """How far ahead of ours a box's clock may be; what it dates later keeps nobody out for longer than this."""
 
@@ -93,8 +98,10 @@ class _Plan:
 
 
 class _Writer:
-    def __init__(self, connection: Connection, delivery: Delivery, now_ms: int) -> None:
-        self.connection, self.delivery, self.now_ms = connection, delivery, now_ms
+    def __init__(
+        self, connection: Connection, delivery: Delivery, now_ms: int, keep: Retention | None
+    ) -> None:
+        self.connection, self.delivery, self.now_ms, self.keep = connection, delivery, now_ms, keep
         self.box, self.frame = delivery.box, delivery.frame
         self.plan = _Plan()
         self.known = self._read_known()
@@ -114,7 +121,7 @@ class _Writer:
 
     def _decide_known(self, judged: Judged, sequence: int) -> None:
         known = self.known[sequence]
-        if known["sha256"] == judged.sha256:
+        if known["sha256"] in (judged.sha256, _FORGOTTEN):
             self._answer(sequence, known["outcome"], known["code"])
         elif known["kind"] == "voided" and judged.entry:
             self._answer(sequence, "committed", "voided")
@@ -137,6 +144,8 @@ class _Writer:
             self._note_late(judged.entry)
             if isinstance(judged.entry.record, VerdictIssued):
                 self.plan.facts[verdicts].append(self._fact_row(judged.entry) | dict(ERASED_VERDICT))
+        elif self.keep and over_at_arrival(self.keep, self.box.site, judged.entry, self.now_ms):
+            code = "lapsed"
         else:
             self._keep(judged.entry)
         row = self._ledger_row(judged, sequence, outcome, code)
@@ -349,9 +358,9 @@ class _Writer:
         )
 
 
-def apply(connection: Connection, delivery: Delivery, now_ms: int) -> Applied:
-    """Write `delivery` and return what the receipt says of each entry."""
-    writer = _Writer(connection, delivery, now_ms)
+def apply(connection: Connection, delivery: Delivery, now_ms: int, keep: Retention | None = None) -> Applied:
+    """Write `delivery` and return what the receipt says of each entry; what is past `keep` isn't kept."""
+    writer = _Writer(connection, delivery, now_ms, keep)
     writer.decide()
     writer.write()
     frame, results = delivery.frame, tuple(writer.plan.results.values())

@@ -46,7 +46,8 @@ def _facts(connection: Connection, tenant: str, kind: str) -> Iterator[dict[str,
 
 
 def _without_record(connection: Connection, tenant: str, kind: str | None) -> Iterator[dict[str, Any]]:
-    empty = or_(entries.c.kind == "voided", entries.c.outcome == "quarantined", entries.c.code == "erased")
+    gone = entries.c.code.in_(("erased", "lapsed"))
+    empty = or_(entries.c.kind == "voided", entries.c.outcome == "quarantined", gone)
     asked = select(entries).where(entries.c.tenant == tenant, empty)
     if kind is not None:
         asked = asked.where(entries.c.kind == kind)

@@ -55,6 +55,18 @@ def test_ledger_and_status_speak_json_and_plain(reported: str) -> None:
     assert "harbour/box-1" in plain and "box-1/entrance  up" in plain
 
 
+def test_retention_is_planned_and_applied(reported: str) -> None:
+    """P8: the dry run looks ahead and changes nothing; what isn't due stays."""
+    ahead = json.loads(run("retention", "plan", "--config", reported, "--within", "3650", "--json"))
+    due = {one["name"]: one["due"] for one in ahead["classes"]}
+    assert (due["visits"], due["states"]) == (1, 0)
+    assert "visits                   1         0  20" in run("retention", "plan", "--config", reported)
+    assert "nothing is due" in run("retention", "apply", "--config", reported)
+    text = Path(reported).read_text()
+    Path(reported).write_text(text.replace("quarantine_days = 180", "quarantine_days = 1"))
+    assert json.loads(run("retention", "apply", "--config", reported, "--json")) == {}
+
+
 def test_orders_are_given_and_shown(reported: str) -> None:
     order = json.loads(run("erase", "--config", reported, "--who", "-", "--reason", "unlawful", stdin=WHO))
     assert len(order["command_ids"]) == 1

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cloud.config import dotted, load
+from cloud.config import Retention, dotted, load
 from cloud.errors import ConfigError
 from cloud.keys import SigningKey, create_secret, is_public_key, read_secret, verified
 from cloud.setup import CONFIG, SESSION, SIGNING, init
@@ -136,3 +136,29 @@ def test_only_32_bytes_in_hex_are_a_public_key() -> None:
     good = SigningKey(bytes(32)).public.hex()
     assert is_public_key(good)
     assert not any(map(is_public_key, ("", good[:-2], good + "00", "x" * 64, " " + good)))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("proofs_days = 1825", "proofs_days = 1094", "proofs_days is shorter than the 1095 days"),
+        ("access_days = 1825", "access_days = 700", "access_days is shorter than the 1095 days"),
+        ("visits_days = 730", "visits_days = 0", "retention.visits_days: expected a number of days"),
+        ("visits_days = 730", "visit_days = 730", "retention.visit_days: unknown key"),
+        ("# [retention.sites.hefei-01]", "[retention.sites.hefei-01]\nproofs_days = 9", "unknown key"),
+        ("# [retention.sites.hefei-01]", "[retention.sites.x]\nvisits_days = 3000", "the 3000 days of what"),
+    ],
+)
+def test_no_proof_goes_before_what_it_proves_P8(file: Path, old: str, new: str, said: str) -> None:
+    """P8: periods are checked before anything is deleted by them."""
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+    with pytest.raises(ConfigError, match=said):
+        load(file)
+
+
+def test_the_example_shows_every_period_with_its_default(file: Path) -> None:
+    shown = file.read_text().partition("[retention]")[2]
+    for name, days in Retention().model_dump(exclude={"sites"}).items():
+        assert f"{name} = {days} " in shown
