@@ -5,6 +5,7 @@ but no native parser.
 """
 
 import tomllib
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from pydantic_core import ErrorDetails
 
 from edge import devices
+from edge.domain.assessment import Assessment
 from edge.domain.errors import ConfigError
 from edge.domain.retention import DAY_MS, Periods
 from edge.ipc.driver import DeviceConfig
@@ -165,6 +167,27 @@ class Retention(Section):
         )
 
 
+class FaceAssessment(Section):
+    """The site's entry for its impact assessment of face matching (P36); without it no face is matched."""
+
+    sha256: Hex32
+    """Of the report that the site's privacy officer keeps."""
+    made: date
+    valid_until: date
+    approved_by: Annotated[str, StringConstraints(min_length=1, max_length=80)] = Field(repr=False)
+    """Who approved it, as the site writes it down; shown nowhere."""
+
+    @model_validator(mode="after")
+    def _holds_for_a_time(self) -> Self:
+        if self.valid_until < self.made:
+            raise ValueError("valid_until is before made")
+        return self
+
+    def term(self) -> Assessment:
+        """Return when it holds."""
+        return Assessment(self.made, self.valid_until)
+
+
 class Backup(Section):
     """Backups for the holder of a private key that is never on the box (`gatehouse backup keygen`)."""
 
@@ -208,6 +231,7 @@ class Config(Section):
     models: Models | None = None
     rules: Rules
     retention: Retention = Retention()
+    face_assessment: FaceAssessment | None = None
     backup: Backup | None = None
     rights: RightsPage = RightsPage()
     clock: Clock = Clock()

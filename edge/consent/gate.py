@@ -219,14 +219,25 @@ def _counted(
 class Gate:
     """Decides, from the consents in the store, what may be kept, sent, read or used."""
 
-    def __init__(self, consents: ConsentReader) -> None:
+    def __init__(self, consents: ConsentReader, faces_assessed: Callable[[], bool] = lambda: True) -> None:
+        """`faces_assessed`: whether the site's impact assessment of face matching holds now (P36)."""
         self._consents = consents
+        self._faces_assessed = faces_assessed
         self._tally: Counter[str] = Counter()
 
     @property
     def tally(self) -> dict[str, int]:
         """How often what was kept, used or refused since the start; about no person."""
         return dict(self._tally)
+
+    @property
+    def faces_assessed(self) -> bool:
+        """Whether faces may be matched at this site at all, whoever agreed to it."""
+        return self._faces_assessed()
+
+    def _assessed(self, scope: Scope) -> None:
+        if scope is Scope.FACE_MATCH and not self._faces_assessed():
+            raise Refused(f"rely on {scope}", "no_assessment", "the site's impact assessment doesn't hold")
 
     # -- keeping ---------------------------------------------------------------------------
 
@@ -236,6 +247,7 @@ class Gate:
 
         Storing it is what makes the scope ACTIVE: the proof is durable before anything relies on it.
         """
+        self._assessed(fact.scope)
         row = self._consents.consent(fact.person, fact.scope)
         state = State(row.stands)
         if usable(state):
@@ -270,6 +282,7 @@ class Gate:
     def clear(self, person: PersonId, fact: F) -> Cleared[F]:
         """Clear a fact about a person under the one scope that its kind needs; Refused without it."""
         scope, purpose = self._scope_of(fact)
+        self._assessed(scope)
         for needed in _also_needed(fact):
             self._active(person, needed)
         relies_on = self._active(person, scope)
@@ -340,6 +353,7 @@ class Gate:
         """Return leave to read what is held about `person` for `purpose`; Refused without consent."""
         if purpose not in _PERMIT_SCOPE:
             raise Refused(f"use for {purpose}", "no_basis")
+        self._assessed(_PERMIT_SCOPE[purpose])
         return _Permit(purpose, person, self._active(person, _PERMIT_SCOPE[purpose]))
 
     def permit_rights(self, person: PersonId | None = None) -> Permit:

@@ -284,6 +284,8 @@ class Registered(Message):
     visits_before: int = 0
     can_verify: bool = False
     """This box can compare a card's photo with who stands at the desk."""
+    can_match: bool = True
+    """Faces may be matched at this site now."""
 
 
 class VisitorCode(Message):

@@ -88,7 +88,8 @@ class Cards:
 
     async def verify(self, visitor: Visitor, faces_suspended: bool) -> CardSeen:
         """Read the card and compare its photo with the visitor, 1:1; Refused without both scopes."""
-        for purpose in (Purpose.IDENTITY_CHECK, Purpose.FACE_CONFIRMATION):
+        purposes = (Purpose.IDENTITY_CHECK, *(() if faces_suspended else (Purpose.FACE_CONFIRMATION,)))
+        for purpose in purposes:
             await self._call(self._desk.may_lease, visitor, purpose)
         self._leases.held.drop(visitor.person)
         terminal, camera, models = self._device("card"), self._device("vision"), self._config.models

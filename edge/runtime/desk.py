@@ -100,6 +100,8 @@ class Desk:
             raise InvalidInput("register", "phone_missing", "the other uses need a number to find one again")
         if request.notice_hash != self._office.notice.hash:
             raise InvalidInput("register", "notice_changed", "show the notice in force and ask again")
+        if Scope.FACE_MATCH in request.scopes and not self.faces_on:
+            raise InvalidInput("register", "notice_changed", "faces are off since the page was shown")
         offered = {o.scope for o in self._office.notice.scopes}
         if not request.scopes | request.declined <= offered:
             raise InvalidInput("register", "scope_not_offered", "the notice doesn't name this scope")
@@ -253,8 +255,17 @@ class Desk:
 
     @property
     def notice(self) -> Notice:
-        """The notice in force, as the kiosk shows it."""
-        return self._office.notice
+        """The notice in force, as the kiosk shows it; `face_match` isn't asked while faces are off (P36)."""
+        notice = self._office.notice
+        if self.faces_on:
+            return notice
+        asked = tuple(one for one in notice.scopes if one.scope is not Scope.FACE_MATCH)
+        return notice.model_copy(update={"scopes": asked})
+
+    @property
+    def faces_on(self) -> bool:
+        """Whether the site's impact assessment of face matching holds."""
+        return self._office.gate.faces_assessed
 
     def offer(self, phone: str) -> Offered:
         """Return what may be asked of whoever has this number: not what stands nor what was refused (P50)."""

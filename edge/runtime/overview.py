@@ -48,6 +48,7 @@ class Overview:
     async def _facts(self) -> Facts:
         parts, run, store = self._parts, self._parts.thread.run, self._parts.store
         link, now = parts.pump.state.link, parts.clock.now_ms()
+        register = parts.config.face_assessment
         return Facts(
             state_directory=parts.config.paths.state,
             clock_quality=parts.clock.quality(),
@@ -61,6 +62,8 @@ class Overview:
             now_ms=now,
             requests_asked_ms=await run(self._requests_asked),
             audit_anchor=await run(store.audit_anchor),
+            faces_used=parts.config.desk.camera is not None,
+            assessment=register.term() if register is not None else None,
             notice_version=parts.notices.in_force.version,
             notice_hash=parts.notices.in_force.hash,
             key_generation=parts.credentials.tokens.generation,

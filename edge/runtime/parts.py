@@ -11,6 +11,7 @@ from edge.domain.facts import PersonId
 from edge.ipc.messages import Assign, FromWorker
 from edge.ipc.staff import StaffNotice
 from edge.runtime import notice as notices
+from edge.runtime.assessed import assessed
 from edge.runtime.audit import Audit
 from edge.runtime.backups import BackupService
 from edge.runtime.calls import Calls
@@ -127,7 +128,7 @@ def compose(
 ) -> Parts:
     """Build everything; `own_workers` are started by the core, others are units of their own."""
     clock = Clock(config.clock.kept_by)
-    gate = Gate(store)
+    gate = Gate(store, assessed(config, clock))
     office = Office(store, gate, credentials.tokens, clock, notices.shown(notice), credentials.sign)
     risk = Risk(office, config.rules)
     links = Links(office, config.rights.page)

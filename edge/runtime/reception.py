@@ -87,8 +87,7 @@ class Reception:
             case control.ReadCard():
                 return await self._cards.read(self._visitor(request.session))
             case control.VerifyCard():
-                suspended = self._offline_ms() > FACE_SUSPENDED_AFTER_MS
-                return await self._cards.verify(self._visitor(request.session), suspended)
+                return await self._cards.verify(self._visitor(request.session), self._faces_off())
             case control.ConfirmCard():
                 return await self._cards.confirm(self._visitor(request.session), request.yes)
             case control.Depart():
@@ -168,7 +167,9 @@ class Reception:
             answer, session.visitor = await self._call(self._desk.register, request)
             if session.visitor is not None and request.declined:
                 self._leases.cancel(session.visitor.person)  # one that another session began
-        return answer.model_copy(update={"can_verify": self._cards.can_verify()})
+        faces = self._desk.faces_on
+        can = {"can_match": faces, "can_verify": faces and self._cards.can_verify()}
+        return answer.model_copy(update=can)
 
     async def _withdraw(self, request: control.Withdraw) -> control.Withdrawn:
         ended, persons = await self._call(self._rights.withdraw, request.phone, request.scopes)
@@ -188,10 +189,15 @@ class Reception:
 
     # -- face ------------------------------------------------------------------------------
 
+    def _faces_off(self) -> bool:
+        return self._offline_ms() > FACE_SUSPENDED_AFTER_MS or not self._desk.faces_on
+
     async def _recognise(self, visitor: Visitor) -> control.Recognised:
+        if not self._desk.faces_on:
+            return control.Recognised(outcome="unavailable")
         await self._call(self._desk.may_lease, visitor, Purpose.FACE_CONFIRMATION)
         camera, vision = self._config.desk.camera, self._workers.get("vision")
-        if camera is None or vision is None or self._offline_ms() > FACE_SUSPENDED_AFTER_MS:
+        if camera is None or vision is None or self._faces_off():
             return control.Recognised(outcome="unavailable")
         try:
             return control.Recognised(outcome=await self._look(visitor, camera, vision))

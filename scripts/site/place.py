@@ -255,6 +255,11 @@ name = "riverside-2026"
 version = 1
 late_report = true
 report_keeps_days = 30
+[face_assessment]
+sha256 = "{"0" * 64}"
+made = 2026-01-01
+valid_until = 2099-12-31
+approved_by = "the test's officer"
 [rights]
 page = "{self.headquarters_url}"
 [clock]

@@ -6,8 +6,10 @@ A check is a module with `check(facts: Facts) -> StateLine`; it never changes an
 import importlib
 import pkgutil
 from dataclasses import dataclass
+from datetime import date, datetime
 from pathlib import Path
 
+from edge.domain.assessment import Assessment
 from edge.ipc.control import StateLine
 from edge.store.rows import Anchored
 from edge.wire import TimeQuality
@@ -33,12 +35,21 @@ class Facts:
     requests_asked_ms: tuple[int, ...] = ()
     """When each of visitors' requests that waits for a person was made."""
     audit_anchor: Anchored | None = None
+    faces_used: bool = False
+    """There is a desk camera."""
+    assessment: Assessment | None = None
+    """The site's impact assessment of face matching."""
     notice_version: str = ""
     notice_hash: str = ""
     key_generation: int = 0
     """Of the project's keys; 0 are the box's own."""
     tokens_waiting: int = 0
     """Tokens of older keys that nothing took the place of."""
+
+    @property
+    def today(self) -> date:
+        """The day at this place."""
+        return datetime.fromtimestamp(self.now_ms / 1000).astimezone().date()
 
 
 def run_all(facts: Facts) -> tuple[StateLine, ...]:

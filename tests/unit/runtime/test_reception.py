@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from datetime import date
 from typing import cast
 
 import pytest
 
 from edge.config import Config, Rules
+from edge.consent.gate import Gate
 from edge.consent.policy import FACE_SUSPENDED_AFTER_MS
 from edge.domain.errors import GatehouseError, InvalidInput, LinkDown, NotLeased, Refused
 from edge.domain.faces import Vector, pack
@@ -609,5 +611,25 @@ def test_p41_an_erasure_covers_what_a_fast_clock_dated_later(
         (receipt,) = waiting(desk.office, "erasure_receipt")
         assert isinstance(receipt, ErasureReceipt)
         assert receipt.at_ms >= left
+
+    asyncio.run(scene())
+
+
+def test_without_an_assessment_no_lease_looks_at_a_face_P36(office: Office, thread: StoreThread) -> None:
+    """P36: neither alone nor with the card; the page is told, so that it offers neither."""
+    holds = True
+    desk = AtTheDesk(replace(office, gate=Gate(office.store, lambda: holds)), thread)
+
+    async def scene() -> None:
+        nonlocal holds
+        session = await desk.begin()
+        assert (await desk.register(session)).can_match
+        holds = False
+        assert await desk.recognise(session, face()) == "unavailable"
+        answer = await desk.reception.answer(control.VerifyCard(session=session))
+        assert isinstance(answer, control.CardSeen) and answer.face == "unavailable"
+        assert desk.leases.granted == 0
+        again = await desk.register(await desk.begin(), frozenset({Scope.REGISTRATION}))
+        assert not again.can_match and not again.can_verify
 
     asyncio.run(scene())
