@@ -44,7 +44,7 @@ ONE_PLAY = ("test_demo.py", "test_wire.py")
 """Files that look at one and the same played script: they have to be in one process."""
 
 
-class _ByFile(LoadFileScheduling):
+class _ByFile(LoadFileScheduling):  # type: ignore[misc]  # the library has no types
     """Spreads whole files over the processes, and keeps those of the one play together."""
 
     def _split_scope(self, nodeid: str) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from edge.devices import card_serial
+from edge.ipc.driver import Driver
 from edge.ipc.messages import CardLease, LeaseOver, PhotoLease
 from scripts.site.card_terminal import Terminal
 from tests.conformance.driver_suite import DriverContract, Rig
@@ -14,7 +15,7 @@ from tests.conformance.driver_suite import DriverContract, Rig
 class TestCardSerial(DriverContract):
     @pytest.fixture
     def rig(self, tmp_path: Path) -> Iterator[Rig]:
-        def driver(port: str) -> card_serial.Driver:
+        def driver(port: str) -> Driver:
             return card_serial.open(card_serial.Config(id="terminal-1", port=port, poll_ms=300))
 
         with Terminal(tmp_path / "line") as terminal:

@@ -3,6 +3,7 @@
 import logging
 import socket
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -39,12 +40,16 @@ class TestRtspContract(DriverContract):
         with socket.socket() as reserved:  # bound, not listening: nobody else gets the port
             reserved.bind(("127.0.0.1", 0))
             absent = f"rtsp://127.0.0.1:{reserved.getsockname()[1]}/desk"
+
+            def order(what: str) -> None:
+                cameras.order(what, "desk")
+
             yield Rig(
                 device="cam-1",
                 connect=lambda: rtsp.open(config(cameras, "desk")),
                 absent=lambda: rtsp.open(config(cameras, "desk", url=absent)),
-                vanish=lambda: cameras.order("cut", "desk"),
-                restore=lambda: cameras.order("restore", "desk"),
+                vanish=partial(order, "cut"),
+                restore=partial(order, "restore"),
                 handles=frozenset({FrameLease, LeaseOver}),
             )
         cameras.order("restore", "desk")

@@ -127,7 +127,13 @@ def quick(broker: Mosquitto, name: str, **changes: Any) -> UplinkConfig:
     """Return the configuration of a box that waits less between its tries."""
     mine = broker.credentials(name)
     waits = {"first_wait_s": 0.1, "last_wait_s": 0.5, "slow_wait_s": 600.0}
-    where = {"host": broker.host, "port": broker.port, "ca": mine.ca, "cert": mine.cert, "key": mine.key}
+    where: dict[str, Any] = {
+        "host": broker.host,
+        "port": broker.port,
+        "ca": mine.ca,
+        "cert": mine.cert,
+        "key": mine.key,
+    }
     return UplinkConfig(**(where | waits | changes))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cloud.keys import verified
-from edge.wire import CommandAnswered, ErasureReceipt, Receipt, parse_command
+from edge.wire import CommandAnswered, EraseCommand, ErasureReceipt, Receipt, parse_command
 from scripts.site.broker import Mosquitto
 from tests.e2e.headquarters import BoxPeer, cli, ledger, make_headquarters, running, until
 from tests.unit.cloud import records
@@ -113,6 +113,7 @@ def test_an_erasure_order_is_signed_repeated_and_ends_with_the_receipt_P46(
         first, again = box.commands.get(timeout=30), box.commands.get(timeout=30)
         assert first == again and verified(public_key(config), "command", first)
         command = parse_command(first.body)
+        assert isinstance(command, EraseCommand)
         assert (command.kind, command.who, command.box) == ("erase", WHO, "box-1")
         assert [command.command_id] == order["command_ids"]
         receipt = ErasureReceipt(

@@ -64,7 +64,7 @@ def test_p7_a_new_notice_is_shown_at_once_and_outlives_a_restart(place: Place) -
 
 def test_p47_headquarters_publishes_no_narrower_notice(place: Place) -> None:
     file = written(place, "v3.toml", ('version = "v1"', 'version = "v3"'), ('"erase", ', ""))
-    command = [BIN / "gatehouse-cloud", "notice", "publish", file, "--site", SITE]
+    command: list[str | Path] = [BIN / "gatehouse-cloud", "notice", "publish", file, "--site", SITE]
     refused = subprocess.run(
         [*command, "--config", place.headquarters_config], capture_output=True, text=True, check=False
     )

@@ -6,6 +6,7 @@ import ssl
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -113,11 +114,14 @@ def test_no_more_than_the_window_is_under_way(
 def test_the_broker_killed_and_back_loses_nothing(tmp_path: Path, topics: Topics) -> None:
     with Mosquitto(tmp_path) as broker, headquarters(broker) as hq:
 
+        def more_than(floor: int) -> bool:
+            return len(hq.numbers(topics.box)) > floor
+
         async def scenario() -> None:
             async with running(broker, hq, topics, batch_entries=20, receipt_s=1.0) as one:
                 for cut in range(3):
                     await one.add(range(cut * 200, cut * 200 + 100))
-                    await hq.until(lambda floor=cut * 200: len(hq.numbers(topics.box)) > floor)
+                    await hq.until(partial(more_than, cut * 200))
                     await asyncio.to_thread(broker.kill9)
                     await one.add(range(cut * 200 + 100, cut * 200 + 200))
                     await one.until(lambda: one.pump.state.link.name == "down")

@@ -6,13 +6,13 @@ A telephone-sized Chromium reads the code from a picture of the kiosk's screen a
 import base64
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
 from edge.domain.rightslink import open_package, parts
 from scripts.site.place import Options, Place
@@ -22,7 +22,7 @@ from tests.contract.wire_checker import check_payload, record_kinds
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 ANNA, BEN = "13800138211", "13800138212"
-TELEPHONE = {"width": 390, "height": 844}
+TELEPHONE: ViewportSize = {"width": 390, "height": 844}
 SLOW_MS = 30_000
 
 
@@ -31,13 +31,17 @@ class Site:
     place: Place
     kiosk: Page
     browser: Browser
+    complaints: list[str] = field(default_factory=list)
+    """What pages wrote to their console as errors."""
 
     def register(self, number: str, *scopes: str) -> str:
         """Register at the kiosk; return what the code on the screen says, read as a camera does."""
         seen = Visitor(self.kiosk, self.place.kiosk_url).register(number, ("registration", *scopes))
         assert seen["outcome"] == "registered"
-        picture = np.frombuffer(self.kiosk.locator("#code-picture").screenshot(), np.uint8)
-        said, _, _ = cv2.QRCodeDetectorAruco().detectAndDecode(cv2.imdecode(picture, cv2.IMREAD_COLOR))
+        shot = np.frombuffer(self.kiosk.locator("#code-picture").screenshot(), np.uint8)
+        picture = cv2.imdecode(shot, cv2.IMREAD_COLOR)
+        assert picture is not None
+        said, _, _ = cv2.QRCodeDetectorAruco().detectAndDecode(picture)
         assert said == self.kiosk.locator("#code-letters").text_content()
         return said
 
@@ -50,10 +54,6 @@ class Site:
         page.on("console", lambda m: self.complaints.append(m.text) if m.type == "error" else None)
         page.goto(address)
         return page
-
-    @property
-    def complaints(self) -> list[str]:
-        return self.__dict__.setdefault("_complaints", [])
 
 
 @pytest.fixture(scope="module")

@@ -32,7 +32,8 @@ def portrait(name: str) -> Picture:
     face = Detector(cache_root() / "models" / "yunet.onnx").detect(picture.astype(np.uint8))[0]
     x1, y1, x2, y2 = face.box
     half = max(x2 - x1, y2 - y1) * 0.75
-    around = cv2.copyMakeBorder(picture, *[int(2 * half)] * 4, cv2.BORDER_REPLICATE)
+    edge = int(2 * half)
+    around = cv2.copyMakeBorder(picture, edge, edge, edge, edge, cv2.BORDER_REPLICATE)
     middle_x, middle_y = (x1 + x2) / 2 + int(2 * half), (y1 + y2) / 2 + int(2 * half)
     high = half * HEIGHT / WIDTH
     cut = around[int(middle_y - high) : int(middle_y + high), int(middle_x - half) : int(middle_x + half)]

@@ -11,6 +11,7 @@ from edge.consent.policy import Event, State
 from edge.domain import facts
 from edge.domain.errors import InvalidInput, Refused
 from edge.domain.facts import Fact, StaffId
+from edge.domain.idcard import CardKind
 from edge.ports import Cleared, Permit
 from edge.wire import Basis, BasisKind, Evidence, Purpose, Scope
 from tests.unit.store.world import Someone, World, new_id
@@ -119,7 +120,7 @@ def clear(  # noqa: PLR0911 — one per kind of fact
             card = facts.CardKept(
                 **stamp,
                 person=person,
-                kind="resident",
+                kind=CardKind.RESIDENT,
                 name="张三",
                 number="11010119900307123X",
                 valid_until="20301231",

@@ -104,7 +104,12 @@ def test_p26_what_is_typed_outside_a_lease_is_never_decoded(
     """P26: neither before, nor between, nor after leases: the decoder isn't even called."""
     fed: list[bytes] = []
     feed = Keys.feed
-    monkeypatch.setattr(Keys, "feed", lambda keys, data: fed.append(data) or feed(keys, data))
+
+    def feeding(keys: Keys, data: bytes) -> list[str]:
+        fed.append(data)
+        return feed(keys, data)
+
+    monkeypatch.setattr(Keys, "feed", feeding)
     desk = desk_of()
     desk.reader.type(NUMBER + "\n")
     time.sleep(0.5)
@@ -257,6 +262,12 @@ def test_a_path_that_is_no_input_device_refuses_the_kernels_own_grab(port: str) 
 
 
 def test_the_configuration_is_strict() -> None:
-    for bad in ({"port": "event0"}, {"fields": []}, {"separator": ""}, {"colour": "red"}):
+    wrong: tuple[dict[str, object], ...] = (
+        {"port": "event0"},
+        {"fields": []},
+        {"separator": ""},
+        {"colour": "red"},
+    )
+    for bad in wrong:
         with pytest.raises(ValueError, match=next(iter(bad))):
             Config.model_validate({"id": ID, "port": "/dev/input/event0"} | bad)

@@ -72,6 +72,6 @@ class Place:
         batch = self.office.store.take_batch(500)
         return [entry.record for entry in batch.entries] if batch else []
 
-    def audited(self, last: int) -> list[tuple[str, str | None]]:
+    def audited(self, last: int) -> list[tuple[str | None, str | None]]:
         """The last entries of the audit."""
         return [(row.code, row.subject) for row in self.office.store.audit_tail(last)]

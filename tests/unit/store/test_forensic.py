@@ -119,8 +119,8 @@ class Town:
 
     def receipt_everything(self) -> None:
         """The answers have to name whom they are about until headquarters has signed for them."""
-        for batch in self.world.store.pending_batches():
-            self.world.store.apply_receipt(committed(batch))
+        for pending in self.world.store.pending_batches():
+            self.world.store.apply_receipt(committed(pending))
         while (batch := self.world.store.take_batch(400)) is not None:
             self.world.store.apply_receipt(committed(batch))
         self.world.store.reclaim(1 << 20)

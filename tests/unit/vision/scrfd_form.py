@@ -2,6 +2,7 @@
 
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -23,7 +24,7 @@ class _Graph:
         self.constants.append(numpy_helper.from_array(np.asarray(value, dtype), name))
         return name
 
-    def add(self, operator: str, *inputs: str, output: str = "", **options: object) -> str:
+    def add(self, operator: str, *inputs: str, output: str = "", **options: Any) -> str:
         output = output or f"wrap_n{next(self._names)}"
         self.nodes.append(helper.make_node(operator, list(inputs), [output], **options))
         return output
@@ -62,7 +63,7 @@ def wrap(source: Path, target: Path) -> None:
         wrapped.twice(distances, distances, 4, f"box_{stride}")
         wrapped.twice(f"kps_{stride}", f"kps_{stride}", 10, f"points_{stride}")
     nodes = [*before, *graph.node, *wrapped.nodes]
-    shape = [1, 3, "height", "width"]
+    shape: list[str | int | None] = [1, 3, "height", "width"]
     image = helper.make_tensor_value_info("image", TensorProto.FLOAT, shape)
     outputs = [
         helper.make_tensor_value_info(f"{head}_{stride}", TensorProto.FLOAT, [None, width])
