@@ -7,6 +7,7 @@ store, never holds a private key.
 
 import hashlib
 import io
+import json
 import struct
 import zipfile
 import zlib
@@ -30,6 +31,7 @@ Sign = Callable[[bytes], bytes]
 
 AGREED = b"gatehouse/v1/consent\n"
 """What stands before a consent's record when the box signs it."""
+_GUARDIAN = b"gatehouse/v1/guardian\n"
 _EXPORTED = b"gatehouse/v1/consents\n"
 _ARCHIVED = b"gatehouse/v1/access\n"
 
@@ -57,6 +59,24 @@ class Exported(Frozen):
     consents: tuple[HeldConsent, ...]
 
 
+class GuardianEvidence(Frozen):
+    """What shows that a guardian agreed for a child: the words that the box signed then, and what was shown.
+
+    `words` hold the SHA-256 of `shown`; both are JSON as it was signed. `proof` is the signature, in hex.
+    """
+
+    v: Literal[1] = 1
+    kind: Literal["guardian"] = "guardian"
+    tenant: Name
+    site: Name
+    box: Name
+    at_ms: Millis
+    quality: TimeQuality
+    words: str
+    proof: str
+    shown: str
+
+
 class Manifest(Frozen):
     """The SHA-256 of each file of an archive, in hex."""
 
@@ -81,8 +101,8 @@ class CheckedConsent:
 class Checked:
     """A file whose own signature holds."""
 
-    kind: Literal["access", "consents"]
-    exported: Exported
+    kind: Literal["access", "consents", "guardian"]
+    exported: Exported | GuardianEvidence
     consents: tuple[CheckedConsent, ...]
 
     @property
@@ -111,6 +131,11 @@ def access_file(held: Held, page: str, style: str, sign: Sign, key: str) -> byte
     where = held.model_dump(include={"tenant", "site", "box", "at_ms", "quality"})
     manifest = Manifest(**where, files={name: _sha256(content) for name, content in files.items()})
     return _zip(files | {MANIFEST: _signed(_ARCHIVED, manifest, sign, key)})
+
+
+def guardian_file(evidence: GuardianEvidence, sign: Sign, key: str) -> bytes:
+    """Return one guardian's evidence, signed; `key` names the box's key (wire.key_id)."""
+    return _signed(_GUARDIAN, evidence, sign, key)
 
 
 def _signed(context: bytes, message: Frozen, sign: Sign, key: str) -> bytes:
@@ -144,6 +169,8 @@ def check(content: bytes, public_key: bytes) -> Checked:
     if len(content) > MOST_BYTES:
         raise _bad("not_an_export", f"larger than {MOST_BYTES >> 20} MiB")
     if content[:1] == b"{":
+        if _parsed(Signed, content).body.get("kind") == "guardian":
+            return _check_guardian(content, public_key)
         return _check_consents(content, public_key, "consents")
     return _check_archive(content, public_key)
 
@@ -157,7 +184,7 @@ def _check_archive(content: bytes, public_key: bytes) -> Checked:
         raise _bad("changed", "a file in it isn't the one that was signed")
     checked = _check_consents(files[CONSENTS], public_key, "access")
     held = _parsed(Held, files[DATA])
-    if held.consents != checked.exported.consents:
+    if held.consents != tuple(one.consent for one in checked.consents):
         raise _bad("changed", "its two lists of consents differ")
     return checked
 
@@ -177,6 +204,20 @@ def _check_consents(content: bytes, public_key: bytes, kind: Literal["access", "
     key = Ed25519PublicKey.from_public_bytes(public_key)
     consents = tuple(CheckedConsent(one, _holds(one, key)) for one in exported.consents)
     return Checked(kind, exported, consents)
+
+
+def _check_guardian(content: bytes, public_key: bytes) -> Checked:
+    body = _opened(_GUARDIAN, content, public_key, GuardianEvidence)
+    evidence = GuardianEvidence.model_validate_json(body)
+    key = Ed25519PublicKey.from_public_bytes(public_key)
+    try:
+        key.verify(bytes.fromhex(evidence.proof), AGREED + evidence.words.encode())
+        promised = json.loads(evidence.words)["guardian"]["sha256"]
+    except (InvalidSignature, ValueError, KeyError, TypeError):
+        raise _bad("signature_wrong", "the agreement in it is not what the box signed") from None
+    if promised != _sha256(evidence.shown.encode()):
+        raise _bad("changed", "what was shown isn't what the agreement names")
+    return Checked("guardian", evidence, ())
 
 
 def _opened(context: bytes, content: bytes, public_key: bytes, form: type[Frozen]) -> bytes:

@@ -103,6 +103,10 @@ class ConsentReader(Protocol):
         """Return where the consent stands."""
         ...
 
+    def known_minor(self, person: PersonId) -> bool:
+        """Return whether this person was ever found to be a child, in whichever scope."""
+        ...
+
 
 class Outbox(Protocol):
     """What the pump needs: batches to send, and receipts to apply. Called from one thread at a time."""

@@ -11,6 +11,7 @@ from edge.cli import (
     consent,
     core,
     credentials,
+    guardians,
     keys,
     kiosk,
     kiosk_certificate,
@@ -35,7 +36,7 @@ app = typer.Typer(
 )
 for noun in (
     core, worker, kiosk, kiosk_certificate, config, credentials, keys, status, outbox, reports, retention,
-    backup, audit, consent, rights, requests, verify, staff,
+    backup, audit, consent, rights, guardians, requests, verify, staff,
 ):  # fmt: skip
     noun.add_to(app)
 

@@ -46,12 +46,21 @@ def read_number(what: str = "telephone number") -> str:
     return given
 
 
+def opened(content: str) -> bytes:
+    """Return the bytes of a document of the core's."""
+    return zlib.decompress(base64.b64decode(content))
+
+
 def write_document(content: str, out: Path) -> int:
-    """Write a document of the core's to a new file for its owner alone; return its size in bytes.
+    """Write a document of the core's to a new file; otherwise as `write_new`."""
+    return write_new(out, opened(content))
+
+
+def write_new(out: Path, whole: bytes) -> int:
+    """Write a new file for its owner alone; return its size in bytes.
 
     Nothing is left if the disk fails. Raises InvalidInput if the file exists or can't be made.
     """
-    whole = zlib.decompress(base64.b64decode(content))
     try:
         descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except OSError as error:

@@ -12,6 +12,13 @@ if TYPE_CHECKING:
     from edge.archive import Checked, CheckedConsent
 
 
+_WHAT = {
+    "access": "all that was held of a person",
+    "consents": "consents of a person",
+    "guardian": "a guardian agreed for a child",
+}
+
+
 def add_to(app: typer.Typer) -> None:
     """Add the command to `app`."""
     app.command("verify", short_help="Check an archive or consents that a box signed.")(verify)
@@ -65,8 +72,10 @@ def _checked(content: bytes, public_key: str) -> "Checked":
 
 
 def _show(file: Path, checked: "Checked", wanted: str | None) -> None:
+    from edge.archive import GuardianEvidence
+
     exported = checked.exported
-    what = {"access": "all that was held of a person", "consents": "consents of a person"}[checked.kind]
+    what = _WHAT[checked.kind]
     typer.secho(f"✓ {file}: {what}, signed by the box, unchanged", fg="green")
     typer.echo(f"  {exported.tenant} / {exported.site} / {exported.box}, made {when(exported.at_ms)}")
     typer.echo(f"  its clock was then: {exported.quality}")
@@ -77,6 +86,8 @@ def _show(file: Path, checked: "Checked", wanted: str | None) -> None:
         )
         for line in _details(one, wanted):
             typer.echo(f"    {line}")
+    if isinstance(exported, GuardianEvidence):
+        typer.echo(f"  {exported.words}")
 
 
 def _details(one: "CheckedConsent", wanted: str | None) -> list[str]:
@@ -109,5 +120,5 @@ def _as_json(checked: "Checked", wanted: str | None) -> dict[str, object]:
         | ({"is_this_notice": one.consent.notice_hash == wanted} if wanted and one.consent.proof else {})
         for one in checked.consents
     ]
-    about = checked.exported.model_dump(mode="json", exclude={"consents"})
+    about = checked.exported.model_dump(mode="json", exclude={"consents", "words", "proof", "shown"})
     return {"kind": checked.kind, **about, "sound": checked.sound, "consents": consents}

@@ -258,7 +258,9 @@ class Gate:
             raise Refused(f"consent to {fact.scope}", "no_notice", "the purpose is told before (P7)")
         if not fact.proof:
             raise Refused(f"consent to {fact.scope}", "no_proof", "the box signs what was agreed to")
-        if fact.act != "guardian" and self._known_minor(fact.person):
+        if (fact.guardian is not None) != (fact.act == "guardian"):
+            raise Refused(f"consent to {fact.scope}", "no_proof", "a guardian shows that they are one")
+        if fact.act != "guardian" and self._consents.known_minor(fact.person):
             raise Refused(f"consent to {fact.scope}", "guardian_needed", "a child's own word isn't enough")
         step(_consented(_offered(state), fact.act), Event.PROOF_STORED)
         return _Cleared(fact, Basis(kind=BasisKind.DUTY), Purpose.RIGHTS, None)
@@ -360,6 +362,10 @@ class Gate:
         """Return leave to find and destroy on the person's or headquarters' order (`duty`)."""
         return _Permit(Purpose.RIGHTS, person, None)
 
+    def permit_guardian(self) -> Permit:
+        """Return leave to read the card by which a guardian proves who agrees for a child (`duty`)."""
+        return _Permit(Purpose.RIGHTS, None, None)
+
     def permit_staff(self) -> Permit:
         """Return leave to read who works at the desk, for turns and sign-in (`employment`)."""
         return _Permit(Purpose.STAFFING, None, None)
@@ -369,17 +375,6 @@ class Gate:
         if purpose not in (Purpose.RECEPTION, Purpose.CHANNEL_RISK, Purpose.CALL_HANDLING):
             raise Refused(f"look up for {purpose}", "no_basis")
         return _Permit(purpose, None, None)
-
-    def _known_minor(self, person: PersonId) -> bool:
-        """Return whether any of a person's scopes waits for a guardian, or stands by a guardian's word.
-
-        What is known of a child in one scope counts in all of them (P38, P39).
-        """
-        rows = [self._consents.consent(person, scope) for scope in Scope]
-        return any(
-            State(row.state) is State.MINOR or (usable(State(row.state)) and row.act == "guardian")
-            for row in rows
-        )
 
     def _active(self, person: PersonId, scope: Scope) -> ConsentVersion:
         row = self._consents.consent(person, scope)

@@ -30,6 +30,19 @@ class Fact:
     urgent: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class GuardianProof:
+    """What shows that a guardian agreed for a child: about the guardian, sealed, never on a record.
+
+    `words`: what the box signed, naming nobody, with the SHA-256 of `shown`.
+    """
+
+    proof: str
+    by: Literal["card", "signature"]
+    words: str
+    shown: bytes = field(repr=False)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentGiven(Fact):
     """A person agreed to one scope; `proof` is the box's signature over the act."""
@@ -41,6 +54,8 @@ class ConsentGiven(Fact):
     notice_hash: str
     act: Literal["tap", "key", "guardian"]
     proof: bytes
+    guardian: GuardianProof | None = None
+    """With the act of a guardian, and only with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,11 @@ from edge.wire import Millis, OpaqueId, Scope
 from edge.wire.records import Code
 
 Source = Literal["agent", "walk_in", "advert", "friend", "other"]
+LEAST_POINTS, MOST_STROKES, MOST_POINTS = 8, 40, 600
+"""Of a drawn signature; with fewer points it is a tap on the field."""
+Coordinate = Annotated[int, Field(ge=0, le=999)]
+Stroke = Annotated[tuple[tuple[Coordinate, Coordinate], ...], Field(min_length=1, max_length=MOST_POINTS)]
+"""One line of a signature: points in thousandths of the field's width, from its upper left corner."""
 Phone = Annotated[str, StringConstraints(pattern=r"^[0-9+ -]{5,20}$")]
 
 
@@ -56,6 +61,25 @@ class Register(Message):
     party_size: Annotated[int, Field(ge=1, le=99)] = 1
     source: Source | None = None
     """Asked, and kept, only with `channel_risk`."""
+
+
+class RegisterChild(Message):
+    """A guardian registers the visit of a child under 14, by their own act (P39).
+
+    Only the visit, without a number and without any other scope: it stays on this box and ends with the
+    departure (decision 0026). By `card` the guardian's own is read in a lease of at most 20 s; by `signature`
+    they give their name, and `drawn` unless they let the typed name stand for it.
+    """
+
+    method: Literal["register_child"] = "register_child"
+    session: OpaqueId
+    notice_hash: str
+    name: PersonName | None = Field(default=None, repr=False)
+    """The child's, if they want one to be used."""
+    party_size: Annotated[int, Field(ge=1, le=99)] = 1
+    by: Literal["card", "signature"]
+    guardian: PersonName | None = Field(default=None, repr=False)
+    drawn: tuple[Stroke, ...] = Field(default=(), max_length=MOST_STROKES, repr=False)
 
 
 class Offer(Message):
@@ -194,6 +218,7 @@ KioskRequest = Annotated[
     | Begin
     | Offer
     | Register
+    | RegisterChild
     | Recognise
     | ReadCard
     | VerifyCard
@@ -286,6 +311,25 @@ class Registered(Message):
     """This box can compare a card's photo with who stands at the desk."""
     can_match: bool = True
     """Faces may be matched at this site now."""
+
+
+GuardianOutcome = Literal[
+    "registered",
+    "not_adult",
+    "expired",
+    "unsure",
+    "no_card",
+    "not_lifted",
+    "unknown_card",
+    "failed",
+]
+
+
+class ChildRegistered(Message):
+    """What became of a child's registration; unless `registered`, nothing was kept of either."""
+
+    outcome: GuardianOutcome
+    registered: Registered | None = None
 
 
 class VisitorCode(Message):

@@ -4,6 +4,8 @@ A socket of its own: whoever may look at the box's health may not therefore look
 is never in a log or on a command line; what the screen shows is masked, what is whole goes into a file.
 """
 
+import base64
+import zlib
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, TypeAdapter
@@ -92,9 +94,24 @@ class SettleRequest(Message):
     reason: Reason
 
 
+class ShowGuardians(Message):
+    """That guardians agreed for children: when and how; nobody is named, so no reason."""
+
+    method: Literal["show_guardians"] = "show_guardians"
+
+
+class ExportGuardian(Message):
+    """One guardian's proof, opened and signed, for whoever has to check it."""
+
+    method: Literal["export_guardian"] = "export_guardian"
+    proof: OpaqueId
+    reason: Reason
+
+
 AboutPerson = ShowConsents | EndConsents | ExportConsents | GiveAccess | EraseAll | NewCode | ShowReceipts
 AboutRequest = ShowRequests | ReadRequest | SettleRequest
-OfficerRequest = Annotated[AboutPerson | AboutRequest, Field(discriminator="method")]
+AboutGuardian = ShowGuardians | ExportGuardian
+OfficerRequest = Annotated[AboutPerson | AboutRequest | AboutGuardian, Field(discriminator="method")]
 OFFICER_REQUEST: TypeAdapter[OfficerRequest] = TypeAdapter(OfficerRequest)
 
 
@@ -129,6 +146,11 @@ class Document(Message):
     """A file to be written for the person: base64 of its zlib-compressed bytes."""
 
     content: str = Field(repr=False)
+
+    @classmethod
+    def of(cls, content: bytes) -> "Document":
+        """Return `content` as it travels."""
+        return cls(content=base64.b64encode(zlib.compress(content, 9)).decode())
 
 
 class CodeGiven(Message):
@@ -167,6 +189,20 @@ class Waiting(Message):
     """The requests that wait, soonest due first."""
 
     requests: tuple[RequestLine, ...]
+
+
+class GuardianLine(Message):
+    """One proof: by the guardian's card or their signature."""
+
+    proof: OpaqueId
+    at_ms: Millis
+    by: Literal["card", "signature"]
+
+
+class GuardianProofs(Message):
+    """The proofs that are kept, newest first."""
+
+    proofs: tuple[GuardianLine, ...]
 
 
 class Written(Message):

@@ -4,13 +4,13 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TypeVar, get_args
+from typing import Literal, TypeVar, get_args
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
 from edge.domain.errors import InvalidInput
-from edge.ipc.control import Notice, Source
+from edge.ipc.control import LEAST_POINTS, MOST_POINTS, MOST_STROKES, Notice, Source
 from edge.kiosk.texts import Lang
 from edge.wire import Scope
 
@@ -31,6 +31,13 @@ SCOPE_FIELDS = frozenset(CHOICE + scope for scope in Scope)
 REGISTRATION_FIELDS = SCOPE_FIELDS | {
     "csrf", "notice_hash", "phone", "no_phone", "name", "party_size", "source", "switch"
 }  # fmt: skip
+CHILD_FIELDS = frozenset(
+    {"csrf", "notice_hash", "name", "party_size", "guardian", "drawn", "typed", "act", "switch"}
+)
+_DRAWN = re.compile(r"[0-9]{1,3}\.[0-9]{1,3}(?:[-_][0-9]{1,3}\.[0-9]{1,3})*")
+_MOST_DRAWN = 6000
+"""Characters of a signature: 600 points."""
+_WAYS: tuple[Literal["card", "signature"], ...] = ("card", "signature")
 _LANGS: tuple[Lang, ...] = get_args(Lang)
 
 
@@ -83,6 +90,29 @@ def name(typed: str) -> str | None:
     """Return a typed name without what a keyboard adds around it, or None if it can't be one."""
     plain = " ".join(unicodedata.normalize("NFC", typed).split())
     return plain if 0 < len(plain) <= MAX_NAME and not _UNSPEAKABLE.search(plain) else None
+
+
+def drawn(typed: str) -> tuple[tuple[tuple[int, int], ...], ...]:
+    """Return a signature's strokes from the page's spelling (`x.y-x.y_x.y`); BadForm for any other."""
+    if not typed:
+        return ()
+    if len(typed) > _MOST_DRAWN or not _DRAWN.fullmatch(typed):
+        raise BadForm("not_a_drawing")
+    strokes = tuple(tuple(_point(p) for p in stroke.split("-")) for stroke in typed.split("_"))
+    if len(strokes) > MOST_STROKES or sum(map(len, strokes)) > MOST_POINTS:
+        raise BadForm("not_a_drawing")
+    return strokes
+
+
+def _point(typed: str) -> tuple[int, int]:
+    x, _, y = typed.partition(".")
+    return int(x), int(y)
+
+
+def party(typed: str) -> int | None:
+    """Return the number of people, or None if what was typed isn't one from 1 to 99."""
+    plain = unicodedata.normalize("NFKC", typed).strip()
+    return int(plain) if re.fullmatch(r"[1-9][0-9]?", plain) else None
 
 
 def _one_of(choices: tuple[C, ...], given: str | None) -> C | None:
@@ -148,8 +178,7 @@ class Registration:
     @property
     def party(self) -> int | None:
         """The number of people, or None if what was typed isn't one from 1 to 99."""
-        plain = unicodedata.normalize("NFKC", self.typed_party).strip()
-        return int(plain) if re.fullmatch(r"[1-9][0-9]?", plain) else None
+        return party(self.typed_party)
 
     def errors(self) -> dict[str, str]:
         """Return the field → text key of what keeps this from being registered."""
@@ -167,4 +196,48 @@ class Registration:
             found["name"] = "error.name"
         if self.party is None:
             found["party_size"] = "error.party"
+        return found
+
+
+@dataclass(frozen=True)
+class Child:
+    """A guardian's form for a child, as sent, valid or not."""
+
+    notice_hash: str = ""
+    typed_name: str = field(default="", repr=False)
+    typed_party: str = "1"
+    typed_guardian: str = field(default="", repr=False)
+    drawn: tuple[tuple[tuple[int, int], ...], ...] = field(default=(), repr=False)
+    typed: bool = False
+    """The typed name stands for a drawn signature."""
+    by: Literal["card", "signature"] | None = None
+    switch: Lang | None = None
+
+    @classmethod
+    def of(cls, fields: dict[str, str]) -> "Child":
+        """Read `fields`; BadForm for a choice that no form offers."""
+        return cls(
+            notice_hash=fields.get("notice_hash", ""),
+            typed_name=fields.get("name", ""),
+            typed_party=fields.get("party_size", "1"),
+            typed_guardian=fields.get("guardian", ""),
+            drawn=drawn(fields.get("drawn", "")),
+            typed=_one_of(("yes",), fields.get("typed")) is not None,
+            by=_one_of(_WAYS, fields.get("act")),
+            switch=_one_of(_LANGS, fields.get("switch")),
+        )
+
+    def errors(self) -> dict[str, str]:
+        """Return the field → text key of what keeps this from being registered."""
+        found = {}
+        if self.typed_name.strip() and name(self.typed_name) is None:
+            found["name"] = "error.name"
+        if party(self.typed_party) is None:
+            found["party_size"] = "error.party"
+        if self.by == "card":
+            return found
+        if name(self.typed_guardian) is None:
+            found["guardian"] = "error.guardian"
+        if not self.typed and sum(map(len, self.drawn)) < LEAST_POINTS:
+            found["drawn"] = "error.signature"
         return found

@@ -11,6 +11,7 @@ from datetime import date
 from typing import Any, Literal
 
 from edge.config import Config
+from edge.domain.age import CHILD_UNTIL, younger
 from edge.domain.errors import LinkDown, NotLeased, ProtocolError
 from edge.domain.idcard import LONG_TERM
 from edge.domain.idnumber import NATIONS
@@ -25,7 +26,7 @@ from edge.wire import Purpose
 
 log = logging.getLogger(__name__)
 
-_OUTCOMES: dict[str, CardOutcome] = {
+OUTCOMES: dict[str, CardOutcome] = {
     "no_card": "no_card",
     "not_lifted": "not_lifted",
     "unsupported_layout": "unknown_card",
@@ -77,7 +78,7 @@ class Cards:
             log.warning("card unavailable cause=%s", error.cause)
             return CardSeen(outcome="failed")
         if isinstance(card, CardFailed):
-            return CardSeen(outcome=_OUTCOMES.get(card.code, "failed"))
+            return CardSeen(outcome=OUTCOMES.get(card.code, "failed"))
         return await self._problem(visitor, card) or await self._take(visitor, Waiting(card, "not_asked"))
 
     def can_verify(self) -> bool:
@@ -144,7 +145,7 @@ class Cards:
     async def _problem(self, visitor: Visitor, card: CardRead) -> CardSeen | None:
         """Return why a card must not be kept; a child's has everything of this number erased (P38)."""
         today = date.today().strftime("%Y%m%d")  # noqa: DTZ011 — validity ends on the site's own calendar day
-        if _under_14(card.birth, today):
+        if younger(CHILD_UNTIL, card.birth, today):
             await self._call(self._rights.erase_minor, visitor.number())
             return CardSeen(outcome="minor")
         if card.valid_until not in ("", LONG_TERM) and card.valid_until < today:
@@ -173,7 +174,7 @@ class _Verifying:
         if isinstance(answer, CardRead):
             self.card, self.failed = answer, "failed"
         else:
-            self.failed = _OUTCOMES.get(answer.code, "failed")
+            self.failed = OUTCOMES.get(answer.code, "failed")
 
     async def compare(self, lease: Verification) -> None:
         """Have the photo compared, if there is one."""
@@ -211,7 +212,3 @@ def _masked_english(name: str) -> str:
 
 def _masked_address(address: str) -> str:
     return address[:_ADDRESS_SHOWN] + "*" * min(6, max(0, len(address) - _ADDRESS_SHOWN))
-
-
-def _under_14(birth: str, today: str) -> bool:
-    return int(today) - int(birth) < 14_0000

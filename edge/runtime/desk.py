@@ -10,10 +10,10 @@ from edge.domain import facts
 from edge.domain.errors import InvalidInput, Refused
 from edge.domain.facts import PersonId
 from edge.domain.phone import normalise
-from edge.ipc.control import Notice, Offered, Register, Registered, Source
+from edge.ipc.control import Notice, Offered, Register, RegisterChild, Registered, Source
 from edge.ipc.messages import CardRead
 from edge.runtime.links import Links
-from edge.runtime.office import TOKEN_PURPOSE, Office, new_id
+from edge.runtime.office import TOKEN_PURPOSE, Office, Shown, new_id
 from edge.runtime.records import next_record
 from edge.runtime.retoken import exchange_tokens_of
 from edge.runtime.rights import Rights
@@ -95,11 +95,30 @@ class Desk:
         )
         return answer, Visitor(person, visit, number, since_ms)
 
+    def may_read_guardian(self) -> None:
+        """Raise Refused unless a guardian's card may be read as a proof."""
+        self._office.gate.permit_guardian()
+
+    def register_child(self, request: RegisterChild, shown: Shown) -> tuple[Registered, Visitor]:
+        """Register a child's visit by what the guardian showed: this visit alone; nothing of it leaves."""
+        self._check_notice(request.notice_hash)
+        since_ms, person = self._office.clock.now_ms(), PersonId(new_id())
+        with self._office.store.transaction():
+            self._office.agree(person, Scope.REGISTRATION, "guardian", None, guardian=shown)
+            if request.name is not None:
+                self._keep_name(person, request.name)
+            visit = self._open_visit(person, None, request.party_size, returning=False)
+        answer = Registered(outcome="registered", visit=visit, active=(Scope.REGISTRATION,))
+        return answer, Visitor(person, visit, None, since_ms)
+
+    def _check_notice(self, notice_hash: str) -> None:
+        if notice_hash != self._office.notice.hash:
+            raise InvalidInput("register", "notice_changed", "show the notice in force and ask again")
+
     def _check(self, request: Register) -> None:
         if request.phone is None and request.scopes != {Scope.REGISTRATION}:
             raise InvalidInput("register", "phone_missing", "the other uses need a number to find one again")
-        if request.notice_hash != self._office.notice.hash:
-            raise InvalidInput("register", "notice_changed", "show the notice in force and ask again")
+        self._check_notice(request.notice_hash)
         if Scope.FACE_MATCH in request.scopes and not self.faces_on:
             raise InvalidInput("register", "notice_changed", "faces are off since the page was shown")
         offered = {o.scope for o in self._office.notice.scopes}

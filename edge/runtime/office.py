@@ -1,14 +1,15 @@
 """What every service of the core works with: gate, store, tokens, clock, notice, signer; decides nothing."""
 
+import hashlib
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal, TypedDict
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypedDict
 
 from edge.archive import AGREED
 from edge.consent.gate import Gate
 from edge.consent.policy import Event, State, usable
-from edge.domain.facts import CommandDone, ConsentChanged, ConsentGiven, PersonId
+from edge.domain.facts import CommandDone, ConsentChanged, ConsentGiven, GuardianProof, PersonId
 from edge.ipc.control import Notice
 from edge.ports import Cleared, Permit, TokenKeys
 from edge.runtime.clock import Clock
@@ -46,6 +47,14 @@ class Told:
     hash: str
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a guardian showed: fields of their card, or their signature."""
+
+    by: Literal["card", "signature"]
+    what: dict[str, Any] = field(repr=False)
+
+
 @dataclass
 class Office:
     """Used only in the store's thread."""
@@ -63,13 +72,19 @@ class Office:
         return {"at_ms": self.clock.now_ms(), "quality": self.clock.quality()}
 
     def agree(
-        self, person: PersonId, scope: Scope, act: Act, who: Token | None, told: Told | None = None
+        self,
+        person: PersonId,
+        scope: Scope,
+        act: Act,
+        who: Token | None,
+        told: Told | None = None,
+        guardian: Shown | None = None,
     ) -> None:
         """Keep the signed proof that a person agreed to `scope` by `act`; it is ACTIVE afterwards.
 
         `who` None: somebody without a number, of whom nothing leaves the box; the proof is signed
         over the same words with `who` null. `told` is the notice that they were given; None: the one
-        that the kiosk shows.
+        that the kiosk shows. `guardian`: what was shown by who agrees for a child; the box signs its hash.
         """
         told = told or Told(self.notice.version, self.notice.hash)
         stamp = self.stamp()
@@ -85,6 +100,10 @@ class Office:
             "act": act,
             "at_ms": stamp["at_ms"],
         }
+        shown = canonical(guardian.what) if guardian is not None else b""
+        words = said | (
+            {"guardian": {"by": guardian.by, "sha256": hashlib.sha256(shown).hexdigest()}} if guardian else {}
+        )
         fact = ConsentGiven(
             **stamp,
             person=person,
@@ -93,7 +112,10 @@ class Office:
             notice_version=told.version,
             notice_hash=told.hash,
             act=act,
-            proof=self.sign(AGREED + canonical(said)),
+            proof=self.sign(AGREED + canonical(words)),
+            guardian=GuardianProof(new_id(), guardian.by, canonical(words).decode(), shown)
+            if guardian
+            else None,
             records=(ConsentRecorded.model_validate(said),) if who is not None else (),
         )
         self.store.apply(self.gate.agreed(fact))

@@ -3,8 +3,6 @@
 The person was checked to be who they say by the officer; the box adds no second way around the gate.
 """
 
-import base64
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,6 +13,7 @@ from edge.domain.phone import masked, normalise
 from edge.ipc import officer as protocol
 from edge.ipc.messages import Message
 from edge.runtime import access_page
+from edge.runtime.guardianproofs import GuardianProofs
 from edge.runtime.links import Links
 from edge.runtime.office import Office
 from edge.runtime.rights import Rights
@@ -39,11 +38,14 @@ class Officer:
         self._links = links
         self._key = key_id
         self._requests = WaitingRequests(office)
+        self._guardians = GuardianProofs(office, key_id)
 
     def answer(self, request: protocol.OfficerRequest, account: str) -> Done:
         """Return the answer to what `account` (a name or number of the system's) asks; domain errors."""
         if isinstance(request, protocol.AboutRequest):
             return Done(self._requests.answer(request, account))
+        if isinstance(request, protocol.AboutGuardian):
+            return Done(self._guardians.answer(request, account))
         return self._about(normalise(request.phone), request, account)
 
     def _about(  # noqa: PLR0911 — one for each request
@@ -79,11 +81,13 @@ class Officer:
         return Done(show(self._rights.held_by(number), number))
 
     def _export(self, held: Held, _number: str) -> Message:
-        return _document(archive.consents_file(held, self._office.sign, self._key))
+        return protocol.Document.of(archive.consents_file(held, self._office.sign, self._key))
 
     def _archive(self, held: Held, _number: str) -> Message:
         page = access_page.render(held, self._key)
-        return _document(archive.access_file(held, page, access_page.style(), self._office.sign, self._key))
+        return protocol.Document.of(
+            archive.access_file(held, page, access_page.style(), self._office.sign, self._key)
+        )
 
     def _receipts(self, number: str, request: protocol.AboutPerson, account: str) -> Done:
         self._note(request, account, ())
@@ -146,7 +150,3 @@ def _consents(held: Held, number: str) -> protocol.Consents:
         if one.current
     )
     return protocol.Consents(known=not held.nothing, masked=masked(number), scopes=lines)
-
-
-def _document(content: bytes) -> protocol.Document:
-    return protocol.Document(content=base64.b64encode(zlib.compress(content, 9)).decode())

@@ -17,9 +17,10 @@ from edge.ipc.messages import Message
 from edge.runtime.cards import Cards
 from edge.runtime.departures import Departures
 from edge.runtime.desk import Desk, Visitor
+from edge.runtime.guardians import Guardians, by_signature
 from edge.runtime.leases import Leases, Seen
 from edge.runtime.links import Links
-from edge.runtime.office import new_id
+from edge.runtime.office import Shown, new_id
 from edge.runtime.rights import Rights
 from edge.runtime.storethread import StoreThread
 from edge.runtime.workers import Worker
@@ -37,6 +38,8 @@ MOST_SESSIONS = 64
 class _Session:
     touched: float = field(default_factory=time.monotonic)
     visitor: Visitor | None = None
+    guardian: PersonId | None = None
+    """Whose lease runs while a guardian's card is read: random, of this session alone."""
     code: str | None = None
     """The link of the code that was made in this session."""
     registering: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -66,6 +69,7 @@ class Reception:
         self._workers = workers
         self._call = thread.run
         self._offline_ms = offline_ms
+        self._guardians = Guardians(config, leases, workers)
         self._cards = Cards(config, desk, rights, leases, workers, thread.run)
         self._sessions: dict[str, _Session] = {}
         self._sweeping = False
@@ -82,6 +86,8 @@ class Reception:
                 return await self._call(self._desk.offer, request.phone)
             case control.Register():
                 return await self._register(request)
+            case control.RegisterChild():
+                return await self._register_child(request)
             case control.Recognise():
                 return await self._recognise(self._visitor(request.session))
             case control.ReadCard():
@@ -131,8 +137,11 @@ class Reception:
     def _end(self, name: str) -> None:
         """Forget a session; a lease that its visitor still has is over."""
         session = self._sessions.pop(name, None)
-        if session is not None and session.visitor is not None:
-            self._leases.cancel(session.visitor.person)
+        if session is None:
+            return
+        holders = (session.visitor.person if session.visitor is not None else None, session.guardian)
+        for holder in filter(None, holders):
+            self._leases.cancel(holder)
 
     @property
     def idle(self) -> bool:
@@ -170,6 +179,30 @@ class Reception:
         faces = self._desk.faces_on
         can = {"can_match": faces, "can_verify": faces and self._cards.can_verify()}
         return answer.model_copy(update=can)
+
+    async def _register_child(self, request: control.RegisterChild) -> control.ChildRegistered:
+        """Register a child by what the guardian shows; whose session ended meanwhile changed their mind."""
+        session = self._session(request.session)
+        async with session.registering:
+            if session.visitor is not None:
+                raise InvalidInput("register", "already_registered", "end this session first")
+            shown = (
+                by_signature(request) if request.by == "signature" else await self._guardians_card(session)
+            )
+            if not isinstance(shown, Shown):
+                return control.ChildRegistered(outcome=shown)
+            if self._sessions.get(request.session) is not session:
+                return control.ChildRegistered(outcome="failed")
+            answer, session.visitor = await self._call(self._desk.register_child, request, shown)
+        return control.ChildRegistered(outcome="registered", registered=answer)
+
+    async def _guardians_card(self, session: _Session) -> Shown | control.GuardianOutcome:
+        await self._call(self._desk.may_read_guardian)
+        session.guardian = PersonId(new_id())
+        try:
+            return await self._guardians.by_card(session.guardian)
+        finally:
+            session.guardian = None
 
     async def _withdraw(self, request: control.Withdraw) -> control.Withdrawn:
         ended, persons = await self._call(self._rights.withdraw, request.phone, request.scopes)

@@ -6,12 +6,13 @@ from edge.domain.facts import (
     ConsentChanged,
     ConsentGiven,
     ContactKept,
+    GuardianProof,
     PersonId,
     PersonIndexed,
     PersonRetokened,
 )
 from edge.store.database import Row
-from edge.store.keys import KeyName
+from edge.store.keys import GUARDIAN, KeyName
 from edge.store.tables import Tables
 from edge.store.writing import Ground, keys_of, write
 from edge.wire import Scope, canonical
@@ -26,7 +27,8 @@ FROM consents c WHERE person = ? AND scope = ? ORDER BY version DESC LIMIT 1
 
 @keys_of.register
 def _consent_key(fact: ConsentGiven) -> tuple[KeyName, ...]:
-    return ((fact.person, fact.scope),)
+    own = (fact.person, fact.scope)
+    return (own, (fact.guardian.proof, GUARDIAN)) if fact.guardian is not None else (own,)
 
 
 @keys_of.register
@@ -52,6 +54,8 @@ def _consent_given(fact: ConsentGiven, ground: Ground, to: Tables) -> None:
         basis=ground.basis,
         purpose=ground.purpose,
     )
+    if fact.guardian is not None:
+        _guardian_proved(fact, fact.guardian, ground, to)
     for record in fact.records:
         to.database.insert(
             "signed_consents",
@@ -62,6 +66,22 @@ def _consent_given(fact: ConsentGiven, ground: Ground, to: Tables) -> None:
             basis=ground.basis,
             purpose=ground.purpose,
         )
+
+
+def _guardian_proved(fact: ConsentGiven, shown: GuardianProof, ground: Ground, to: Tables) -> None:
+    to.database.insert(
+        "guardian_proofs",
+        proof=shown.proof,
+        person=fact.person,
+        scope=fact.scope,
+        version=fact.version,
+        by=shown.by,
+        words=shown.words,
+        sealed=to.keys.seal((shown.proof, GUARDIAN), "guardian_proofs", shown.proof, shown.shown),
+        at_ms=fact.at_ms,
+        basis=ground.basis,
+        purpose=ground.purpose,
+    )
 
 
 @write.register

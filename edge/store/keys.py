@@ -29,8 +29,11 @@ EMPLOYMENT = "employment"
 
 _WRAPPED = ("wrapped_keys", "wrapped")
 
+GUARDIAN = "guardian"
+"""The scope of the key of one guardian's proof; its subject is the proof."""
+
 KeyName = tuple[str, str]
-"""(subject, scope): a person and a scope, a call and INQUIRY, or a receptionist and EMPLOYMENT."""
+"""(subject, scope): a person and a scope; a call, a receptionist or a guardian's proof and its own scope."""
 
 
 class KeyFile:

@@ -65,6 +65,7 @@ LAPSES = (
     ),
     Lapse("recordings", "recordings", lambda periods: f"at_ms + {periods.scopes[Scope.RECORDING]}"),
     Lapse("calls", "calls", _call),
+    Lapse("guardian_proofs", "guardian_proofs", lambda periods: f"at_ms + {periods.proofs}"),
     Lapse(
         "proofs",
         "consents",

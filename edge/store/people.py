@@ -38,6 +38,15 @@ class PeopleReads(Part):
             return ConsentRow(State.SILENT, 0, 0, "")
         return replace(_consent(row), outdated=bool(row.integer("is_outdated")))
 
+    def known_minor(self, person: PersonId) -> bool:
+        """Return whether a child was ever found behind this person, or a guardian ever agreed for them."""
+        return bool(
+            self._database.count(
+                "SELECT count(*) FROM consents WHERE person = ? AND (act = 'guardian' OR state = ?)",
+                (person, State.MINOR),
+            )
+        )
+
     def consents(self, person: PersonId) -> dict[Scope, ConsentRow]:
         """Return every scope that was ever asked for, as it stands."""
         rows = self._database.query(

@@ -9,7 +9,7 @@ from edge.domain.errors import Refused, StoreError
 from edge.domain.facts import PersonId
 from edge.domain.retention import Periods
 from edge.store.facts_consent import LATEST
-from edge.store.keys import EMPLOYMENT, INQUIRY, KeyName
+from edge.store.keys import EMPLOYMENT, GUARDIAN, INQUIRY, KeyName
 from edge.store.lapses import LAPSES, LAST_ACTS, STANDING, Lapse
 from edge.store.rows import LapsingScope, PlanRow
 from edge.store.tables import Part
@@ -27,6 +27,7 @@ SEALED = (
     ("rights_links", "person", f"'{Scope.REGISTRATION}'"),
     ("call_numbers", "call", f"'{INQUIRY}'"),
     ("staff", "staff", f"'{EMPLOYMENT}'"),
+    ("guardian_proofs", "proof", f"'{GUARDIAN}'"),
 )
 """Every table with sealed rows: table, column of the key's subject, its scope."""
 
@@ -127,6 +128,10 @@ class Retention(Part):
         self._not_on_trial()
         due = self._database.query("SELECT call FROM call_numbers WHERE purge_ms <= ?", (now_ms,))
         self._keys.destroy((row.text("call"), INQUIRY) for row in due)
+        due = self._database.query(
+            "SELECT proof FROM guardian_proofs WHERE at_ms + ? <= ?", (periods.proofs, now_ms)
+        )
+        self._keys.destroy((row.text("proof"), GUARDIAN) for row in due)
         with self._database.transaction():
             gone = {lapse.name: self._end_lapsed(lapse, periods, now_ms) for lapse in LAPSES}
         if gone["recordings"]:
@@ -165,8 +170,8 @@ class Retention(Part):
     def _wanted(self) -> set[KeyName]:
         rows = self._database.query(
             "SELECT DISTINCT person AS subject, scope FROM consents UNION SELECT call, ? FROM call_numbers"
-            " UNION SELECT staff, ? FROM staff",
-            (INQUIRY, EMPLOYMENT),
+            " UNION SELECT staff, ? FROM staff UNION SELECT proof, ? FROM guardian_proofs",
+            (INQUIRY, EMPLOYMENT, GUARDIAN),
         )
         return {(row.text("subject"), row.text("scope")) for row in rows}
 

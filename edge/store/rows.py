@@ -104,6 +104,18 @@ class LinkRow:
 
 
 @dataclass(frozen=True, slots=True)
+class GuardianRow:
+    """That a guardian agreed for a child: how, when, the words that the box signed, and its signature."""
+
+    proof: str
+    by: str
+    words: str
+    at_ms: int
+    quality: TimeQuality
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class RequestRow:
     """What was asked with a code, when, until when it has to be answered, and how it stands."""
 

@@ -29,6 +29,7 @@ from edge.store.calls import CallReads
 from edge.store.credentials import Credentials, fsync_directory
 from edge.store.database import Database
 from edge.store.erasure import Erasure
+from edge.store.guardians import GuardianReads
 from edge.store.held import HeldReads
 from edge.store.identity import BoxIdentity
 from edge.store.keys import KeyFile
@@ -68,6 +69,7 @@ class SqlStore(
     CallReads,
     HeldReads,
     LinkReads,
+    GuardianReads,
     NoticeReads,
     Erasure,
     Retention,

@@ -26,7 +26,15 @@ from cloud.web.app import create_app as headquarters_app
 from edge.domain.rightslink import address as rights_address
 from edge.domain.rightslink import new_secret, seal_package
 from edge.domain.rightspage import farewell
-from edge.ipc.control import CardSeen, FaceCheck, FaceOutcome, Recognised, Registered
+from edge.ipc.control import (
+    CardSeen,
+    ChildRegistered,
+    FaceCheck,
+    FaceOutcome,
+    GuardianOutcome,
+    Recognised,
+    Registered,
+)
 from edge.kiosk.main import configure
 from edge.wire import Scope, canonical
 from scripts.site.visitor import Visitor
@@ -179,6 +187,37 @@ def _verify(visitor: Visitor, audit: Audit, core: CoreDouble) -> None:
     visitor.page.wait_for_selector("#outcome")
 
 
+def _children(visitor: Visitor, audit: Audit, core: CoreDouble) -> None:
+    page = visitor.page
+
+    def come() -> None:
+        visitor.open()
+        page.click("#start-register")
+        page.wait_for_selector("#register-form")
+        page.click("#for-a-child")
+        page.wait_for_selector("#child-form")
+
+    come()
+    audit.look("a guardian's form")
+    page.click("#by-signature")
+    page.wait_for_selector(".error")
+    audit.look("a guardian's form, with errors")
+    for outcome in get_args(GuardianOutcome):
+        if outcome != "registered":
+            core.script("register_child", ChildRegistered(outcome=outcome))
+            come()
+            page.click("#by-card")
+            page.wait_for_selector("#outcome")
+            audit.look(f"guardian {outcome}")
+    held = core.hold("register_child")
+    come()
+    page.click("#by-card")
+    page.wait_for_selector("#waiting")
+    audit.look("waiting for the guardian's card")
+    held.set()
+    page.wait_for_selector("#outcome")
+
+
 def _go(visitor: Visitor, audit: Audit, core: CoreDouble) -> None:
     visitor.decline()
     audit.look("declined")
@@ -209,6 +248,7 @@ WALKS: tuple[Callable[[Visitor, Audit, CoreDouble], None], ...] = (
     _faces,
     _cards,
     _verify,
+    _children,
     _go,
     _trouble,
 )

@@ -183,6 +183,71 @@ def test_minor_without_guardian(journey: Journey, place: Place) -> None:
     assert {row["kind"] for row in held(place, number)} == {"erasure_receipt"}
 
 
+def sign(journey: Journey) -> None:
+    """Draw a name with the mouse, as with a finger."""
+    page = journey.page
+    page.locator("#signature").scroll_into_view_if_needed()
+    box = page.locator("#signature").bounding_box()
+    assert box is not None
+    for left, turns in ((0.2, 3), (0.42, 2), (0.6, 4)):
+        x, y = box["x"] + box["width"] * left, box["y"] + box["height"] * 0.3
+        page.mouse.move(x, y)
+        page.mouse.down()
+        for n in range(turns * 4):
+            page.mouse.move(x + n * 9, y + (n % 4) * 18 + n * 2, steps=3)
+        page.mouse.up()
+    journey.visitor.taps += 1
+
+
+@pytest.mark.parametrize("way", ["signature", "card"])
+def test_minor_with_guardian(journey: Journey, place: Place, way: str) -> None:
+    """P39: a guardian agrees, by a signature or their own card; nothing of either leaves the box."""
+    before = len(place.ledger())
+    journey.name += f"-{way}"
+    page, visitor = journey.page, journey.visitor
+    visitor._tap("#start-register")
+    page.wait_for_selector("#register-form")
+    visitor._tap("#for-a-child")
+    page.wait_for_selector("#child-form")
+    if way == "signature":
+        visitor._tap("#guardian")
+        page.keyboard.type("王芳")
+        sign(journey)
+        journey.picture()
+        seen = visitor._act("#by-signature")
+    else:
+        journey.picture()
+        with laid(place, CARD):
+            page.click("#by-card")
+            visitor.taps += 1
+            page.wait_for_selector("#waiting")
+            journey.picture()
+            page.wait_for_selector("body:not(:has(#waiting)) [data-outcome]", timeout=40_000)
+        seen = {"outcome": page.locator("[data-outcome]").get_attribute("data-outcome")}
+        seen["active"] = page.locator("[data-outcome]").get_attribute("data-active")
+    journey.picture()
+    assert (seen["outcome"], seen["active"]) == ("registered", "registration")
+    assert visitor.taps <= MOST_TAPS
+    assert journey.seconds <= MOST_SECONDS
+    assert page.locator("#recognise, #read-card, #code-picture").count() == 0
+    time.sleep(1.0)
+    sent_since = [row["kind"] for row in place.ledger()[before:]]
+    assert not {"consent", "visit", "rights_package"} & set(sent_since)
+
+
+def test_a_child_is_no_guardian(journey: Journey, place: Place) -> None:
+    """P39: the card has to be an adult's."""
+    journey.visitor._tap("#start-register")
+    journey.page.wait_for_selector("#register-form")
+    journey.visitor._tap("#for-a-child")
+    journey.page.wait_for_selector("#child-form")
+    with laid(place, CHILD | {"number": with_check_digit(CHILD["number"])}):
+        journey.page.click("#by-card")
+        journey.page.wait_for_selector("body:not(:has(#waiting)) [data-outcome]", timeout=40_000)
+    assert journey.page.locator("[data-outcome]").get_attribute("data-outcome") == "not_adult"
+    journey.picture()
+
+
 def test_foreign_card(journey: Journey, place: Place) -> None:
     """A foreigner's permanent resident card of 2023."""
     fill(journey, "13800000005", "registration", "id_card")

@@ -20,6 +20,7 @@ from edge.ipc.control import (
     Answer,
     Begun,
     CardSeen,
+    ChildRegistered,
     Departed,
     KioskRequest,
     Notice,
@@ -64,6 +65,10 @@ _DEFAULTS: dict[str, Rule] = {
     "notice": NOTICE,
     "begin": lambda _: Begun(session=secrets.token_hex(16)),
     "register": _register,
+    "register_child": ChildRegistered(
+        outcome="registered",
+        registered=Registered(outcome="registered", visit="7" * 32, active=(Scope.REGISTRATION,)),
+    ),
     "recognise": Recognised(outcome="enrolled"),
     "read_card": CardSeen(outcome="read", masked_name="张*", masked_number="3101**********1234"),
     "verify_card": CardSeen(outcome="read", face="verified", masked_name="张*", masked_number="3***4"),

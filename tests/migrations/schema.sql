@@ -165,6 +165,21 @@ CREATE TABLE evidence (
     PRIMARY KEY (visit, ordinal)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE guardian_proofs (
+    proof TEXT PRIMARY KEY CHECK (length(proof) = 32),
+    person TEXT NOT NULL CHECK (length(person) = 32),
+    scope TEXT NOT NULL,
+    version INTEGER NOT NULL CHECK (version > 0),
+    by TEXT NOT NULL CHECK (by IN ('card', 'signature')),
+    words TEXT NOT NULL,
+    sealed BLOB NOT NULL,
+    at_ms INTEGER NOT NULL,
+    basis TEXT NOT NULL CHECK (basis = 'duty'),
+    purpose TEXT NOT NULL CHECK (purpose = 'rights'),
+    UNIQUE (person, scope, version),
+    FOREIGN KEY (person, scope, version) REFERENCES consents ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE meta (
     name TEXT PRIMARY KEY,
     value TEXT NOT NULL

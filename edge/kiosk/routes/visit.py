@@ -34,12 +34,12 @@ def router(desk: Desk) -> APIRouter:
 
     @routes.post("/begin")
     async def begin(request: Request) -> Response:
-        sid = desk.check(request, await forms.read(request, {"csrf"}))
-        begun = await desk.ask(Begin(), Begun)
-        _, displaced = desk.sittings.open(sid, begun.session)
-        for old in displaced:
-            await desk.end(old)
-        return desk.go(request, "/register")
+        return await _begin(desk, request, "/register")
+
+    @routes.post("/begin-child")
+    async def begin_child(request: Request) -> Response:
+        """A card said that the visitor is a child: their registration is gone, and a guardian begins anew."""
+        return await _begin(desk, request, "/child")
 
     @routes.post("/decline")
     async def decline(request: Request) -> Response:
@@ -105,6 +105,15 @@ def router(desk: Desk) -> APIRouter:
         return Response(status_code=303, headers={"Location": "/"})
 
     return routes
+
+
+async def _begin(desk: Desk, request: Request, path: str) -> Response:
+    sid = desk.check(request, await forms.read(request, {"csrf"}))
+    begun = await desk.ask(Begin(), Begun)
+    _, displaced = desk.sittings.open(sid, begun.session)
+    for old in displaced:
+        await desk.end(old)
+    return desk.go(request, path)
 
 
 async def _refuse(desk: Desk, sitting: Sitting | None) -> None:

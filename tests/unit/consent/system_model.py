@@ -81,6 +81,8 @@ class Model:
 
     scopes: tuple[tuple[Scope, str], ...] = ()
     erased: bool = False
+    known_minor: bool = False
+    """A scope waited for a guardian, or one agreed: a child's own word counts for none from then on (P39)."""
 
     def state(self, scope: Scope) -> str:
         """Return where one scope stands."""
@@ -93,12 +95,8 @@ class Model:
             return None
         if event in OF_THE_PERSON_ALONE and self.known_minor:
             return None
-        return Model(tuple(sorted((dict(self.scopes) | {scope: target}).items())))
-
-    @property
-    def known_minor(self) -> bool:
-        """Whether a scope waits for a guardian or stands by one: a child's own word counts for none (P39)."""
-        return any(state in {"MINOR", "BY_GUARDIAN"} for _scope, state in self.scopes)
+        minor = self.known_minor or target in {"MINOR", "BY_GUARDIAN"}
+        return Model(tuple(sorted((dict(self.scopes) | {scope: target}).items())), known_minor=minor)
 
     def gone(self) -> "Model":
         """Return what an erasure leaves: of whoever never did anything, nothing."""

@@ -5,7 +5,7 @@ import dataclasses
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, ParamSpec
 
 from edge.consent.policy import Event, State
 from edge.domain import facts
@@ -58,10 +58,13 @@ def tried(world: World) -> Iterator[None]:
         raise _Undo
 
 
-def refused(act: Callable[[], object]) -> bool:
+P = ParamSpec("P")
+
+
+def refused(act: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> bool:
     """Return whether the product refused `act` by a typed error with a code; another error is passed on."""
     try:
-        act()
+        act(*args, **kwargs)
     except (Refused, InvalidInput) as error:
         assert error.code, "a refusal says why"
         return True
@@ -71,7 +74,10 @@ def refused(act: Callable[[], object]) -> bool:
 def happen(world: World, who: Someone, event: str, scope: Scope) -> None:
     """Let one event happen to one scope, by the gate and into the store."""
     if event in {"tap", "key", "guardian"}:
-        fact = facts.ConsentGiven(**_all(world.given(who, scope)) | {"act": event})
+        shown = (
+            facts.GuardianProof(new_id(), "signature", "{}", b"a drawing") if event == "guardian" else None
+        )
+        fact = facts.ConsentGiven(**_all(world.given(who, scope)) | {"act": event, "guardian": shown})
         world.store.apply(world.gate.agreed(fact))
         return
     version = world.store.consent(who.person, scope).version + 1
@@ -83,6 +89,11 @@ def happen(world: World, who: Someone, event: str, scope: Scope) -> None:
 
 def _all(fact: Fact) -> dict[str, Any]:
     return {field.name: getattr(fact, field.name) for field in dataclasses.fields(fact)}
+
+
+def keep(world: World, who: Someone, what: str, visit: str) -> None:
+    """Keep what KEEP names, by the gate and into the store."""
+    world.store.apply(*clear(world, who, what, visit))
 
 
 # ---- keeping -------------------------------------------------------------------------------

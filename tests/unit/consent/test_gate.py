@@ -29,6 +29,7 @@ STAMP: Stamp = {"at_ms": AT, "quality": TimeQuality.SYNCHRONISED}
 
 
 STAFF = StaffId("5" * 32)
+GUARDIAN = facts.GuardianProof("6" * 32, "signature", "{}", b"signed")
 
 
 class Consents:
@@ -41,6 +42,9 @@ class Consents:
 
     def __init__(self, *rows: tuple[PersonId, Scope, State]) -> None:
         self._rows = {(person, scope): ConsentRow(state, 3, AT, "v1") for person, scope, state in rows}
+
+    def known_minor(self, person: PersonId) -> bool:
+        return any(who == person and row.state == State.MINOR for (who, _), row in self._rows.items())
 
     def consent(self, person: PersonId, scope: Scope) -> ConsentRow:
         return self._rows.get((person, scope), ConsentRow("SILENT", 0, 0, ""))
@@ -290,6 +294,7 @@ def given(
         notice_hash=notice_hash,
         act=act,  # type: ignore[arg-type] # the tests go through all three
         proof=proof,
+        guardian=GUARDIAN if act == "guardian" else None,
     )
 
 

@@ -44,6 +44,11 @@ PAGES = {
     ("POST", "/withdraw"),
     ("GET", "/withdrawn"),
     ("GET", "/code.svg"),
+    ("POST", "/begin-child"),
+    ("GET", "/child"),
+    ("POST", "/child"),
+    ("GET", "/child-card"),
+    ("GET", "/child-read"),
 }
 POSTS = sorted(path for method, path in PAGES if method == "POST")
 NUMBER = "13800138000"
