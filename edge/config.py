@@ -135,6 +135,8 @@ class Retention(Section):
     verdicts_days: Days = 1095
     proofs_days: Days = 1825
     audit_days: Days = 1825
+    tombstones_days: Days = 1825
+    """Keyed hashes of erased tokens; longer than any backup is kept, and a backup older isn't restored."""
 
     @model_validator(mode="after")
     def _proofs_last_longest(self) -> Self:
@@ -164,6 +166,7 @@ class Retention(Section):
             verdicts=self.verdicts_days * DAY_MS,
             proofs=self.proofs_days * DAY_MS,
             audit=self.audit_days * DAY_MS,
+            tombstones=self.tombstones_days * DAY_MS,
         )
 
 
@@ -252,6 +255,18 @@ class Config(Section):
         abroad = [d.host for d in self.destinations if d.country != self.site.country]
         if abroad:
             raise ValueError(f"destinations outside {self.site.country}: {', '.join(abroad)}")
+        return self
+
+    @model_validator(mode="after")
+    def _tombstones_outlive_what_could_bring_somebody_back(self) -> Self:
+        stones = self.retention.tombstones_days
+        returning = {
+            "backup.keep_days": self.backup.keep_days if self.backup is not None else 0,
+            "rules.report_keeps_days": self.rules.report_keeps_days,
+        }
+        for name, days in returning.items():
+            if stones <= days:
+                raise ValueError(f"retention.tombstones_days: {stones} isn't more than {name}, {days}")
         return self
 
     @model_validator(mode="after")

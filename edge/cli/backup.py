@@ -91,7 +91,8 @@ def restore(
 
     found = load(config, with_secrets=False)
     site = found.site
-    source = Source(data, keys, _hex(escrow_key.read_text("ascii")), _hex(box_key), without_keys)
+    escrow, reach_ms = _hex(escrow_key.read_text("ascii")), found.retention.periods().tombstones
+    source = Source(data, keys, escrow, _hex(box_key), without_keys, reach_ms)
     own = Credentials.load(found.paths.credentials)
     identity = BoxIdentity(tenant=site.tenant, site=site.site, box=site.box)
     told = Restore(found.paths.state, own, identity, source).run(time.time_ns() // 1_000_000)

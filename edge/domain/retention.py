@@ -26,6 +26,8 @@ class Periods:
     """From the end of a consent until its proof goes, and of an order carried out."""
     audit: int
     """From an entry until what it says is emptied; its hash stays."""
+    tombstones: int
+    """From an erasure until nobody could bring the person back: a backup older than that isn't restored."""
 
     def under(self, scope: Scope) -> int:
         """Return how long something is kept that belongs to a visit and to a scope."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.domain.errors import InvalidInput, StoreError
+from edge.domain.retention import DAY_MS
 from edge.runtime import backupfile
 from edge.runtime.backup import KEYS_LIVE_MS
 from edge.runtime.backupfile import Header
@@ -48,6 +49,8 @@ class Source:
     escrow: bytes = b""
     box_key: bytes = b""
     without_keys: bool = False
+    reach_ms: int = 1825 * DAY_MS
+    """How long tombstones are kept: who was erased since an older backup isn't known any more."""
 
 
 class Restore:
@@ -64,6 +67,7 @@ class Restore:
         self._state.mkdir(mode=0o700, parents=True, exist_ok=True)
         with contextlib.closing(StoreLock(self._state)), self._scratch() as work:
             header = self._believed(self._source.data, "data")
+            self._within_reach(header, now_ms)
             keys_from = self._lay_keys(work, header, now_ms)
             self._lay_data(work)
             told = self._replay(work, header, keys_from)
@@ -74,6 +78,11 @@ class Restore:
             store.audit("backup_restored", None, now_ms)
             store.reclaim(1 << 30)
         return told
+
+    def _within_reach(self, data: Header, now_ms: int) -> None:
+        if data.made_ms + self._source.reach_ms <= now_ms:
+            hint = "its erased people can't be told from the others any more: begin with an empty store"
+            raise InvalidInput("restore", "backup_outlived_its_tombstones", hint)
 
     @contextlib.contextmanager
     def _scratch(self) -> Iterator[Path]:

@@ -80,6 +80,7 @@ LAPSES = (
         "code IS NOT NULL",
         "UPDATE {table} SET code = NULL, subject = NULL",
     ),
+    Lapse("tombstones", "tombstones", lambda periods: f"at_ms + {periods.tombstones}"),
     Lapse("orders", "commands", lambda periods: f"at_ms + {periods.proofs}"),
 )
 """In the order in which they are applied: what another class asks for goes after it."""

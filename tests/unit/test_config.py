@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from edge import devices
-from edge.config import Retention, load
+from edge.config import Config, Retention, load
 from edge.domain.errors import ConfigError
 
 EDGE = Path(str(resources.files("edge")))
@@ -314,3 +314,28 @@ def test_p8_the_example_shows_every_period_and_it_is_the_default() -> None:
 def test_a_period_that_the_law_or_the_program_forbids_stops_the_start(line: str, said: str) -> None:
     with pytest.raises(ValidationError, match=said if "unknown" not in said else "Extra inputs"):
         Retention.model_validate(tomllib.loads(line))
+
+
+@pytest.mark.parametrize(
+    ("days", "backup", "said"),
+    [
+        (30, 30, "30 isn't more than backup.keep_days, 30"),
+        (20, 5, "20 isn't more than rules.report_keeps_days, 30"),
+        (31, 30, ""),
+    ],
+)
+def test_p42_a_tombstone_outlives_what_could_bring_somebody_back(
+    tmp_path: Path, days: int, backup: int, said: str
+) -> None:
+    """P42: a backup that is kept for longer than who was erased is remembered stops the start."""
+    text = (EDGE / "gatehouse.example.toml").read_text(encoding="utf-8")
+    fields = tomllib.loads(text)
+    del fields["devices"], fields["desk"]
+    fields["retention"] |= {"tombstones_days": days}
+    fields["rules"] |= {"report_keeps_days": 30}
+    fields["backup"] = {"escrow_key": "0" * 64, "directory": str(tmp_path), "keep_days": backup}
+    if not said:
+        assert Config.model_validate(fields).retention.tombstones_days == days
+        return
+    with pytest.raises(ValidationError, match=said):
+        Config.model_validate(fields)

@@ -208,6 +208,15 @@ def test_a_key_backup_is_refused_after_seven_days(small: Site) -> None:
     assert small.restore(made, with_keys=True, now_ms=at + KEYS_LIVE_MS - 1).persons == 3
 
 
+def test_p42_a_backup_that_outlived_the_tombstones_is_refused(small: Site) -> None:
+    """P42: who was erased since is not known any more; nothing is changed."""
+    made, at, reach = small.backup(), small.world.now, 1825 * DAY_MS
+    with pytest.raises(InvalidInput, match="backup_outlived_its_tombstones"):
+        small.restore(made, now_ms=at + reach)
+    assert small.numbers() == everybody(small)
+    assert small.restore(made, now_ms=at + reach - 1).persons == 3
+
+
 def test_keys_restored_are_wrapped_under_the_kek_in_force(small: Site) -> None:
     made = small.backup()
     small.lose("box.db", "box.db-wal", "box.db-shm", "keys.db", "keys.db-journal")

@@ -20,6 +20,7 @@ PERIODS = Periods(
     verdicts=60 * DAY_MS,
     proofs=50 * DAY_MS,
     audit=40 * DAY_MS,
+    tombstones=70 * DAY_MS,
 )
 LATER = 30 * DAY_MS
 
@@ -139,6 +140,20 @@ def test_p8_orders_and_the_skeleton_of_an_erasure_go_too(world: World) -> None:
     world.store.purge_due(PERIODS, world.now + PERIODS.proofs + 1)
     assert (rows(world, "consents"), rows(world, "commands")) == (0, 0)
     assert world.store.suppressed(world.token("registration", who))
+
+
+def test_p8_a_tombstone_goes_when_nothing_could_bring_the_person_back(world: World) -> None:
+    """P8, P29: a keyed hash is data too; until its end an import is kept out, and its neighbour stays."""
+    first, second = world.register("+8613800138000"), world.register("+8613900139000")
+    world.erase(first)
+    over = world.now + PERIODS.tombstones
+    world.now += DAY_MS
+    world.erase(second)
+    world.store.purge_due(PERIODS, over - 1)
+    assert rows(world, "tombstones") == 2 and planned(world, "tombstones", over).due == 1
+    assert world.store.purge_due(PERIODS, over)["tombstones"] == 1
+    assert not world.store.suppressed(world.token("registration", first))
+    assert world.store.suppressed(world.token("registration", second))
 
 
 def test_p8_an_entry_of_the_audit_is_emptied_and_the_tree_stays_whole(world: World) -> None:
