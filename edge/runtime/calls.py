@@ -64,6 +64,7 @@ class Calls:
             person = self._caller(call.number, told)
             self._keep_recording(call, person, call.spool, 0)
         call.person = person
+        self._office.told_of(call.number)
         return self._spool / call.spool
 
     def _keep_recording(self, call: Call, person: PersonId, spool: str, duration_ms: int) -> None:
@@ -101,6 +102,11 @@ class Calls:
 
     def ended(self, call: Call, message: CallEnded) -> None:
         """Keep the call; with its recording if one was made under a consent that still holds."""
+        self._keep(call, message)
+        if call.number is not None:
+            self._office.told_of(call.number)
+
+    def _keep(self, call: Call, message: CallEnded) -> None:
         if call.person is not None and message.recorded_ms > 0:
             try:
                 self._keep_recorded(call, call.person, message)

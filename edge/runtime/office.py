@@ -129,6 +129,15 @@ class Office:
         found = (self.store.person_by_token(permit, t) for t in self.tokens.tokens(purpose, number))
         return next((person for person in found if person is not None), None)
 
+    def told_of(self, number: str) -> None:
+        """What is kept of `number` beside its visitor's own record has changed: their page is told anew.
+
+        No trigger can do it: a caller and a visitor are two persons, whom their rights alone join.
+        """
+        person = self.find(self.gate.permit_rights(), TOKEN_PURPOSE[Scope.REGISTRATION], number)
+        if person is not None:
+            self.store.outdate_links(self.gate.permit_rights(person))
+
     def active(self, person: PersonId, scope: Scope) -> bool:
         """Return whether this scope may be relied on now."""
         return usable(State(self.store.consent(person, scope).stands))

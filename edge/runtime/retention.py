@@ -6,7 +6,9 @@ The dry run and its application ask the store the same questions.
 import logging
 import time
 from collections import Counter
+from collections.abc import Iterable
 
+from edge.domain.facts import PersonId
 from edge.domain.retention import Periods
 from edge.ipc.control import RetentionClass, RetentionPlan
 from edge.runtime.links import Links
@@ -54,9 +56,25 @@ class Retention:
             if one.scope is Scope.REGISTRATION:
                 self._links.part((one.person,), "lapsed")
             gone[f"scope_{one.scope}"] += 1
+            numbers = self._numbers((one.person,)) if one.scope is Scope.RECORDING else ()
             gone.update(office.store.forget_scope(one.person, one.scope))
+            self._tell(numbers)
+        rights = office.gate.permit_rights()
+        called, recorded = office.store.due_callers(rights, self._periods, now_ms)
+        numbers = (*called, *self._numbers(recorded))
         gone.update(office.store.purge_due(self._periods, now_ms))
+        self._tell(numbers)
         if gone:
             office.store.audit("retention_applied", None, now_ms)
             log.info("purged what was due counts=%s", dict(gone))
         return dict(gone)
+
+    def _numbers(self, persons: Iterable[PersonId]) -> tuple[str, ...]:
+        """Of callers who agreed to a recording: asked before their keys go."""
+        office = self._office
+        found = (office.store.contact(office.gate.permit_rights(p), Scope.RECORDING) for p in persons)
+        return tuple(number for number in found if number is not None)
+
+    def _tell(self, numbers: Iterable[str]) -> None:
+        for number in numbers:
+            self._office.told_of(number)

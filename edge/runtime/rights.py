@@ -114,6 +114,8 @@ class Rights:
         at_ms = max(self._office.clock.now_ms(), self._office.store.consent(person, scope).at_ms)
         record = ConsentWithdrawn(who=who, scope=scope, at_ms=at_ms, by=by) if who is not None else None
         self._office.change(person, scope, event, state, record)
+        if scope is Scope.RECORDING and (number := self._number_of(person)) is not None:
+            self._office.told_of(number)
 
     def _token_of(self, person: PersonId, scope: Scope) -> Token | None:
         """Return under which token headquarters knows this consent; it is held apart from the number.

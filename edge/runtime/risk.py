@@ -60,6 +60,7 @@ class Risk:
         )
         self._office.store.apply(self._office.gate.on_other_basis(fact))
         self._judge_tokens(tokens)
+        self._office.told_of(normalise(row.phone))
         return True
 
     def judge_person(self, number: str) -> None:

@@ -1,4 +1,4 @@
-"""Reads about visitors' codes and requests, for rights alone; never writes."""
+"""Reads about visitors' codes and requests, for rights alone; writes one mark, which no trigger can set."""
 
 from edge.domain.facts import PersonId
 from edge.ports import Permit
@@ -31,6 +31,11 @@ class LinkReads(Part):
             "SELECT * FROM rights_links WHERE dirty = 1 ORDER BY link LIMIT ?", (limit,)
         )
         return tuple(self._link(row) for row in rows)
+
+    def outdate_links(self, permit: Permit) -> None:
+        """Note that the permit's person's packages don't say what is held now, outside their own rows."""
+        person = self._subject(permit)
+        self._database.run("UPDATE rights_links SET dirty = 1 WHERE person = ? AND dirty = 0", (person,))
 
     def requests_of(self, permit: Permit, link: str) -> tuple[RequestRow, ...]:
         """Return what was asked with a code, newest first, without what was written."""

@@ -8,6 +8,7 @@ from edge.consent.policy import State
 from edge.domain.errors import Refused, StoreError
 from edge.domain.facts import PersonId
 from edge.domain.retention import Periods
+from edge.ports import Permit
 from edge.store.facts_consent import LATEST
 from edge.store.keys import EMPLOYMENT, GUARDIAN, INQUIRY, KeyName
 from edge.store.lapses import LAPSES, LAST_ACTS, STANDING, Lapse
@@ -122,6 +123,25 @@ class Retention(Part):
     def _files_of(self, person: str) -> list[Path]:
         rows = self._database.query("SELECT spool FROM recordings WHERE person = ?", (person,))
         return [self._tables.spool / row.text("spool") for row in rows]
+
+    def due_callers(
+        self, permit: Permit, periods: Periods, now_ms: int
+    ) -> tuple[tuple[str, ...], tuple[PersonId, ...]]:
+        """Return numbers to call back, and recorded callers, of whom `purge_due` would take something.
+
+        Raises Refused unless the permit is for rights: whose page has to tell of it.
+        """
+        self._allow(permit)
+        calls = self._database.query("SELECT call, sealed FROM call_numbers WHERE purge_ms <= ?", (now_ms,))
+        called = (
+            self._keys.open((r.text("call"), INQUIRY), "call_numbers", r.text("call"), r.blob("sealed"))
+            for r in calls
+            if self._keys.key(r.text("call"), INQUIRY) is not None
+        )
+        over = next(lapse for lapse in LAPSES if lapse.table == "recordings").until(periods)
+        rows = self._database.query(f"SELECT DISTINCT person FROM recordings WHERE {over} <= ?", (now_ms,))  # noqa: S608 — constants
+        recorded = tuple(PersonId(row.text("person")) for row in rows)
+        return tuple(number.decode() for number in called), recorded
 
     def purge_due(self, periods: Periods, now_ms: int) -> dict[str, int]:
         """Delete the rows that are past their own period and return how many by class."""

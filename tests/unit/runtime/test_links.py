@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.config import Retention as Section
 from edge.config import Rules
 from edge.domain.errors import InvalidInput
 from edge.domain.facts import PersonId
 from edge.domain.reasons import Reason
+from edge.domain.retention import CALL_NUMBER_MS
 from edge.domain.rightslink import (
     REQUEST_ROOM,
     ROOM,
@@ -27,17 +30,20 @@ from edge.domain.rightslink import (
 )
 from edge.domain.workdays import is_working
 from edge.ipc import officer as protocol
-from edge.ipc.control import Register
-from edge.ipc.messages import CardRead
+from edge.ipc.control import Register, ReportRow
+from edge.ipc.messages import CallEnded, CallStarted, CardRead
+from edge.runtime.calls import Calls
 from edge.runtime.checks import Facts
 from edge.runtime.checks.requests import check
+from edge.runtime.clock import Clock
 from edge.runtime.departures import Departures
 from edge.runtime.desk import Desk, Visitor
 from edge.runtime.links import Links
-from edge.runtime.office import Office
+from edge.runtime.office import Office, Told
 from edge.runtime.officer import Officer
 from edge.runtime.orders import Orders
 from edge.runtime.requests import Requests
+from edge.runtime.retention import Retention
 from edge.runtime.rights import Rights
 from edge.runtime.risk import Risk
 from edge.runtime.waiting import WaitingRequests
@@ -54,6 +60,18 @@ from edge.wire import (
 PHONE, PAGE = "13800138000", "https://hq.example"
 RULES = Rules(name="office", version=1, late_report=True, report_keeps_days=30)
 Said = dict[str, Any]
+
+
+class Moved(Clock):
+    """Wall time as the test wants it."""
+
+    ahead_ms = 0
+
+    def __init__(self) -> None:
+        super().__init__("hypervisor")
+
+    def now_ms(self) -> int:
+        return super().now_ms() + self.ahead_ms
 
 
 class Site:
@@ -474,3 +492,93 @@ def test_a_card_that_is_read_later_appears_for_the_session_that_gave_it(site: Si
     said = site.page(link, secret)
     assert "card" in {one["what"] for one in said["held"]}
     assert [sign for sign, _ in said["visits"][0]["signs"]] == ["registration", "id_card"]
+
+
+# -- what is kept beside the visitor's own record ------------------------------------------------
+
+
+class Line:
+    """The office's line, with a caller of the visitor's number."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.calls = Calls(site.office, site.office.store.spool, lambda _line: Told("spoken_1", "0" * 64))
+
+    def ring(self, *, agrees: bool, phone: str = "+86" + PHONE) -> None:
+        now_ms = self.site.office.clock.now_ms()
+        call = self.calls.started(
+            CallStarted(device="line", call=secrets.token_hex(16), number=phone, at_ms=now_ms), "main"
+        )
+        if agrees:
+            spool = self.calls.agreed(call)
+            assert spool is not None
+            spool.write_bytes(b"sealed")
+        self.calls.ended(
+            call,
+            CallEnded(
+                device="line", call=call.call, duration_ms=9, answered=True, notice_played=True,
+                recorded_ms=9 if agrees else 0, loss_permille=None, mos_x100=None, at_ms=now_ms,
+            ),
+        )  # fmt: skip
+
+
+def stale(site: Site) -> int:
+    return site.office.store._database.count("SELECT count(*) FROM rights_links WHERE dirty = 1")
+
+
+@pytest.fixture
+def verified(site: Site) -> tuple[str, bytes]:
+    """A visitor whose code shows all that is held of the number; and a stranger with one."""
+    visitor, *_ = site.register()
+    site.register(phone="13900139000")
+    link = site.links.give(visitor.person, 0, verified=True)
+    assert link is not None
+    said = site.links.address(link)
+    assert said is not None
+    while site.links.refresh():
+        pass
+    assert stale(site) == 0
+    return parts(said)
+
+
+@pytest.mark.parametrize("agrees", [True, False])
+def test_a_call_of_the_same_number_renews_the_page_and_no_strangers_P40(
+    site: Site, verified: tuple[str, bytes], agrees: bool
+) -> None:
+    """P40: what is held of a caller stands on the page as soon as it is kept."""
+    Line(site).ring(agrees=agrees)
+    assert stale(site) == 2, "both codes of this number"
+    kinds = {one["what"] for one in site.page(*verified)["held"]}
+    assert ("recording" if agrees else "caller") in kinds
+
+
+def test_a_strangers_call_renews_nobodys_page(site: Site, verified: tuple[str, bytes]) -> None:
+    Line(site).ring(agrees=True, phone="+8613700137000")
+    assert stale(site) == 0
+
+
+def test_what_goes_of_a_caller_leaves_the_page_too_P8(site: Site, verified: tuple[str, bytes]) -> None:
+    """P8, P43: withdrawn by number; then each of the two kinds of call after its period."""
+    line, clock = Line(site), Moved()
+    line.ring(agrees=True)
+    line.ring(agrees=False)
+    site.page(*verified)
+    assert stale(site) == 0
+    site.rights.withdraw(PHONE, frozenset({Scope.RECORDING}))
+    assert stale(site) == 2
+    assert scopes(site.page(*verified))["recording"] == "WITHDRAWN"
+    moved = replace(site.office, clock=clock)
+    periods = Section().periods()
+    keeper = Retention(moved, periods, Links(moved, PAGE), Rights(moved, Risk(moved, RULES), "b", site.links))
+    for ahead_ms, gone in ((CALL_NUMBER_MS, "caller"), (periods.scopes[Scope.RECORDING], "recording")):
+        assert gone in {one["what"] for one in site.page(*verified)["held"]}
+        clock.ahead_ms = ahead_ms + 60_000
+        keeper.apply()
+        assert stale(site) == 2
+        assert gone not in {one["what"] for one in site.page(*verified)["held"]}
+
+
+def test_an_agents_report_on_the_number_renews_the_page(site: Site, verified: tuple[str, bytes]) -> None:
+    row = ReportRow(ref="R-1", phone=PHONE, channel="c", agent="a", reported_ms=1)
+    Risk(site.office, RULES).import_rows((row,))
+    assert stale(site) == 2
