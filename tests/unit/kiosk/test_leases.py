@@ -261,3 +261,13 @@ def test_a_core_that_goes_away_during_a_lease_is_said_and_may_be_tried_again(
 
 def _token(html: str) -> str:
     return html.split('name="csrf" value="')[1][:64]
+
+
+@pytest.mark.parametrize("can", [True, False])
+def test_p36_where_faces_are_off_the_page_offers_none(browser: Browser, core: CoreDouble, can: bool) -> None:
+    """P36: also to somebody who agreed when they were on; every other way stays."""
+    core.script("register", Registered(outcome="registered", active=ALL, can_match=can))
+    browser.arrive()
+    browser.register(scope_registration="yes", phone="13800138000", party_size="1")
+    assert ('id="recognise"' in browser.html) is can
+    assert 'id="read-card"' in browser.html and 'id="finish"' in browser.html
