@@ -4,7 +4,8 @@ from edge.domain.assessment import WARN_DAYS
 from edge.ipc.control import StateLine
 from edge.runtime.checks import Facts
 
-_HINT = "assess, have it approved, and write it down in [face_assessment]; visitors are served by number"
+_HINT = "assess anew, have it approved, and write it into [face_assessment]"
+_OFF = f"{_HINT}; visitors are served by number meanwhile"
 
 
 def check(facts: Facts) -> StateLine:
@@ -12,11 +13,11 @@ def check(facts: Facts) -> StateLine:
     if not facts.faces_used:
         return StateLine(name="assessment", state="ok", what="no desk camera: no face is matched here")
     if facts.assessment is None:
-        return StateLine(name="assessment", state="missing", what="faces are off", hint=_HINT)
+        return StateLine(name="assessment", state="missing", what="faces are off", hint=_OFF)
     term, left = facts.assessment, facts.assessment.days_left(facts.today)
     if not term.holds(facts.today):
         since = f"faces are off: it held from {term.made} to {term.valid_until}"
-        return StateLine(name="assessment", state="expired", what=since, hint=_HINT)
+        return StateLine(name="assessment", state="expired", what=since, hint=_OFF)
     what = f"faces may be matched until {term.valid_until}"
     if left <= WARN_DAYS:
         return StateLine(name="assessment", state="warn", what=f"{what}: {left} days", hint=_HINT)
