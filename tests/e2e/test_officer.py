@@ -57,6 +57,11 @@ name = "r"
 version = 1
 late_report = true
 report_keeps_days = 30
+[face_assessment]
+sha256 = "{"0" * 64}"
+made = 2026-01-01
+valid_until = 2099-12-31
+approved_by = "the test's officer"
 """
         )
         made = subprocess.run(
