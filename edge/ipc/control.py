@@ -82,12 +82,28 @@ class RegisterChild(Message):
     drawn: tuple[Stroke, ...] = Field(default=(), max_length=MOST_STROKES, repr=False)
 
 
-class Offer(Message):
-    """What may be asked of the person with this number, before the choices are put before them (P50)."""
+class ComeAgain(Message):
+    """Somebody who registered before comes again: their number opens the visit, and asks for nothing.
 
-    method: Literal["offer"] = "offer"
+    `unknown` where no registration stands; after a few of those in a row that is the answer to every number,
+    until the pause is over: nobody finds out by trying who was here.
+    """
+
+    method: Literal["come_again"] = "come_again"
     session: OpaqueId
     phone: Phone = Field(repr=False)
+    party_size: Annotated[int, Field(ge=1, le=99)] = 1
+
+
+class Choose(Message):
+    """The visitor of this session answers what `Registered.ask` named; otherwise as `Register`."""
+
+    method: Literal["choose"] = "choose"
+    session: OpaqueId
+    notice_hash: str
+    scopes: frozenset[Scope]
+    declined: frozenset[Scope] = frozenset()
+    source: Source | None = None
 
 
 class Recognise(Message):
@@ -216,7 +232,8 @@ class VerifyAudit(Message):
 KioskRequest = Annotated[
     GetNotice
     | Begin
-    | Offer
+    | ComeAgain
+    | Choose
     | Register
     | RegisterChild
     | Recognise
@@ -287,23 +304,15 @@ class Begun(Message):
     session: OpaqueId
 
 
-class Offered(Message):
-    """The scopes to ask for, in the notice's order, and those that stand and need no question.
-
-    In neither: refused within the last 48 hours, unless the person asks for it by themselves.
-    """
-
-    ask: tuple[Scope, ...]
-    standing: tuple[Scope, ...]
-
-
 class Registered(Message):
-    """What became of a registration; `outcome` declined means that nothing was kept."""
+    """What became of a registration; `declined` or `unknown` means that nothing was kept."""
 
-    outcome: Literal["registered", "declined"]
+    outcome: Literal["registered", "declined", "unknown"]
     returning: bool = False
     visit: OpaqueId | None = None
     active: tuple[Scope, ...] = ()
+    ask: tuple[Scope, ...] = ()
+    """What may be asked of who came again: neither what stands nor what was refused within 48 h (P50)."""
     not_asked_again: tuple[Scope, ...] = ()
     """Refused now or within the last 48 h (P50): for pages that come after the registration."""
     visits_before: int = 0

@@ -17,7 +17,7 @@ from edge.ipc.client import ControlClient
 from edge.kiosk.counter import CounterPages
 from edge.kiosk.desk import Desk, Expired
 from edge.kiosk.forms import BadForm
-from edge.kiosk.routes import child, code, lease, rights, visit
+from edge.kiosk.routes import again, child, code, lease, rights, visit
 from edge.kiosk.routes import counter as counter_routes
 from edge.kiosk.security import SecureHeaders
 
@@ -50,7 +50,7 @@ def create_app(
             Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False),
         ],
     )
-    for errand in (visit, child, lease, rights, code):
+    for errand in (visit, again, child, lease, rights, code):
         app.include_router(errand.router(desk))
     app.include_router(counter_routes.router(CounterPages(desk, counter, https)))
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")

@@ -38,6 +38,7 @@ _DRAWN = re.compile(r"[0-9]{1,3}\.[0-9]{1,3}(?:[-_][0-9]{1,3}\.[0-9]{1,3})*")
 _MOST_DRAWN = 6000
 """Characters of a signature: 600 points."""
 _WAYS: tuple[Literal["card", "signature"], ...] = ("card", "signature")
+USES_FIELDS = SCOPE_FIELDS | {"csrf", "notice_hash", "source", "switch"}
 _LANGS: tuple[Lang, ...] = get_args(Lang)
 
 
@@ -84,6 +85,13 @@ def phone(typed: str) -> str | None:
     """
     plain = unicodedata.normalize("NFKC", typed).translate(_DASHES).strip()
     return plain if _PHONE.fullmatch(plain) and sum(c.isdigit() for c in plain) >= 5 else None
+
+
+def number_errors(typed: str) -> dict[str, str]:
+    """Return the error beside a typed number, if it can't be one."""
+    if phone(typed) is not None:
+        return {}
+    return {"phone": "error.phone_invalid" if typed.strip() else "error.phone_missing"}
 
 
 def name(typed: str) -> str | None:
@@ -190,8 +198,8 @@ class Registration:
         if self.numberless:
             if self.yes - {Scope.REGISTRATION}:
                 found["phone"] = "error.number_needed"
-        elif phone(self.typed_phone) is None:
-            found["phone"] = "error.phone_invalid" if self.typed_phone.strip() else "error.phone_missing"
+        else:
+            found |= number_errors(self.typed_phone)
         if self.typed_name.strip() and name(self.typed_name) is None:
             found["name"] = "error.name"
         if self.party is None:

@@ -28,6 +28,7 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "start.decline": ("不登记，直接参观", "Visit without registering"),
     "start.decline_note": ("不留号码，不留信息", "No number, nothing kept"),
     "start.choice": ("请选择", "Please choose"),
+    "start.again": ("登记过？报号码就好", "Been here before? Just your number"),
     "start.leave": ("离开", "I’m leaving"),
     "start.withdraw": ("撤回同意", "Withdraw consent"),
     "start.notice": ("阅读告知", "Read the notice"),
@@ -59,6 +60,25 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "source.other": ("其他", "Other"),
     "register.submit": ("提交我的选择", "Submit my choices"),
     "register.decline": ("不登记，直接参观", "Visit without registering"),
+    # coming again
+    "again.title": ("欢迎再来", "Welcome back"),
+    "again.lead": (
+        "输入登记过的号码即可。以前同意的照旧有效，不会重复询问。",
+        "The number you registered with is enough. What you agreed to still stands and isn’t asked again.",
+    ),
+    "again.submit": ("登记这次来访", "Register this visit"),
+    "again.unknown": (
+        "这个号码现在没有登记，请在这里登记。",
+        "This number isn’t registered just now. Please register here.",
+    ),
+    "uses.title": ("还有几项，由您决定", "A few more, as you like"),
+    "uses.lead": (
+        "只问您没有决定过的。每一项单独选择；没有选的，不算同意。",
+        "Only what you haven’t decided on. Each choice stands alone; what you leave open is not agreed to.",
+    ),
+    "uses.without": ("不用，返回", "Go back without these"),
+    "done.uses": ("其他用途", "Other uses"),
+    "done.uses_note": ("愿意的话，逐项选择", "Choose item by item, if you like"),
     # a child under 14
     "child.question": ("来访者未满 14 周岁？由监护人登记", "Under 14? A guardian registers"),
     "child.title": ("为孩子登记", "Registering a child"),

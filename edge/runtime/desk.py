@@ -10,7 +10,7 @@ from edge.domain import facts
 from edge.domain.errors import InvalidInput, Refused
 from edge.domain.facts import PersonId
 from edge.domain.phone import normalise
-from edge.ipc.control import Notice, Offered, Register, RegisterChild, Registered, Source
+from edge.ipc.control import Choose, Notice, Register, RegisterChild, Registered, Source
 from edge.ipc.messages import CardRead
 from edge.runtime.links import Links
 from edge.runtime.office import TOKEN_PURPOSE, Office, Shown, new_id
@@ -79,21 +79,60 @@ class Desk:
         self._choose(person, number, request.scopes, request.declined)
         if request.name is not None:
             self._keep_name(person, request.name)
-        visits_before = self._visits(person)
-        visit = self._open_visit(person, number, request.party_size, returning and visits_before > 0)
+        answer = self._visiting(person, number, request.party_size, returning)
+        assert answer.visit is not None
         if request.source is not None and Scope.CHANNEL_RISK in request.scopes:
-            self._tell_source(person, visit, request.source)
-        if number is not None and self._office.active(person, Scope.CHANNEL_RISK):
-            self._risk.judge_person(number)
-        answer = Registered(
+            self._tell_source(person, answer.visit, request.source)
+        self._judge(person, number)
+        return answer, Visitor(person, answer.visit, number, since_ms)
+
+    def _visiting(self, person: PersonId, number: str | None, party: int, known: bool) -> Registered:
+        """Open the visit of whose registration stands; return what the page may say of it."""
+        visits_before = self._visits(person)
+        returning = known and visits_before > 0
+        visit = self._open_visit(person, number, party, returning)
+        return Registered(
             outcome="registered",
-            returning=returning and visits_before > 0,
+            returning=returning,
             visit=visit,
-            active=tuple(s for s in Scope if self._office.active(person, s)),
+            active=self._active(person),
             not_asked_again=self._not_asked(person),
             visits_before=visits_before,
         )
-        return answer, Visitor(person, visit, number, since_ms)
+
+    def come_again(self, phone: str, party: int) -> tuple[Registered, Visitor | None]:
+        """Open a visit by the number alone, where its registration stands; nothing is agreed to by that."""
+        number, since_ms = normalise(phone), self._office.clock.now_ms()
+        with self._office.store.transaction():
+            person, known = self._person(number)
+            if not known or not self._office.active(person, Scope.REGISTRATION):
+                return Registered(outcome="unknown"), None
+            for scope in self._office.store.outdated_of(person):
+                self._rights.ask_again(person, scope)
+            answer = self._visiting(person, number, party, known)
+            self._judge(person, number)
+        assert answer.visit is not None
+        visitor = Visitor(person, answer.visit, number, since_ms)
+        return answer.model_copy(update={"ask": self._may_ask(person)}), visitor
+
+    def choose(self, visitor: Visitor, request: Choose, before: Registered) -> Registered:
+        """Apply a visitor's answers to what was asked of them after they had come again."""
+        self._check_scopes(request.notice_hash, request.scopes, request.declined)
+        number = visitor.number()
+        with self._office.store.transaction():
+            self._choose(visitor.person, number, request.scopes, request.declined)
+            if request.source is not None and Scope.CHANNEL_RISK in request.scopes:
+                self._tell_source(visitor.person, visitor.visit, request.source)
+            self._judge(visitor.person, number)
+        told = {"active": self._active(visitor.person), "not_asked_again": self._not_asked(visitor.person)}
+        return before.model_copy(update=told | {"ask": ()})
+
+    def _judge(self, person: PersonId, number: str | None) -> None:
+        if number is not None and self._office.active(person, Scope.CHANNEL_RISK):
+            self._risk.judge_person(number)
+
+    def _active(self, person: PersonId) -> tuple[Scope, ...]:
+        return tuple(s for s in Scope if self._office.active(person, s))
 
     def may_read_guardian(self) -> None:
         """Raise Refused unless a guardian's card may be read as a proof."""
@@ -118,11 +157,13 @@ class Desk:
     def _check(self, request: Register) -> None:
         if request.phone is None and request.scopes != {Scope.REGISTRATION}:
             raise InvalidInput("register", "phone_missing", "the other uses need a number to find one again")
-        self._check_notice(request.notice_hash)
-        if Scope.FACE_MATCH in request.scopes and not self.faces_on:
+        self._check_scopes(request.notice_hash, request.scopes, request.declined)
+
+    def _check_scopes(self, notice_hash: str, scopes: frozenset[Scope], declined: frozenset[Scope]) -> None:
+        self._check_notice(notice_hash)
+        if Scope.FACE_MATCH in scopes and not self.faces_on:
             raise InvalidInput("register", "notice_changed", "faces are off since the page was shown")
-        offered = {o.scope for o in self._office.notice.scopes}
-        if not request.scopes | request.declined <= offered:
+        if not scopes | declined <= {offer.scope for offer in self._office.notice.scopes}:
             raise InvalidInput("register", "scope_not_offered", "the notice doesn't name this scope")
 
     def _person(self, number: str | None) -> tuple[PersonId, bool]:
@@ -286,15 +327,11 @@ class Desk:
         """Whether the site's impact assessment of face matching holds."""
         return self._office.gate.faces_assessed
 
-    def offer(self, phone: str) -> Offered:
-        """Return what may be asked of whoever has this number: not what stands nor what was refused (P50)."""
-        number, now = normalise(phone), self._office.clock.now_ms()
-        person, _known = self._person(number)
-        states = {
-            offer.scope: self._office.store.consent(person, offer.scope) for offer in self.notice.scopes
-        }
-        ask = (s for s, row in states.items() if may_ask(State(row.stands), row.at_ms, now))
-        return Offered(ask=tuple(ask), standing=tuple(s for s in states if self._office.active(person, s)))
+    def _may_ask(self, person: PersonId) -> tuple[Scope, ...]:
+        """Return what may be asked of a person: not what stands, nor what was refused of late (P50)."""
+        now, store = self._office.clock.now_ms(), self._office.store
+        rows = ((offer.scope, store.consent(person, offer.scope)) for offer in self.notice.scopes)
+        return tuple(scope for scope, row in rows if may_ask(State(row.stands), row.at_ms, now))
 
     # -- shared ----------------------------------------------------------------------------
 

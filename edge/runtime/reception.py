@@ -23,6 +23,7 @@ from edge.runtime.links import Links
 from edge.runtime.office import Shown, new_id
 from edge.runtime.rights import Rights
 from edge.runtime.storethread import StoreThread
+from edge.runtime.strangers import Strangers
 from edge.runtime.workers import Worker
 from edge.wire import Purpose
 
@@ -40,6 +41,7 @@ class _Session:
     visitor: Visitor | None = None
     guardian: PersonId | None = None
     """Whose lease runs while a guardian's card is read: random, of this session alone."""
+    registered: control.Registered | None = None
     code: str | None = None
     """The link of the code that was made in this session."""
     registering: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -72,6 +74,7 @@ class Reception:
         self._guardians = Guardians(config, leases, workers)
         self._cards = Cards(config, desk, rights, leases, workers, thread.run)
         self._sessions: dict[str, _Session] = {}
+        self._strangers = Strangers()
         self._sweeping = False
 
     async def answer(self, request: control.KioskRequest) -> Message:  # noqa: PLR0911, PLR0912 — one per request
@@ -81,9 +84,10 @@ class Reception:
                 return self._desk.notice
             case control.Begin():
                 return control.Begun(session=self._begin())
-            case control.Offer():
-                self._session(request.session)
-                return await self._call(self._desk.offer, request.phone)
+            case control.ComeAgain():
+                return await self._come_again(request)
+            case control.Choose():
+                return await self._choose(request)
             case control.Register():
                 return await self._register(request)
             case control.RegisterChild():
@@ -176,9 +180,38 @@ class Reception:
             answer, session.visitor = await self._call(self._desk.register, request)
             if session.visitor is not None and request.declined:
                 self._leases.cancel(session.visitor.person)  # one that another session began
+            session.registered = self._able(answer)
+        return session.registered
+
+    def _able(self, answer: control.Registered) -> control.Registered:
         faces = self._desk.faces_on
-        can = {"can_match": faces, "can_verify": faces and self._cards.can_verify()}
-        return answer.model_copy(update=can)
+        return answer.model_copy(
+            update={"can_match": faces, "can_verify": faces and self._cards.can_verify()}
+        )
+
+    async def _come_again(self, request: control.ComeAgain) -> control.Registered:
+        session = self._session(request.session)
+        async with session.registering:
+            if session.visitor is not None:
+                raise InvalidInput("register", "already_registered", "end this session first")
+            if not self._strangers.may_ask():
+                return control.Registered(outcome="unknown")
+            answer, session.visitor = await self._call(
+                self._desk.come_again, request.phone, request.party_size
+            )
+            if session.visitor is None:
+                self._strangers.note()
+            session.registered = self._able(answer)
+        return session.registered
+
+    async def _choose(self, request: control.Choose) -> control.Registered:
+        session, visitor = self._session(request.session), self._visitor(request.session)
+        async with session.registering:
+            before = session.registered
+            if before is None or not request.scopes | request.declined <= set(before.ask):
+                raise InvalidInput("choose", "not_asked", "only what may be asked of this visitor")
+            session.registered = await self._call(self._desk.choose, visitor, request, before)
+        return session.registered
 
     async def _register_child(self, request: control.RegisterChild) -> control.ChildRegistered:
         """Register a child by what the guardian shows; whose session ended meanwhile changed their mind."""

@@ -218,6 +218,34 @@ def _children(visitor: Visitor, audit: Audit, core: CoreDouble) -> None:
     page.wait_for_selector("#outcome")
 
 
+def _again(visitor: Visitor, audit: Audit, core: CoreDouble) -> None:
+    page = visitor.page
+    known = Registered(
+        outcome="registered", returning=True, active=(Scope.REGISTRATION,), ask=(Scope.FACE_MATCH,)
+    )
+    visitor.open()
+    page.click("#start-again")
+    page.wait_for_selector("#again-form")
+    audit.look("coming again")
+    page.click("#again-submit")
+    page.wait_for_selector(".error")
+    audit.look("coming again, with an error")
+    core.script("come_again", Registered(outcome="unknown"), known)
+    page.fill("#phone", NUMBER)
+    page.click("#again-submit")
+    page.wait_for_selector("#register-form")
+    audit.look("a number that isn't registered")
+    visitor.open()
+    page.click("#start-again")
+    page.fill("#phone", NUMBER)
+    page.click("#again-submit")
+    page.wait_for_selector("#uses")
+    audit.look("done, with further uses")
+    page.click("#uses")
+    page.wait_for_selector("#uses-form")
+    audit.look("further uses")
+
+
 def _go(visitor: Visitor, audit: Audit, core: CoreDouble) -> None:
     visitor.decline()
     audit.look("declined")
@@ -249,6 +277,7 @@ WALKS: tuple[Callable[[Visitor, Audit, CoreDouble], None], ...] = (
     _cards,
     _verify,
     _children,
+    _again,
     _go,
     _trouble,
 )

@@ -160,6 +160,31 @@ def test_partial_consent(journey: Journey) -> None:
     assert journey.page.locator("#recognise, #read-card").count() == 0
 
 
+def test_coming_again(journey: Journey) -> None:
+    """P13, P50: after a no to the face the number is enough, and the face isn't asked for."""
+    number, page, visitor = "13800000003", journey.page, journey.visitor
+    visitor.register(number, ["registration"], declined=["face_match"])
+    visitor.open()
+    began = time.monotonic()
+    visitor._tap("#start-again")
+    page.wait_for_selector("#again-form")
+    visitor._tap("#phone")
+    page.keyboard.type(number)
+    journey.picture()
+    seen = visitor._act("#again-submit")
+    journey.picture()
+    assert (seen["outcome"], seen["returning"], seen["active"]) == ("registered", "true", "registration")
+    assert (visitor.taps, time.monotonic() - began <= MOST_SECONDS) == (3, True)
+    visitor._tap("#uses")
+    page.wait_for_selector("#uses-form")
+    journey.picture()
+    asked = page.locator("fieldset.scope").evaluate_all("all => all.map((one) => one.dataset.scope)")
+    assert asked == ["channel_risk", "id_card"]
+    visitor._tap("label[for=scope_id_card-yes]")
+    visitor._act("#uses-submit")
+    assert page.locator("[data-outcome]").get_attribute("data-active") == "registration id_card"
+
+
 def test_refusal(journey: Journey, place: Place) -> None:
     """P1, P49: one tap, and nothing of anybody is anywhere."""
     before = len(place.ledger())

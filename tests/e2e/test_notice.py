@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge.ipc.client import ControlClient
-from edge.ipc.control import Begin, Begun, GetNotice, Notice, Offer, Offered, Register, Registered
+from edge.ipc.control import Begin, Begun, ComeAgain, GetNotice, Notice, Register, Registered
 from edge.wire import Scope
 from scripts.site.place import SITE, Options, Place
 from scripts.site.processes import BIN, until
@@ -51,8 +51,8 @@ def test_p7_a_new_notice_is_shown_at_once_and_outlives_a_restart(place: Place) -
     until("the box's answer", lambda: "done (in_force)" in place.cloud("notice", "list"), 90)
     assert kiosk(place).ask(GetNotice(), Notice).version == "v2"
     session = kiosk(place).ask(Begin(), Begun).session
-    offered = kiosk(place).ask(Offer(session=session, phone=NUMBER), Offered)
-    assert Scope.FACE_MATCH in offered.ask and offered.standing == (Scope.REGISTRATION,)
+    again = kiosk(place).ask(ComeAgain(session=session, phone=NUMBER), Registered)
+    assert Scope.FACE_MATCH in again.ask and again.active == (Scope.REGISTRATION,)
     until("headquarters hears that the face isn't used", lambda: bool(place.ledger("withdrawal")), 60)
     [told] = place.ledger("withdrawal")
     assert (told["record"]["scope"], told["record"]["by"]) == ("face_match", "notice")

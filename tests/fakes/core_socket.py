@@ -69,6 +69,8 @@ _DEFAULTS: dict[str, Rule] = {
         outcome="registered",
         registered=Registered(outcome="registered", visit="7" * 32, active=(Scope.REGISTRATION,)),
     ),
+    "come_again": Registered(outcome="unknown"),
+    "choose": Registered(outcome="registered", visit="7" * 32, active=(Scope.REGISTRATION,)),
     "recognise": Recognised(outcome="enrolled"),
     "read_card": CardSeen(outcome="read", masked_name="张*", masked_number="3101**********1234"),
     "verify_card": CardSeen(outcome="read", face="verified", masked_name="张*", masked_number="3***4"),

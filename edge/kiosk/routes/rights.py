@@ -35,7 +35,7 @@ def router(desk: Desk) -> APIRouter:
         fields = await forms.read(request, {"csrf", "phone"})
         desk.check(request, fields)
         typed = fields.get("phone", "")
-        errors, alert = _number(typed), ""
+        errors, alert = forms.number_errors(typed), ""
         if (number := forms.phone(typed)) and not errors:
             errors, alert = await _told(desk, Depart(phone=number), Departed)
         if errors or alert:
@@ -59,7 +59,7 @@ def router(desk: Desk) -> APIRouter:
             raise forms.BadForm("unknown_choice")
         chosen = frozenset(s for s in Scope if CHOICE + s in fields)
         typed = fields.get("phone", "")
-        errors, alert = _number(typed), ""
+        errors, alert = forms.number_errors(typed), ""
         if not chosen:
             errors["scopes"] = "error.scopes"
         if (number := forms.phone(typed)) and not errors:
@@ -73,12 +73,6 @@ def router(desk: Desk) -> APIRouter:
         return desk.page(request, "farewell.html", name="withdrawn")
 
     return routes
-
-
-def _number(typed: str) -> dict[str, str]:
-    if forms.phone(typed) is not None:
-        return {}
-    return {"phone": "error.phone_invalid" if typed.strip() else "error.phone_missing"}
 
 
 async def _told(desk: Desk, request: Message, answer: type[Message]) -> tuple[dict[str, str], str]:

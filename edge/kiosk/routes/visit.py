@@ -66,7 +66,7 @@ def router(desk: Desk) -> APIRouter:
             return desk.go(request, "/")
         if sitting.registered:
             return desk.go(request, "/done")
-        return _form(desk, request, await desk.current_notice())
+        return register_form(desk, request, await desk.current_notice())
 
     @routes.post("/register")
     async def register(request: Request) -> Response:
@@ -126,7 +126,7 @@ async def _refuse(desk: Desk, sitting: Sitting | None) -> None:
     await desk.end(sitting)
 
 
-def _form(
+def register_form(
     desk: Desk,
     request: Request,
     notice: Notice,
@@ -137,6 +137,7 @@ def _form(
     status: int = 200,
     lang: Lang | None = None,
 ) -> Response:
+    """Return the page with the form, with what was typed so far."""
     return desk.page(
         request,
         "register.html",
@@ -161,7 +162,9 @@ async def _submitted(
     errors = {} if typed.switch else typed.errors()
     if typed.switch or errors:
         status = 422 if errors else 200
-        return _form(desk, request, notice, typed=typed, errors=errors, status=status, lang=typed.switch)
+        return register_form(
+            desk, request, notice, typed=typed, errors=errors, status=status, lang=typed.switch
+        )
     try:
         sitting.registered = await _register(desk, sitting, typed)
     except GatehouseError as error:
@@ -177,10 +180,10 @@ async def _not_registered(
 ) -> Response:
     """Show the form again with what was typed, and why; anything else is raised."""
     if isinstance(error, SILENT):
-        return _form(desk, request, notice, typed=typed, alert="error.silent", status=503)
+        return register_form(desk, request, notice, typed=typed, alert="error.silent", status=503)
     if isinstance(error, Refused) and error.code in _WRONG_NUMBER:
         errors = {"phone": "error.phone_invalid"}
-        return _form(desk, request, notice, typed=typed, errors=errors, status=422)
+        return register_form(desk, request, notice, typed=typed, errors=errors, status=422)
     if isinstance(error, Refused) and error.code == "notice_changed":
         return await _changed(desk, request, typed)
     raise error
@@ -189,7 +192,7 @@ async def _not_registered(
 async def _changed(desk: Desk, request: Request, typed: Registration) -> Response:
     """Show the new notice: what was typed stays, what was agreed to has to be chosen again."""
     notice = await desk.current_notice()
-    return _form(
+    return register_form(
         desk,
         request,
         notice,

@@ -62,6 +62,12 @@ def site(office: Office) -> Site:
     return Site(office)
 
 
+def asked(site: Site) -> tuple[Scope, ...]:
+    """Return what is asked of who comes again."""
+    answer, _visitor = site.desk.come_again(PHONE, 1)
+    return answer.ask
+
+
 def test_p23_changed_words_suspend_their_scope_at_once_and_no_other(site: Site) -> None:
     """P23: a new purpose needs a new notice and a new consent; use stops before anybody is written down."""
     visitor = site.register()
@@ -85,7 +91,7 @@ def test_p7_the_person_agrees_anew_by_an_act_under_the_new_notice(site: Site) ->
     site.publish(other_words("face_match"))
     site.register(scopes=frozenset({Scope.REGISTRATION}))
     assert not site.office.active(visitor.person, Scope.FACE_MATCH), "using the service is no consent"
-    assert site.desk.offer(PHONE).ask == (Scope.FACE_MATCH,)
+    assert asked(site) == (Scope.FACE_MATCH,)
     site.register(scopes=frozenset({Scope.REGISTRATION, Scope.FACE_MATCH}))
     assert site.office.active(visitor.person, Scope.FACE_MATCH)
     agreed = [
@@ -171,7 +177,7 @@ def test_p43_a_scope_that_waits_to_be_asked_can_be_withdrawn_or_refused(site: Si
         )
     )  # fmt: skip
     assert site.office.store.consent(visitor.person, Scope.ID_CARD).state == "DECLINED"
-    assert Scope.ID_CARD not in site.desk.offer(PHONE).ask
+    assert Scope.ID_CARD not in asked(site)
 
 
 def test_the_file_is_the_first_notice_and_counts_no_more_after_headquarters(
@@ -200,12 +206,12 @@ def test_p50_what_was_refused_is_not_asked_for_48_hours(site: Site, monkeypatch:
             declined=frozenset({Scope.FACE_MATCH}),
         )
     )  # fmt: skip
-    offered = site.desk.offer(PHONE)
-    assert offered.ask == (Scope.CHANNEL_RISK,)
-    assert set(offered.standing) == chosen
+    again, _visitor = site.desk.come_again(PHONE, 1)
+    assert again.ask == (Scope.CHANNEL_RISK,)
+    assert set(again.active) == chosen
     later = site.office.clock.now_ms() + 48 * 3600 * 1000
     monkeypatch.setattr(site.office.clock, "now_ms", lambda: later)
-    assert site.desk.offer(PHONE).ask == (Scope.CHANNEL_RISK, Scope.FACE_MATCH)
+    assert asked(site) == (Scope.CHANNEL_RISK, Scope.FACE_MATCH)
 
 
 def test_p29_a_report_on_somebody_who_withdrew_is_not_entered_again(site: Site) -> None:
