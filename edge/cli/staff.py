@@ -25,6 +25,7 @@ def add_to(app: typer.Typer) -> None:
     group.command("list", short_help="Show who may sign in.")(show)
     group.command("disable", short_help="End somebody's work here.")(disable)
     group.command("pin", short_help="Set a new PIN.")(pin)
+    group.command("card", short_help="Let somebody sign in by their ID card.")(card)
     app.add_typer(group, name="staff")
 
 
@@ -47,11 +48,13 @@ def show(config: ConfigOption = DEFAULT_CONFIG) -> None:
     from edge.ipc.staff import ListStaff
 
     table = Table(box=None, pad_edge=False)
-    for column in ("number", "name", "may sign in", "on shift"):
+    for column in ("number", "name", "may sign in", "by card", "on shift"):
         table.add_column(column)
     for one in _ask(config, ListStaff()).members:
         state = Text("yes" if one.active else "no", style="green" if one.active else "yellow")
-        table.add_row(str(one.number), Text(one.name), state, "yes" if one.on_shift else "")
+        table.add_row(
+            str(one.number), Text(one.name), state, "yes" if one.card else "", "yes" if one.on_shift else ""
+        )
     Console().print(table)
 
 
@@ -71,6 +74,27 @@ def pin(number: NumberArgument, config: ConfigOption = DEFAULT_CONFIG) -> None:
     typer.secho(f"✓ {number} has a new PIN", fg="green")
 
 
+def card(
+    number: NumberArgument,
+    config: ConfigOption = DEFAULT_CONFIG,
+    remove: Annotated[bool, typer.Option("--remove", help="They sign in by PIN alone.")] = False,
+) -> None:
+    """Have the card read that lies on the terminal, and let NUMBER sign in with it; the PIN stays.
+
+    They have to have signed in by PIN once, and read what is recorded of them. Of the card a keyed hash of
+    its number is kept.
+    """
+    from edge.ipc.staff import DropCardOf, KeepCardOf
+
+    if remove:
+        _ask(config, DropCardOf(number=number))
+        typer.secho(f"✓ {number} signs in by PIN alone", fg="green")
+        return
+    typer.echo("Lay the card on the terminal now (20 s) …", err=True)
+    _ask(config, KeepCardOf(number=number), timeout=30.0)
+    typer.secho(f"✓ {number} signs in by card or PIN", fg="green")
+
+
 def _asked(what: str, *, hidden: bool = False) -> str:
     if sys.stdin.isatty():
         return str(typer.prompt(what, hide_input=hidden, err=True)).strip()
@@ -86,11 +110,11 @@ def _new_pin() -> str:
     return first
 
 
-def _ask(config: Path, request: "Message") -> "Members":
+def _ask(config: Path, request: "Message", timeout: float = 10.0) -> "Members":
     from edge.cli.operator import ask
     from edge.ipc.staff import Members
 
-    return ask(config, request, Members)
+    return ask(config, request, Members, timeout)
 
 
 def _valid(kind: type[R], **fields: object) -> R:

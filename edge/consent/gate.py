@@ -144,8 +144,10 @@ _OTHER_BASES: dict[type[Fact], tuple[BasisKind, Purpose]] = {
     facts.VerdictReached: (BasisKind.REPORT, Purpose.CHANNEL_RISK),
 }
 _EMPLOYMENT = frozenset(get_args(facts.StaffFact))
-_BEFORE_TOLD = (facts.StaffEnrolled, facts.StaffChanged, facts.StaffTold)
+_BEFORE_TOLD = (facts.StaffEnrolled, facts.StaffChanged, facts.StaffCardDropped, facts.StaffTold)
 """What an operator does, and the reading itself."""
+_OWN_CARD = frozenset({Purpose.RIGHTS, Purpose.STAFFING})
+"""What a card may be read for because its bearer asks: their own data (`duty`), signing in (`employment`)."""
 _PERMIT_SCOPE = {
     Purpose.FACE_CONFIRMATION: Scope.FACE_MATCH,
     Purpose.IDENTITY_CHECK: Scope.ID_CARD,
@@ -369,6 +371,12 @@ class Gate:
     def permit_staff(self) -> Permit:
         """Return leave to read who works at the desk, for turns and sign-in (`employment`)."""
         return _Permit(Purpose.STAFFING, None, None)
+
+    def permit_own_card(self, purpose: Purpose) -> Permit:
+        """Return leave to have one card read whose bearer asks for it, and to ask whether it is known."""
+        if purpose not in _OWN_CARD:
+            raise Refused(f"read a card for {purpose}", "no_basis")
+        return _Permit(purpose, None, None)
 
     def permit_lookup(self, purpose: Purpose) -> Permit:
         """Return leave to ask whether a token that its own bearer just gave is known, and no more."""

@@ -164,6 +164,8 @@ class CardKept(Fact):
     number: str = field(repr=False)
     valid_until: str = field(repr=False)
     """YYYYMMDD, 长期, or empty if the terminal doesn't tell."""
+    link: str | None = None
+    """The code of this registration: its page opens again for who lays down the same card."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -322,6 +324,22 @@ class StaffChanged(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StaffCardKept(Fact):
+    """They sign in with this card, and with no other; of its number a keyed hash is kept."""
+
+    staff: StaffId
+    kind: CardKind
+    number: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaffCardDropped(Fact):
+    """They sign in with their PIN alone."""
+
+    staff: StaffId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StaffTold(Fact):
     """They read what is recorded of them, and acknowledged it."""
 
@@ -349,7 +367,9 @@ class ShiftChanged(Fact):
     ended_ms: int | None
 
 
-StaffFact = StaffEnrolled | StaffChanged | StaffTold | ShiftBegan | ShiftChanged
+StaffFact = (
+    StaffEnrolled | StaffChanged | StaffCardKept | StaffCardDropped | StaffTold | ShiftBegan | ShiftChanged
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

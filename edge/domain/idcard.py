@@ -170,3 +170,8 @@ def printed(raw: bytes) -> str:
 def _require(holds: bool, code: str) -> None:
     if not holds:
         raise InvalidInput(_OPERATION, code)
+
+
+def expired(valid_until: str, today: str) -> bool:
+    """Whether a card's last day (YYYYMMDD, 长期, or empty if it isn't told) is over on `today` (YYYYMMDD)."""
+    return valid_until not in ("", LONG_TERM) and valid_until < today

@@ -11,7 +11,7 @@ from pydantic import Field, StringConstraints, TypeAdapter
 
 from edge.domain.idcard import CardKind
 from edge.ipc.messages import Message, PersonName
-from edge.ipc.staff import AddStaff, DisableStaff, ListStaff, SetPin
+from edge.ipc.staff import AddStaff, DisableStaff, DropCardOf, KeepCardOf, ListStaff, SetPin
 from edge.wire import Millis, OpaqueId, Scope
 from edge.wire.records import Code
 
@@ -150,6 +150,16 @@ class Withdraw(Message):
     scopes: frozenset[Scope]
 
 
+class FindByCard(Message):
+    """A visitor of earlier tapped "my data" and lays down their card: one lease, on their own request.
+
+    If it was kept, `GetCode` tells the code of that registration afterwards, in this session.
+    """
+
+    method: Literal["find_by_card"] = "find_by_card"
+    session: OpaqueId
+
+
 class GetCode(Message):
     """The code of this session's visitor for their own page; the same one for the whole session."""
 
@@ -242,12 +252,13 @@ KioskRequest = Annotated[
     | ConfirmCard
     | Depart
     | Withdraw
+    | FindByCard
     | GetCode
     | End
     | Living,
     Field(discriminator="method"),
 ]
-StaffManagement = AddStaff | ListStaff | DisableStaff | SetPin
+StaffManagement = AddStaff | ListStaff | DisableStaff | SetPin | KeepCardOf | DropCardOf
 OperatorRequest = Annotated[
     GetStatus
     | GetOutbox
@@ -339,6 +350,15 @@ class ChildRegistered(Message):
 
     outcome: GuardianOutcome
     registered: Registered | None = None
+
+
+MyCodeOutcome = Literal["found", "nothing", "no_card", "not_lifted", "failed", "busy", "later"]
+
+
+class MyCode(Message):
+    """How a request by card ended. `nothing`: that card opens no page, for whichever reason."""
+
+    outcome: MyCodeOutcome
 
 
 class VisitorCode(Message):

@@ -13,6 +13,7 @@ from edge.wire import Millis, OpaqueId, Scope
 from edge.wire.records import Code
 
 StaffNumber = Annotated[int, Field(ge=11, le=9999)]
+CardOutcome = Literal["kept", "no_card", "not_lifted", "unknown_card", "failed", "busy", "card_taken"]
 Pin = Annotated[str, StringConstraints(pattern=r"^[0-9]{6,12}$")]
 
 
@@ -22,6 +23,35 @@ class SignIn(Message):
     method: Literal["sign_in"] = "sign_in"
     number: StaffNumber
     pin: Pin = Field(repr=False)
+
+
+class SignInByCard(Message):
+    """Somebody tapped "sign in by card" and lays it on the terminal; visitors go first.
+
+    Refused with `wrong_card`, with how the reading failed (CardOutcome), or as a wrong PIN is slowed down.
+    """
+
+    method: Literal["sign_in_by_card"] = "sign_in_by_card"
+
+
+class GetDoor(Message):
+    """How one can sign in here; asked before there is a session."""
+
+    method: Literal["door"] = "door"
+
+
+class KeepMyCard(Message):
+    """They, who signed in by PIN, lay down the card that they will sign in with."""
+
+    method: Literal["keep_my_card"] = "keep_my_card"
+    session: OpaqueId = Field(repr=False)
+
+
+class DropMyCard(Message):
+    """They sign in by PIN alone from now on."""
+
+    method: Literal["drop_my_card"] = "drop_my_card"
+    session: OpaqueId = Field(repr=False)
 
 
 class Acknowledge(Message):
@@ -80,7 +110,18 @@ class Leave(Message):
 
 
 StaffRequest = Annotated[
-    SignIn | Acknowledge | SignOut | GetDesk | Shift | Turn | Receive | Leave,
+    SignIn
+    | SignInByCard
+    | GetDoor
+    | Acknowledge
+    | SignOut
+    | GetDesk
+    | Shift
+    | Turn
+    | Receive
+    | Leave
+    | KeepMyCard
+    | DropMyCard,
     Field(discriminator="method"),
 ]
 STAFF_REQUEST: TypeAdapter[StaffRequest] = TypeAdapter(StaffRequest)
@@ -99,6 +140,12 @@ class StaffNotice(Message):
     contact: dict[Literal["zh", "en"], str]
 
 
+class Door(Message):
+    """`card`: this box has a terminal to sign in by."""
+
+    card: bool
+
+
 class SignedIn(Message):
     """A session; `notice` to be read and acknowledged before anything else, if it is there."""
 
@@ -108,6 +155,12 @@ class SignedIn(Message):
 
 class Done(Message):
     """It is so."""
+
+
+class CardKept(Message):
+    """How keeping a card ended; with anything but `kept`, what was there before stays."""
+
+    outcome: CardOutcome
 
 
 class Colleague(Message):
@@ -150,6 +203,8 @@ class DeskView(Message):
     line: tuple[Colleague, ...]
     guests: tuple[Guest, ...]
     locks_in_s: int
+    card: Literal["none", "kept", "no_terminal"] = "no_terminal"
+    """Whether they can sign in by card as well."""
 
 
 # ---- operators (CLI) -----------------------------------------------------------------------
@@ -184,6 +239,20 @@ class SetPin(Message):
     pin: Pin = Field(repr=False)
 
 
+class KeepCardOf(Message):
+    """The card that lies on the terminal is the one that this receptionist signs in with."""
+
+    method: Literal["keep_card_of"] = "keep_card_of"
+    number: StaffNumber
+
+
+class DropCardOf(Message):
+    """This receptionist signs in by PIN alone."""
+
+    method: Literal["drop_card_of"] = "drop_card_of"
+    number: StaffNumber
+
+
 class Member(Message):
     """One receptionist as operators see them."""
 
@@ -191,6 +260,8 @@ class Member(Message):
     name: str = Field(repr=False)
     active: bool
     on_shift: bool
+    card: bool = False
+    """They have a card to sign in with."""
 
 
 class Members(Message):

@@ -3,9 +3,11 @@
 The cookie is the session that the core gave out; the core looks it up for every request.
 """
 
+import asyncio
 import re
 from datetime import datetime
 from typing import TypeVar
+from urllib.parse import urlencode
 
 import anyio.to_thread
 from starlette.requests import Request
@@ -17,6 +19,9 @@ from edge.kiosk.desk import Desk, Expired, lang_of, link
 from edge.kiosk.security import new_sid
 
 A = TypeVar("A", bound=Message)
+LEASE_S = 30.0
+"""Seconds to wait for a card: 20 at most, and what the terminal takes before and after."""
+MOST_WAITING = 8
 COOKIE = "gatehouse_desk"
 HOME = "/desk"
 _SID = re.compile(r"[0-9a-f]{32}")
@@ -29,10 +34,29 @@ class CounterPages:
         self._desk = desk
         self._client = client
         self._https = https
+        self._reading: dict[str, asyncio.Task[Message]] = {}
 
-    async def ask(self, request: Message, answer: type[A]) -> A:
+    async def ask(self, request: Message, answer: type[A], timeout_s: float | None = None) -> A:
         """Ask the core without blocking the loop; errors as ControlClient.ask."""
-        return await anyio.to_thread.run_sync(lambda: self._client.ask(request, answer))
+        return await anyio.to_thread.run_sync(lambda: self._client.ask(request, answer, timeout=timeout_s))
+
+    def read_card(self, sid: str, request: Message, answer: type[Message]) -> None:
+        """Ask for what takes a whole lease, once; this browser alone gets what comes of it."""
+        if sid not in self._reading:
+            while len(self._reading) >= MOST_WAITING:
+                self.forget_card(next(iter(self._reading)))
+            self._reading[sid] = asyncio.create_task(self.ask(request, answer, LEASE_S))
+
+    def card_of(self, sid: str | None) -> "asyncio.Task[Message] | None":
+        """Return the reading that this browser began, if there is one."""
+        return self._reading.get(sid) if sid is not None else None
+
+    def forget_card(self, sid: str | None) -> None:
+        """What this browser's reading comes to is nobody's any more."""
+        reading = self._reading.pop(sid, None) if sid is not None else None
+        if reading is not None:
+            # Nobody awaits it: its error, if it ends in one, was told by the core's answer to nobody.
+            reading.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     def session(self, request: Request) -> str | None:
         """Return what the browser presents as its session, if it has the form of one."""
@@ -58,9 +82,17 @@ class CounterPages:
             response.set_cookie(COOKIE, sid, httponly=True, samesite="strict", secure=self._https, path=HOME)
         return response
 
-    def home(self, request: Request) -> Response:
-        """Return the way back to the desk, to be fetched by GET."""
-        return RedirectResponse(link(HOME, lang_of(request)), 303)
+    def go(self, request: Request, path: str) -> Response:
+        """Return the way to `path`, to be fetched by GET."""
+        return RedirectResponse(link(path, lang_of(request)), 303)
+
+    def home(self, request: Request, **told: str) -> Response:
+        """Return the way back to the desk, with what it is to tell."""
+        response = self.go(request, HOME)
+        if told:
+            location = response.headers["Location"]
+            response.headers["Location"] = f"{location}{'&' if '?' in location else '?'}{urlencode(told)}"
+        return response
 
 
 def _clock(at_ms: int) -> str:

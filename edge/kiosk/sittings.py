@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from edge.ipc.control import CardSeen, ChildRegistered, Recognised, Registered
+from edge.ipc.control import CardSeen, ChildRegistered, MyCode, Recognised, Registered
 
 KEEP_S = 600.0
 """As long as the core keeps a session without an act (control.Begun)."""
@@ -23,6 +23,8 @@ class Sitting:
     face: asyncio.Task[Recognised] | None = None
     card: asyncio.Task[CardSeen] | None = None
     guardian: asyncio.Task[ChildRegistered] | None = None
+    mine: asyncio.Task[MyCode] | None = None
+    """A request for one's own page by card."""
     outcomes: dict[str, str] = field(default_factory=dict)
     """How the last lease of each kind (face, card) ended, for the page after it."""
     expiry: asyncio.TimerHandle | None = None

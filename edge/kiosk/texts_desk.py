@@ -55,6 +55,35 @@ DESK_TEXTS: dict[str, tuple[str, str]] = {
     ),
     "desk.wrong": ("工号或密码不对。", "Wrong number or PIN."),
     "desk.slow": ("试得太多了，请等一会儿再试。", "Too many attempts. Please wait a while."),
+    "desk.by_card": ("刷身份证登录", "Sign in by ID card"),
+    "desk.card_wait": ("请把您的证件放到读卡器上", "Lay your card on the reader"),
+    "desk.card_wait_note": (
+        "最多等二十秒；有访客要用读卡器时，访客优先。",
+        "At most twenty seconds. A visitor who needs the reader goes first.",
+    ),
+    "desk.card_keep": ("用身份证登录", "Sign in by card"),
+    "desk.card_drop": ("停用证件登录", "Stop signing in by card"),
+    "desk.card_kept": ("以后可以刷这张证件登录。", "You can sign in with this card from now on."),
+    "desk.card_wrong_card": (
+        "这张证件没有登记用于登录，没有保存。请用工号和密码。",
+        "Nobody signs in with this card; nothing of it was kept. Please use number and PIN.",
+    ),
+    "desk.card_no_card": (
+        "没有读到证件。可能有访客先用了读卡器，请再试一次。",
+        "No card was read. A visitor may have needed the reader; please try again.",
+    ),
+    "desk.card_not_lifted": ("请先拿起证件，再试一次。", "Take the card off, and try again."),
+    "desk.card_unknown_card": ("不认识这种证件。", "This kind of card is not known."),
+    "desk.card_failed": ("没有读成，请重新放好再试。", "It could not be read. Place it anew and try again."),
+    "desk.card_busy": (
+        "访客正在使用读卡器，请稍等。",
+        "A visitor is using the reader. Please wait.",
+    ),
+    "desk.card_card_taken": ("另一位同事用这张证件登录。", "Somebody else signs in with this card."),
+    "desk.card_pin_needed": (
+        "换证件前，请用工号和密码登录。",
+        "To change your card, please sign in with number and PIN.",
+    ),
     "desk.again_please": ("已锁屏，请重新登录。", "Locked. Please sign in again."),
     "desk.changed": ("情况有变，请看最新的画面。", "Something changed meanwhile. This is how it stands now."),
 }

@@ -8,31 +8,47 @@ import asyncio
 import functools
 import time
 from dataclasses import dataclass, field
+from typing import Literal
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from edge.domain.errors import InvalidInput, Refused
-from edge.domain.facts import StaffId
+from edge.domain.facts import PersonId, StaffId
 from edge.domain.throttle import wait_s, weak
 from edge.ipc import staff as protocol
-from edge.ipc.messages import Message
+from edge.ipc.messages import CardRead, Message
 from edge.runtime.departures import Departures
 from edge.runtime.guests import Guests
 from edge.runtime.office import new_id
+from edge.runtime.owncard import OwnCard, Unread
 from edge.runtime.staff import Staff
 from edge.runtime.storethread import StoreThread
+from edge.wire import Purpose
 
 LOCK_S = 300.0
 """A session without an act for so long is over: the screen stands where visitors pass."""
 MOST_SESSIONS = 32
+_CARDS = 0
+"""In place of a number: all wrong cards count together, since none of them says whose it should be."""
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
+
+
+_HINTS = {
+    "no_card": "lay it on the terminal within 20 s; a visitor may have needed the terminal meanwhile",
+    "not_lifted": "take the card off, and lay it down again",
+    "unknown_card": "an ID card or a residence permit",
+    "failed": "lay it down anew; `gatehouse status` says how the terminal is",
+    "busy": "a visitor is using the terminal; try again in a moment",
+    "card_taken": "somebody else signs in with it",
+}
 
 
 @dataclass(slots=True)
 class _Session:
     staff: StaffId
     told: bool
+    by_pin: bool
     touched: float = field(default_factory=time.monotonic)
 
 
@@ -45,10 +61,19 @@ class _Failures:
 class StaffDesk:
     """Answers the desk's page, and operators who manage staff."""
 
-    def __init__(self, staff: Staff, guests: Guests, departures: Departures, thread: StoreThread) -> None:
+    def __init__(
+        self,
+        staff: Staff,
+        guests: Guests,
+        departures: Departures,
+        thread: StoreThread,
+        own: OwnCard | None = None,
+    ) -> None:
+        """`own` None: nobody signs in by card."""
         self._staff = staff
         self._guests = guests
         self._departures = departures
+        self._own = own if own is not None and own.there else None
         self._call = thread.run
         self._sessions: dict[str, _Session] = {}
         self._failed: dict[int, _Failures] = {}
@@ -56,22 +81,26 @@ class StaffDesk:
 
     async def answer(self, request: protocol.StaffRequest) -> Message:
         """Return the answer to one request; raises domain errors."""
-        if isinstance(request, protocol.SignIn):
-            return await self._sign_in(request)
+        if isinstance(request, protocol.SignIn | protocol.SignInByCard | protocol.GetDoor):
+            return await self._at_the_door(request)
         session = self._session(request.session)
         if not session.told and not isinstance(request, protocol.Acknowledge | protocol.SignOut):
             raise Refused("use the desk", "notice_unread", "acknowledge what is recorded of you first")
         if isinstance(request, protocol.GetDesk):
             left = LOCK_S - (time.monotonic() - session.touched)
-            return await self._call(self._staff.view, session.staff, int(left))
+            view: protocol.DeskView = await self._call(self._staff.view, session.staff, int(left))
+            return view.model_copy(update={"card": await self._card_of(session.staff)})
         session.touched = time.monotonic()
+        return await self._act(session, request)
+
+    async def _act(self, session: _Session, request: protocol.StaffRequest) -> Message:
         staff = session.staff
         match request:
             case protocol.Acknowledge():
                 await self._call(self._staff.acknowledge, staff, request.notice_hash)
                 session.told = True
             case protocol.SignOut():
-                del self._sessions[request.session]
+                self._sessions.pop(request.session, None)
             case protocol.Shift():
                 await self._shift(staff, request)
             case protocol.Turn():
@@ -80,11 +109,22 @@ class StaffDesk:
                 await self._call(self._staff.receive, request.visit, request.number)
             case protocol.Leave():
                 await self._call(self._leave, staff, request.visit)
+            case protocol.KeepMyCard():
+                if not session.by_pin:
+                    raise Refused("keep a card", "pin_needed", "sign in by PIN to change your card")
+                return await self._keep_card(staff)
+            case protocol.DropMyCard():
+                await self._call(self._staff.drop_card, staff)
         return protocol.Done()
 
     async def manage(
         self,
-        request: protocol.AddStaff | protocol.ListStaff | protocol.DisableStaff | protocol.SetPin,
+        request: protocol.AddStaff
+        | protocol.ListStaff
+        | protocol.DisableStaff
+        | protocol.SetPin
+        | protocol.KeepCardOf
+        | protocol.DropCardOf,
     ) -> Message:
         """Answer an operator who manages staff."""
         match request:
@@ -96,11 +136,27 @@ class StaffDesk:
                 pin_hash = await self._hash(request.pin)
                 self._end_sessions(await self._call(self._staff.set_pin, request.number, pin_hash))
                 self._failed.pop(request.number, None)
+            case protocol.KeepCardOf():
+                await self._keep_card_of(request.number)
+            case protocol.DropCardOf():
+                member = await self._call(self._staff.member, request.number)
+                await self._call(self._staff.drop_card, member.staff)
             case protocol.ListStaff():
                 pass
         return await self._call(self._staff.list)
 
     # -- signing in ------------------------------------------------------------------------
+
+    async def _at_the_door(
+        self, request: protocol.SignIn | protocol.SignInByCard | protocol.GetDoor
+    ) -> Message:
+        match request:
+            case protocol.SignIn():
+                return await self._sign_in(request)
+            case protocol.SignInByCard():
+                return await self._sign_in_by_card()
+            case protocol.GetDoor():
+                return protocol.Door(card=self._own is not None)
 
     async def _sign_in(self, request: protocol.SignIn) -> protocol.SignedIn:
         self._slow_down(request.number)
@@ -111,12 +167,64 @@ class StaffDesk:
             self._note_failure(request.number)
             raise Refused("sign in", "wrong_number_or_pin")
         self._failed.pop(request.number, None)
+        return await self._signed_in(found[0], by_pin=True)
+
+    async def _sign_in_by_card(self) -> protocol.SignedIn:
+        """A card says who they are, and no more than a PIN does; one that nobody has leaves a count."""
+        self._slow_down(_CARDS)
+        card = await self._laid()
+        if not isinstance(card, CardRead):
+            raise Refused("sign in", card)
+        staff = await self._call(self._staff.who_has, card)
+        if staff is None:
+            self._note_failure(_CARDS)
+            raise Refused("sign in", "wrong_card")
+        self._failed.pop(_CARDS, None)
+        return await self._signed_in(staff, by_pin=False)
+
+    async def _signed_in(self, staff: StaffId, *, by_pin: bool) -> protocol.SignedIn:
         self._forget_old()
         if len(self._sessions) >= MOST_SESSIONS:
             raise InvalidInput("sign in", "too_many_sessions", "sign out elsewhere")
-        session, untold = new_id(), await self._call(self._staff.untold, found[0])
-        self._sessions[session] = _Session(found[0], told=untold is None)
+        session, untold = new_id(), await self._call(self._staff.untold, staff)
+        self._sessions[session] = _Session(staff, told=untold is None, by_pin=by_pin)
         return protocol.SignedIn(session=session, notice=untold)
+
+    # -- cards -----------------------------------------------------------------------------
+
+    async def _laid(self) -> CardRead | Unread:
+        """Have the card read that its bearer lays down to sign in; nothing of it is kept by that."""
+        if self._own is None:
+            raise Refused("read a card", "no_terminal", "sign in by PIN")
+        return await self._own.read(Purpose.STAFFING, PersonId(new_id()))
+
+    async def _keep_card(self, staff: StaffId) -> protocol.CardKept:
+        card = await self._laid()
+        if not isinstance(card, CardRead):
+            return protocol.CardKept(outcome=card)
+        if not card.confirmed_twice:
+            return protocol.CardKept(outcome="failed")  # one wrong digit, and it would sign in nobody
+        try:
+            await self._call(self._staff.keep_card, staff, card)
+        except InvalidInput as error:
+            if error.code != "card_taken":
+                raise
+            return protocol.CardKept(outcome="card_taken")
+        return protocol.CardKept(outcome="kept")
+
+    async def _keep_card_of(self, number: int) -> None:
+        member = await self._call(self._staff.member, number)
+        if not member.active:
+            raise InvalidInput("keep a card", "disabled", "`gatehouse staff pin` lets them sign in again")
+        await self._call(self._staff.must_be_told, member.staff)
+        kept = await self._keep_card(member.staff)
+        if kept.outcome != "kept":
+            raise InvalidInput("keep a card", kept.outcome, _HINTS[kept.outcome])
+
+    async def _card_of(self, staff: StaffId) -> Literal["none", "kept", "no_terminal"]:
+        if self._own is None:
+            return "no_terminal"
+        return "kept" if await self._call(self._staff.has_card, staff) else "none"
 
     def _slow_down(self, number: int) -> None:
         failures = self._failed.get(number)

@@ -36,6 +36,8 @@ class Visitor:
         self.visit = visit
         self.since_ms = since_ms
         """What was given from then on was given in this session."""
+        self.link: str | None = None
+        """Of the code that was made in this session, once there is one."""
         self._number = number
 
     @property
@@ -246,13 +248,13 @@ class Desk:
         self._office.store.apply(self._office.gate.clear(person, fact))
 
     def give_code(self, visitor: Visitor) -> str | None:
-        """Make the code for this visitor's own page, from this session on; return its link.
+        """Return the link of this visitor's own page, from this session on, making it at first need.
 
         Nothing leaves the box of who has no number, not even sealed.
         """
-        if visitor.numberless:
-            return None
-        return self._links.give(visitor.person, visitor.since_ms, verified=False)
+        if visitor.link is None and not visitor.numberless:
+            visitor.link = self._links.give(visitor.person, visitor.since_ms, verified=False)
+        return visitor.link
 
     # -- evidence --------------------------------------------------------------------------
 
@@ -280,6 +282,7 @@ class Desk:
             name=card.english_name or card.name,
             number=card.number,
             valid_until=card.valid_until,
+            link=self.give_code(visitor),
         )
         with self._office.store.transaction():
             self._office.store.apply(self._office.gate.clear(visitor.person, fact))

@@ -57,7 +57,16 @@ class Running:
 
     person: PersonId
     bound: asyncio.Timeout
+    devices: frozenset[str]
+    gives_way: bool
     cancelled: bool = False
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def cancel(self) -> None:
+        """End it now."""
+        if not self.bound.expired():
+            self.cancelled = True
+            self.bound.reschedule(asyncio.get_running_loop().time())
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +90,18 @@ class Leases:
     def cancel(self, person: PersonId) -> None:
         """End every lease of `person` now, and forget the card that waits for their yes."""
         self.held.drop(person)
-        now = asyncio.get_running_loop().time()
         for running in self._running.values():
-            if running.person == person and not running.bound.expired():
-                running.cancelled = True
-                running.bound.reschedule(now)
+            if running.person == person:
+                running.cancel()
 
     @contextlib.asynccontextmanager
-    async def _lease(self, person: PersonId, *devices: str) -> AsyncIterator[str]:
-        """One lease on its devices: refused while another runs on one; TimeoutError when its time is over."""
+    async def _lease(self, person: PersonId, *devices: str, gives_way: bool = False) -> AsyncIterator[str]:
+        """One lease on its devices: refused while another runs on one; TimeoutError when its time is over.
+
+        One that gives way ends as soon as a visitor's comes for its device.
+        """
+        if not gives_way:
+            await self._clear_the_way(frozenset(devices))
         if self._busy.intersection(devices):
             raise NotLeased("grant a lease", "device_in_use", "wait for the other visitor's turn to end")
         lease, device = new_id(), ",".join(devices)
@@ -97,12 +109,19 @@ class Leases:
         log.info("lease granted lease=%s device=%s", lease, device)
         try:
             async with asyncio.timeout(LEASE_S) as bound:
-                self._running[lease] = Running(person, bound)
+                self._running[lease] = Running(person, bound, frozenset(devices), gives_way)
                 yield lease
         finally:
-            del self._running[lease]
             self._busy.difference_update(devices)
+            self._running.pop(lease).over.set()
             log.info("lease over lease=%s device=%s", lease, device)
+
+    async def _clear_the_way(self, devices: frozenset[str]) -> None:
+        """End what gives way to a visitor, and wait until its device is free."""
+        for running in list(self._running.values()):
+            if running.gives_way and running.devices & devices:
+                running.cancel()
+                await running.over.wait()
 
     # -- recognition -----------------------------------------------------------------------
 
@@ -128,9 +147,11 @@ class Leases:
 
     # -- card ------------------------------------------------------------------------------
 
-    async def read_card(self, person: PersonId, terminal: str, worker: Worker) -> CardRead | CardFailed:
+    async def read_card(
+        self, person: PersonId, terminal: str, worker: Worker, *, gives_way: bool = False
+    ) -> CardRead | CardFailed:
         """Grant a card lease on `terminal` and return how the reading ended; TimeoutError if it didn't."""
-        async with self._lease(person, terminal) as lease:
+        async with self._lease(person, terminal, gives_way=gives_way) as lease:
             return await self._card(worker, CardLease(lease=lease, device=terminal, seconds=LEASE_S))
 
     async def _card(

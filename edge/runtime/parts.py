@@ -23,11 +23,13 @@ from edge.runtime.guests import Guests
 from edge.runtime.leases import Leases
 from edge.runtime.links import Links
 from edge.runtime.moments import Moments
+from edge.runtime.mydata import MyData
 from edge.runtime.notices import Notices
 from edge.runtime.office import Office, Told
 from edge.runtime.officer import Officer
 from edge.runtime.operation import Operation
 from edge.runtime.orders import Orders
+from edge.runtime.owncard import OwnCard
 from edge.runtime.phone import Phone
 from edge.runtime.reception import Reception
 from edge.runtime.requests import Requests
@@ -137,6 +139,7 @@ def compose(
     guests = Guests(office)
     moments, operation, leases = Moments(store, clock), Operation(office), Leases(_models(config))
     workers = _workers(config, hears, own_workers)
+    own = OwnCard(config, gate, leases, workers)
     lines = {d.id: str(getattr(d, "line", d.id)) for d in config.devices}
     return Parts(
         config=config,
@@ -152,7 +155,7 @@ def compose(
         orders=Orders(office, rights, Requests(office, rights, links)),
         retention=Retention(office, config.retention.periods(), links, rights),
         audit=Audit(office),
-        counter=StaffDesk(Staff(office, guests, _staff_notice(config)), guests, departures, thread),
+        counter=StaffDesk(Staff(office, guests, _staff_notice(config)), guests, departures, thread, own),
         backups=BackupService(config.backup, store, identity_of(config), credentials, thread, clock.now_ms),
         notices=Notices(office, rights),
         officer=Officer(office, rights, links, credentials.key_id),
@@ -166,6 +169,7 @@ def compose(
             Desk(office, risk, rights, links),
             rights,
             links,
+            MyData(office, own, thread.run),
             departures,
             leases,
             workers,

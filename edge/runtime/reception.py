@@ -20,6 +20,7 @@ from edge.runtime.desk import Desk, Visitor
 from edge.runtime.guardians import Guardians, by_signature
 from edge.runtime.leases import Leases, Seen
 from edge.runtime.links import Links
+from edge.runtime.mydata import MyData
 from edge.runtime.office import Shown, new_id
 from edge.runtime.rights import Rights
 from edge.runtime.storethread import StoreThread
@@ -43,7 +44,9 @@ class _Session:
     """Whose lease runs while a guardian's card is read: random, of this session alone."""
     registered: control.Registered | None = None
     code: str | None = None
-    """The link of the code that was made in this session."""
+    """The link of the code that a card opened in this session."""
+    asker: PersonId | None = None
+    """A random id, nobody's: whose lease it is while a card is read to find its bearer."""
     registering: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -56,6 +59,7 @@ class Reception:
         desk: Desk,
         rights: Rights,
         links: Links,
+        mine: MyData,
         departures: Departures,
         leases: Leases,
         workers: dict[str, Worker],
@@ -66,6 +70,7 @@ class Reception:
         self._desk = desk
         self._rights = rights
         self._links = links
+        self._mine = mine
         self._departures = departures
         self._leases = leases
         self._workers = workers
@@ -105,6 +110,8 @@ class Reception:
                 return control.Departed(closed=closed)
             case control.Withdraw():
                 return await self._withdraw(request)
+            case control.FindByCard():
+                return await self._find_by_card(self._session(request.session))
             case control.GetCode():
                 return control.VisitorCode(address=await self._code(self._session(request.session)))
             case control.End():
@@ -143,8 +150,8 @@ class Reception:
         session = self._sessions.pop(name, None)
         if session is None:
             return
-        holders = (session.visitor.person if session.visitor is not None else None, session.guardian)
-        for holder in filter(None, holders):
+        visitor = session.visitor.person if session.visitor is not None else None
+        for holder in filter(None, (visitor, session.guardian, session.asker)):
             self._leases.cancel(holder)
 
     @property
@@ -243,15 +250,22 @@ class Reception:
             self._leases.cancel(person)
         return control.Withdrawn(scopes=ended)
 
-    async def _code(self, session: _Session) -> str | None:
-        """Return the address of this session's code, making it at first need."""
-        visitor = session.visitor
-        if visitor is None:
-            raise InvalidInput("use a session", "not_registered", "register first")
+    async def _find_by_card(self, session: _Session) -> control.MyCode:
         async with session.registering:
-            if session.code is None:
-                session.code = await self._call(self._desk.give_code, visitor)
-        return await self._call(self._links.address, session.code) if session.code else None
+            if session.visitor is not None:
+                raise InvalidInput("find by card", "already_registered", "end this session first")
+            session.asker = PersonId(new_id())
+            outcome, session.code = await self._mine.ask(session.asker)
+        return control.MyCode(outcome=outcome)
+
+    async def _code(self, session: _Session) -> str | None:
+        """Return the address of this session's code: of its registration, or the one that a card opened."""
+        visitor, link = session.visitor, session.code
+        if visitor is not None:
+            link = await self._call(self._desk.give_code, visitor)
+        elif link is None:
+            raise InvalidInput("use a session", "not_registered", "register first")
+        return await self._call(self._links.address, link) if link else None
 
     # -- face ------------------------------------------------------------------------------
 

@@ -7,7 +7,17 @@ from edge.domain.retention import DAY_MS
 from edge.ipc import control as protocol
 from edge.ipc import officer
 from edge.ipc.messages import Message
-from edge.ipc.staff import STAFF_REQUEST, AddStaff, DisableStaff, GetDesk, ListStaff, SetPin, StaffRequest
+from edge.ipc.staff import (
+    STAFF_REQUEST,
+    AddStaff,
+    DisableStaff,
+    DropCardOf,
+    GetDesk,
+    KeepCardOf,
+    ListStaff,
+    SetPin,
+    StaffRequest,
+)
 from edge.runtime.control import ControlSocket, account, uid_of
 from edge.runtime.overview import Overview
 from edge.runtime.parts import Parts
@@ -68,7 +78,7 @@ class Sockets:
                 return await parts.backups.make(Path(request.directory) if request.directory else None)
             case protocol.ApplyRetention():
                 return protocol.RetentionApplied(rows=await run(parts.retention.apply))
-            case AddStaff() | ListStaff() | DisableStaff() | SetPin():
+            case AddStaff() | ListStaff() | DisableStaff() | SetPin() | KeepCardOf() | DropCardOf():
                 return await parts.counter.manage(request)
 
     async def _officer_asks(self, request: officer.OfficerRequest) -> Message:

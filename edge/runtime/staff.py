@@ -8,10 +8,12 @@ from edge.domain.errors import InvalidInput, Refused
 from edge.domain.facts import StaffId
 from edge.domain.rotation import Waiting, line, proposals, since_after_turn
 from edge.ipc import staff as protocol
+from edge.ipc.messages import CardRead
 from edge.ports import Permit
 from edge.runtime.guests import Guests
 from edge.runtime.office import Office, new_id
 from edge.store.rows import StaffRow
+from edge.wire import Purpose
 
 
 class Staff:
@@ -43,7 +45,13 @@ class Staff:
         on_shift = {one.staff for one in self._office.store.on_shift(self._permit())}
         return protocol.Members(
             members=tuple(
-                protocol.Member(number=m.number, name=m.name, active=m.active, on_shift=m.staff in on_shift)
+                protocol.Member(
+                    number=m.number,
+                    name=m.name,
+                    active=m.active,
+                    on_shift=m.staff in on_shift,
+                    card=self.has_card(m.staff),
+                )
                 for m in self._office.store.staff(self._permit())
             )
         )
@@ -76,6 +84,36 @@ class Staff:
             return None
         pin_hash = self._office.store.pin_hash(self._permit(), member.staff)
         return (member.staff, pin_hash) if pin_hash is not None else None
+
+    def who_has(self, card: CardRead) -> StaffId | None:
+        """Return who signs in with this card; None if nobody does."""
+        permit = self._office.gate.permit_own_card(Purpose.STAFFING)
+        return self._office.store.staff_by_card(permit, card.kind, card.number)
+
+    def has_card(self, staff: StaffId) -> bool:
+        """Return whether they can sign in by card."""
+        return self._office.store.has_card(self._permit(), staff)
+
+    def keep_card(self, staff: StaffId, card: CardRead) -> None:
+        """Keep that they sign in with this card; InvalidInput if somebody else does."""
+        with self._office.store.transaction():
+            self._keep(
+                facts.StaffCardKept(**self._office.stamp(), staff=staff, kind=card.kind, number=card.number)
+            )
+            self._note_card(staff, "staff_card_kept")
+
+    def drop_card(self, staff: StaffId) -> None:
+        """Destroy what is kept of their card."""
+        with self._office.store.transaction():
+            self._keep(facts.StaffCardDropped(**self._office.stamp(), staff=staff))
+            self._note_card(staff, "staff_card_dropped")
+
+    def must_be_told(self, staff: StaffId) -> None:
+        """Raise Refused unless they may sign in and read the notice in force: it says what is kept (P7)."""
+        if self.untold(staff) is not None:
+            raise Refused(
+                "keep a card", "notice_unread", "they sign in by PIN first, and read what is recorded of them"
+            )
 
     def untold(self, staff: StaffId) -> protocol.StaffNotice | None:
         """Return the notice that they have yet to acknowledge, if there is one."""
@@ -194,9 +232,13 @@ class Staff:
 
     def note(self, staff: StaffId, code: str, visit: str) -> None:
         """Audit who of staff did what to a visit; by numbers and random ids, never by name."""
-        store = self._office.store
-        number = next(m.number for m in store.staff(self._permit()) if m.staff == staff)
-        store.audit(code, f"{visit}.staff{number}", self._office.clock.now_ms())
+        self._office.store.audit(code, f"{visit}.staff{self._number(staff)}", self._office.clock.now_ms())
+
+    def _note_card(self, staff: StaffId, code: str) -> None:
+        self._office.store.audit(code, f"staff{self._number(staff)}", self._office.clock.now_ms())
+
+    def _number(self, staff: StaffId) -> int:
+        return next(m.number for m in self._office.store.staff(self._permit()) if m.staff == staff)
 
     def member(self, number: int) -> StaffRow:
         """Return who has this number; InvalidInput if nobody works under it."""

@@ -29,6 +29,7 @@ _OF_PERSON = (
     "templates",
     "cards",
     "sources",
+    "card_marks",
     "rights_requests",
     "rights_links",
 )

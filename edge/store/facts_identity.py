@@ -3,6 +3,7 @@
 import secrets
 
 from edge.domain.facts import CardKept, NameKept, TemplateEnrolled
+from edge.store.cardmarks import VISITORS, mark_of
 from edge.store.keys import KeyName
 from edge.store.tables import Tables
 from edge.store.writing import Ground, keys_of, write
@@ -21,7 +22,7 @@ def _name_key(fact: NameKept) -> tuple[KeyName, ...]:
 
 @keys_of.register
 def _card_key(fact: CardKept) -> tuple[KeyName, ...]:
-    return ((fact.person, Scope.ID_CARD),)
+    return ((fact.person, Scope.ID_CARD), VISITORS)
 
 
 @write.register
@@ -67,3 +68,14 @@ def _card_kept(fact: CardKept, ground: Ground, to: Tables) -> None:
         basis=ground.basis,
         purpose=ground.purpose,
     )
+    if fact.link is not None:
+        to.database.insert(
+            "card_marks",
+            "ON CONFLICT DO UPDATE SET at_ms = excluded.at_ms",
+            mark=mark_of(to, VISITORS, fact.kind, fact.number),
+            link=fact.link,
+            person=fact.person,
+            at_ms=fact.at_ms,
+            basis=ground.basis,
+            purpose=ground.purpose,
+        )

@@ -1,7 +1,17 @@
 """Rows of receptionists, their shifts and receptions; never a PIN, never a name in the clear."""
 
 from edge.domain.errors import InvalidInput
-from edge.domain.facts import ShiftBegan, ShiftChanged, StaffChanged, StaffEnrolled, StaffTold, VisitReceived
+from edge.domain.facts import (
+    ShiftBegan,
+    ShiftChanged,
+    StaffCardDropped,
+    StaffCardKept,
+    StaffChanged,
+    StaffEnrolled,
+    StaffTold,
+    VisitReceived,
+)
+from edge.store.cardmarks import STAFF, mark_of
 from edge.store.keys import EMPLOYMENT, KeyName
 from edge.store.tables import Tables
 from edge.store.writing import Ground, keys_of, write
@@ -33,6 +43,34 @@ def _staff_changed(fact: StaffChanged, _ground: Ground, to: Tables) -> None:
         "UPDATE staff SET active = ?, pin = coalesce(?, pin), at_ms = ? WHERE staff = ?",
         (int(fact.active), fact.pin_hash, fact.at_ms, fact.staff),
     )
+    if not fact.active:
+        to.database.run("DELETE FROM staff_cards WHERE staff = ?", (fact.staff,))
+
+
+@keys_of.register
+def _staff_card_key(_fact: StaffCardKept) -> tuple[KeyName, ...]:
+    return (STAFF,)
+
+
+@write.register
+def _staff_card_kept(fact: StaffCardKept, ground: Ground, to: Tables) -> None:
+    mark = mark_of(to, STAFF, fact.kind, fact.number)
+    if to.database.one("SELECT 1 FROM staff_cards WHERE mark = ? AND staff <> ?", (mark, fact.staff)):
+        raise InvalidInput("keep a card to sign in with", "card_taken", "one card signs in one person")
+    to.database.insert(
+        "staff_cards",
+        "ON CONFLICT (staff) DO UPDATE SET mark = excluded.mark, at_ms = excluded.at_ms",
+        staff=fact.staff,
+        mark=mark,
+        at_ms=fact.at_ms,
+        basis=ground.basis,
+        purpose=ground.purpose,
+    )
+
+
+@write.register
+def _staff_card_dropped(fact: StaffCardDropped, _ground: Ground, to: Tables) -> None:
+    to.database.run("DELETE FROM staff_cards WHERE staff = ?", (fact.staff,))
 
 
 @write.register

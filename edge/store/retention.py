@@ -9,6 +9,7 @@ from edge.domain.errors import Refused, StoreError
 from edge.domain.facts import PersonId
 from edge.domain.retention import Periods
 from edge.ports import Permit
+from edge.store.cardmarks import BOX_KEYS
 from edge.store.facts_consent import LATEST
 from edge.store.keys import EMPLOYMENT, GUARDIAN, INQUIRY, KeyName
 from edge.store.lapses import LAPSES, LAST_ACTS, STANDING, Lapse
@@ -23,6 +24,7 @@ SEALED = (
     ("names", "person", f"'{Scope.REGISTRATION}'"),
     ("templates", "person", f"'{Scope.FACE_MATCH}'"),
     ("cards", "person", f"'{Scope.ID_CARD}'"),
+    ("card_marks", "person", f"'{Scope.ID_CARD}'"),
     ("recordings", "person", f"'{Scope.RECORDING}'"),
     ("rights_requests", "person", f"'{Scope.REGISTRATION}'"),
     ("rights_links", "person", f"'{Scope.REGISTRATION}'"),
@@ -30,9 +32,10 @@ SEALED = (
     ("staff", "staff", f"'{EMPLOYMENT}'"),
     ("guardian_proofs", "proof", f"'{GUARDIAN}'"),
 )
-"""Every table with sealed rows: table, column of the key's subject, its scope."""
+"""Every table with sealed rows, and what goes with them: table, column of the key's subject, its scope."""
 
 _OF_SCOPE = {
+    "card_marks": "person = ?1 AND ?2 IN ('id_card', 'registration')",
     "rights_requests": "person = ?1 AND ?2 = 'registration'",
     "rights_links": "person = ?1 AND ?2 = 'registration'",
     "contacts": "person = ?1 AND scope = ?2",
@@ -193,7 +196,7 @@ class Retention(Part):
             " UNION SELECT staff, ? FROM staff UNION SELECT proof, ? FROM guardian_proofs",
             (INQUIRY, EMPLOYMENT, GUARDIAN),
         )
-        return {(row.text("subject"), row.text("scope")) for row in rows}
+        return {(row.text("subject"), row.text("scope")) for row in rows} | BOX_KEYS
 
     def delete_unreadable(self) -> dict[str, int]:
         """Delete the sealed rows whose key is gone and return how many by class."""

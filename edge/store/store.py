@@ -26,6 +26,7 @@ from edge.store import (  # noqa: F401 — each registers how its kinds of fact 
 )
 from edge.store.audit import AuditLog
 from edge.store.calls import CallReads
+from edge.store.cardmarks import CardMarks
 from edge.store.credentials import Credentials, fsync_directory
 from edge.store.database import Database
 from edge.store.erasure import Erasure
@@ -33,7 +34,6 @@ from edge.store.guardians import GuardianReads
 from edge.store.held import HeldReads
 from edge.store.identity import BoxIdentity
 from edge.store.keys import KeyFile
-from edge.store.links import LinkReads
 from edge.store.lock import StoreLock
 from edge.store.marks import Marks
 from edge.store.migrate import migrate
@@ -68,7 +68,7 @@ class SqlStore(
     RiskReads,
     CallReads,
     HeldReads,
-    LinkReads,
+    CardMarks,
     GuardianReads,
     NoticeReads,
     Erasure,
@@ -111,6 +111,7 @@ class SqlStore(
     def _recover(self, now_ms: int) -> None:
         finished = self.finish_erasures(now_ms)
         swept = self.sweep()
+        self.mark_cards()
         with self.transaction():
             for code, count in {"erasures": finished, **swept}.items():
                 if count:

@@ -131,6 +131,18 @@ class Visitor:
             self._tap(f"label[for=scope_{scope}]")
         return self._act("#withdraw-submit")
 
+    def find_by_card(self) -> Seen:
+        """Tap "my data" and "read my card" (the card lies there); stays on the page that follows.
+
+        Outcomes as control.MyCode, with `code`, the address in letters, if one is shown.
+        """
+        self.open()
+        self._tap("#start-mine")
+        self.page.wait_for_selector("#mine-read")
+        seen = self._act("#mine-read", LEASE_MS)
+        code = self.page.locator("#code-letters")
+        return seen | ({"code": (code.text_content() or "").strip()} if code.count() else {})
+
     def open(self) -> None:
         """Go to the first page; whoever was there before is forgotten. Taps count from here."""
         self.page.goto(self._start)

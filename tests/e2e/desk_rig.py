@@ -19,13 +19,16 @@ from edge.runtime.desk import Desk
 from edge.runtime.guests import Guests
 from edge.runtime.leases import Leases
 from edge.runtime.links import Links
+from edge.runtime.mydata import MyData
 from edge.runtime.office import Office
+from edge.runtime.owncard import OwnCard
 from edge.runtime.reception import Reception
 from edge.runtime.rights import Rights
 from edge.runtime.risk import Risk
 from edge.runtime.staff import Staff
 from edge.runtime.staffnotice import load_staff
 from edge.runtime.storethread import StoreThread
+from edge.runtime.workers import Worker
 from edge.store.credentials import Credentials
 from edge.store.identity import BoxIdentity
 from edge.store.store import SqlStore
@@ -79,15 +82,18 @@ class DeskRig:
 
     async def _start(self) -> None:
         await self._thread.run(self._open)
-        self.counter = StaffDesk(self.staff, self.guests, self.departures, self._thread)
+        leases, workers = Leases({}), dict[str, Worker]()
+        own = OwnCard(CONFIG, self.office.gate, leases, workers)
+        self.counter = StaffDesk(self.staff, self.guests, self.departures, self._thread, own)
         reception = Reception(
             CONFIG,
             self.desk,
             self.rights,
             self.links,
+            MyData(self.office, own, self._thread.run),
             self.departures,
-            Leases({}),
-            {},
+            leases,
+            workers,
             self._thread,
             lambda: 0,
         )

@@ -32,9 +32,12 @@ from edge.ipc.control import (
     FaceCheck,
     FaceOutcome,
     GuardianOutcome,
+    MyCode,
+    MyCodeOutcome,
     Recognised,
     Registered,
 )
+from edge.ipc.staff import CardKept, DeskView, SignedIn
 from edge.kiosk.main import configure
 from edge.wire import Scope, canonical
 from scripts.site.visitor import Visitor
@@ -49,8 +52,12 @@ double, kiosk, core = kiosk_tests.double, kiosk_tests.kiosk, kiosk_tests.core
 chromium, hq = kiosk_tests.chromium, headquarters_tests.hq
 NUMBER = "13800138000"
 LANGS = {"zh": "zh-CN", "en": "en"}
-NO_PAGES = {"/code.svg", "/desk/live", "/r/{link}/package"}
-"""What can be fetched and is no page: a picture with its text beside it, a page's part, sealed bytes."""
+NO_PAGES = {"/code.svg", "/desk/live", "/desk/card-wait", "/desk/card-read", "/r/{link}/package"}
+"""What can be fetched and is no page: a picture with its text beside it, a page's part, an end that is waited
+for, a way back to the desk, sealed bytes."""
+VIEW = DeskView(
+    me=11, my_name="王小明", on_shift=True, paused=False, line=(), guests=(), locks_in_s=300, card="none"
+)
 EVERY_SCOPE = ["registration", "face_match", "id_card", "channel_risk"]
 
 
@@ -63,6 +70,11 @@ class Audit:
     faults: list[str] = field(default_factory=list)
     paths: set[str] = field(default_factory=set)
     names: set[str] = field(default_factory=set)
+    hosts: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        """Note every host that any page asks, pictures, styles and scripts included."""
+        self.page.on("request", lambda request: self.hosts.add(urlsplit(request.url).netloc))
 
     def look(self, where: str) -> None:
         """Examine the page that is shown now."""
@@ -263,6 +275,50 @@ def _go(visitor: Visitor, audit: Audit, core: CoreDouble) -> None:
     audit.look("withdrawn")
 
 
+def _mine(visitor: Visitor, audit: Audit, core: CoreDouble) -> None:
+    for outcome in get_args(MyCodeOutcome):
+        core.script("find_by_card", MyCode(outcome=outcome))
+        visitor.find_by_card()
+        if outcome in ("found", "nothing", "busy"):  # the others differ in their words alone
+            audit.look(f"my data, {outcome}")
+    visitor.open()
+    visitor.page.click("#start-mine")
+    visitor.page.wait_for_selector("#mine-read")
+    audit.look("my data")
+    held = core.hold("find_by_card")
+    visitor.page.click("#mine-read")
+    visitor.page.wait_for_selector("#waiting")
+    audit.look("waiting for the card of my data")
+    held.set()
+    visitor.page.wait_for_selector("#outcome")
+
+
+def _desk(visitor: Visitor, audit: Audit, core: CoreDouble) -> None:
+    visitor.open()
+    page, (start, _, lang) = visitor.page, visitor.page.url.partition("?")
+    door = f"{start}desk" + (f"?{lang}" if lang else "")
+    core.script("sign_in_by_card", refusal("wrong_card"), SignedIn(session="5" * 32, notice=None))
+    core.script("desk", VIEW)
+    core.script("keep_my_card", CardKept(outcome="kept"))
+    page.goto(door)
+    page.wait_for_selector("#here")
+    audit.look("the desk")
+    held = core.hold("keep_my_card")
+    page.click("#card-keep")
+    page.wait_for_selector("#waiting")
+    audit.look("waiting for a receptionist's card")
+    held.set()
+    page.wait_for_selector("#card-told")
+    audit.look("the desk, a card kept")
+    core.script("desk", refusal("signed_out"))
+    page.goto(door)
+    page.click("#by-card")
+    page.wait_for_selector("#alert")
+    audit.look("nobody's card")
+    page.click("#by-card")
+    page.wait_for_url("**/desk*")
+
+
 def _trouble(visitor: Visitor, audit: Audit, core: CoreDouble) -> None:
     core.script("begin", refusal("unavailable"))
     visitor.open()
@@ -279,6 +335,8 @@ WALKS: tuple[Callable[[Visitor, Audit, CoreDouble], None], ...] = (
     _children,
     _again,
     _go,
+    _mine,
+    _desk,
     _trouble,
 )
 """Ways to the kiosk's pages that need an act before; the others are found by their address."""
@@ -286,7 +344,11 @@ WALKS: tuple[Callable[[Visitor, Audit, CoreDouble], None], ...] = (
 
 @pytest.mark.parametrize("lang", LANGS)
 def test_every_page_of_the_kiosk(kiosk: str, chromium: Browser, core: CoreDouble, lang: str) -> None:
-    """P48 as well: notice, contact and complaints can be read by everybody."""
+    """P48 as well: notice, contact and complaints can be read by everybody.
+
+    P16: no page asks any host but its own. P33: what the browser keeps is one cookie of the session for
+    visitors and one for receptionists.
+    """
     context = chromium.new_context(viewport=LOOKS["large"]["size"])
     audit = Audit(context.new_page(), lang)
     visitor = Visitor(audit.page, kiosk, "en" if lang == "en" else "zh")
@@ -299,9 +361,13 @@ def test_every_page_of_the_kiosk(kiosk: str, chromium: Browser, core: CoreDouble
     for path in [*sorted(unmet(pages, audit.paths)), "/no-such-page"]:
         audit.page.goto(f"{kiosk}{path}{'?lang=en' if lang == 'en' else ''}")
         audit.look(path)
+    cookies = {cookie["name"]: cookie for cookie in context.cookies()}
     context.close()
     assert not audit.faults, "\n".join(audit.faults)
     assert unmet(pages, audit.paths) == set(), "no walk leads to these pages: add one to WALKS"
+    assert audit.hosts == {urlsplit(kiosk).netloc}, "a page asked another host than its own"
+    assert set(cookies) == {"gatehouse_kiosk", "gatehouse_desk"}
+    assert all(c["expires"] == -1 and c["httpOnly"] for c in cookies.values()), "they end with the browser"
     templates = Path(edge.kiosk.__file__).parent / "templates"
     named = {
         m[1] for t in templates.glob("*.html") for m in re.finditer(r'set name = "([^"]+)"', t.read_text())

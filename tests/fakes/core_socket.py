@@ -11,11 +11,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 import edge
 from edge.ipc.control import (
-    KIOSK_REQUEST,
     Alive,
     Answer,
     Begun,
@@ -23,6 +22,7 @@ from edge.ipc.control import (
     ChildRegistered,
     Departed,
     KioskRequest,
+    MyCode,
     Notice,
     Recognised,
     Register,
@@ -32,6 +32,7 @@ from edge.ipc.control import (
     Withdrawn,
 )
 from edge.ipc.messages import Message
+from edge.ipc.staff import Door, StaffRequest
 from edge.wire import Scope
 
 Reply = Message | Answer | bytes | None
@@ -77,10 +78,15 @@ _DEFAULTS: dict[str, Rule] = {
     "confirm_card": CardSeen(outcome="read", masked_name="张*", masked_number="3101**********1234"),
     "depart": Departed(closed=True),
     "withdraw": _withdraw,
+    "find_by_card": MyCode(outcome="found"),
     "code": VisitorCode(address=CODE),
+    "door": Door(card=True),
     "end": Departed(closed=True),
     "living": lambda asked: Alive(sessions=asked.sessions),
 }
+
+
+_REQUEST: TypeAdapter[KioskRequest | StaffRequest] = TypeAdapter(KioskRequest | StaffRequest)
 
 
 def refusal(code: str, hint: str = "") -> Answer:
@@ -89,16 +95,15 @@ def refusal(code: str, hint: str = "") -> Answer:
 
 
 class CoreDouble:
-    """Answers kiosk requests as scripted, and keeps what it was asked; use as a context manager."""
+    """Answers requests of kiosk and desk as scripted, and keeps what it was asked; a context manager."""
 
     def __init__(self) -> None:
         self._dir = tempfile.TemporaryDirectory(prefix="gh-")  # a socket's path has at most 107 bytes
         self.path = Path(self._dir.name) / "kiosk.sock"
-        self.asked: list[KioskRequest] = []
+        self.asked: list[KioskRequest | StaffRequest] = []
         self._rules: defaultdict[str, deque[Rule]] = defaultdict(deque)
         self._gates: dict[str, threading.Event] = {}
-        self._server: socketserver.ThreadingUnixStreamServer | None = None
-        self._thread: threading.Thread | None = None
+        self._servers: list[tuple[Path, socketserver.ThreadingUnixStreamServer, threading.Thread]] = []
 
     def script(self, method: str, *rules: Rule) -> None:
         """Answer the next requests of `method` with `rules` in turn; the last one stays."""
@@ -113,7 +118,7 @@ class CoreDouble:
         self.release()
         self._rules.clear()
         self.asked.clear()
-        if self._server is None:
+        if not self._servers:
             self.start()
 
     def release(self) -> None:
@@ -127,7 +132,7 @@ class CoreDouble:
         return [request for request in self.asked if request.method == method]
 
     def start(self) -> None:
-        """Listen at `path`."""
+        """Listen at `path`, and beside it for the desk."""
         double = self
 
         class Handler(socketserver.StreamRequestHandler):
@@ -141,34 +146,34 @@ class CoreDouble:
         class Server(socketserver.ThreadingUnixStreamServer):
             request_queue_size = 100  # asyncio's: with socketserver's 5, a busy machine refuses the sixth
 
-        self._server = Server(str(self.path), Handler)
-        self._server.daemon_threads = False
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
-        self._thread.start()
+        for path in (self.path, self.path.with_name("desk.sock")):
+            server = Server(str(path), Handler)
+            server.daemon_threads = False
+            thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+            thread.start()
+            self._servers.append((path, server, thread))
 
     def stop(self) -> None:
         """Stop listening, as a core that went away; may be started again."""
         self.release()
-        if self._server and self._thread:
-            self._server.shutdown()
-            self._server.server_close()
-            self._thread.join()
-            self.path.unlink(missing_ok=True)
-            self._server = self._thread = None
+        while self._servers:
+            path, server, thread = self._servers.pop()
+            server.shutdown()
+            server.server_close()
+            thread.join()
+            path.unlink(missing_ok=True)
 
     def answer(self, line: bytes) -> bytes | None:
         """Return the answer to one request line."""
         try:
-            request = KIOSK_REQUEST.validate_json(line)
+            request = _REQUEST.validate_json(line)
         except ValidationError:
             return refusal("invalid_request").model_dump_json().encode()
         self.asked.append(request)
         if gate := self._gates.get(request.method):
             gate.wait(30)
         rules = self._rules[request.method]
-        rule: Rule = _DEFAULTS[request.method]
-        if rules:
-            rule = rules.popleft() if len(rules) > 1 else rules[0]
+        rule = (rules.popleft() if len(rules) > 1 else rules[0]) if rules else _DEFAULTS[request.method]
         return _encode(rule(request) if callable(rule) else rule)
 
     def __enter__(self) -> Self:

@@ -1,5 +1,9 @@
 CREATE INDEX call_numbers_due ON call_numbers (purge_ms);
 
+CREATE INDEX card_marks_by_link ON card_marks (link);
+
+CREATE INDEX card_marks_by_person ON card_marks (person);
+
 CREATE INDEX notice_terms_by_terms ON notice_terms (scope, terms);
 
 CREATE INDEX outbox_by_person ON outbox (person) WHERE person IS NOT NULL;
@@ -79,6 +83,16 @@ CREATE TABLE calls (
     basis TEXT NOT NULL CHECK (basis IN ('inquiry', 'consent:recording')),
     purpose TEXT NOT NULL CHECK (purpose = 'call_handling'),
     CHECK (recorded = 0 OR basis = 'consent:recording')
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE card_marks (
+    mark TEXT NOT NULL CHECK (length(mark) = 64),
+    link TEXT NOT NULL REFERENCES rights_links ON DELETE CASCADE,
+    person TEXT NOT NULL CHECK (length(person) = 32),
+    at_ms INTEGER NOT NULL,
+    basis TEXT NOT NULL CHECK (basis = 'consent:id_card'),
+    purpose TEXT NOT NULL CHECK (purpose = 'identity_check'),
+    PRIMARY KEY (mark, link)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE cards (
@@ -346,6 +360,14 @@ CREATE TABLE staff (
     sealed BLOB NOT NULL,
     pin TEXT NOT NULL,
     active INTEGER NOT NULL CHECK (active IN (0, 1)),
+    at_ms INTEGER NOT NULL,
+    basis TEXT NOT NULL CHECK (basis = 'employment'),
+    purpose TEXT NOT NULL CHECK (purpose = 'staffing')
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE staff_cards (
+    staff TEXT PRIMARY KEY REFERENCES staff ON DELETE CASCADE,
+    mark TEXT NOT NULL UNIQUE CHECK (length(mark) = 64),
     at_ms INTEGER NOT NULL,
     basis TEXT NOT NULL CHECK (basis = 'employment'),
     purpose TEXT NOT NULL CHECK (purpose = 'staffing')

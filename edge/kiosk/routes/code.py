@@ -21,7 +21,7 @@ def router(desk: Desk) -> APIRouter:
     @routes.get("/code.svg")
     async def picture(request: Request) -> Response:
         sitting = desk.sittings.get(sid_of(request))
-        code = await code_of(desk, sitting.core) if sitting and sitting.registered else None
+        code = await code_of(desk, sitting.core) if sitting and (sitting.registered or sitting.mine) else None
         if code is None:
             return Response(status_code=404)
         return Response(drawn(code), media_type="image/svg+xml")

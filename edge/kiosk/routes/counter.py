@@ -1,6 +1,7 @@
 """The receptionists' page: signing in, shift, turns, who is here; shows what the core lets it show."""
 
 import time
+from typing import get_args
 
 from fastapi import APIRouter, Request, Response
 
@@ -14,6 +15,7 @@ from edge.kiosk.forms import BadForm
 
 _LOST = frozenset({"signed_out", "notice_unread"})
 _SHIFT = ("begin", "pause", "resume", "end")
+CARD_TOLD = frozenset(get_args(staff.CardOutcome))
 
 
 def router(pages: CounterPages) -> APIRouter:
@@ -35,17 +37,13 @@ def router(pages: CounterPages) -> APIRouter:
         pages.check(request, fields)
         number, pin = _number(fields.get("number", "")), fields.get("pin", "").strip()
         if number is None or not (pin.isascii() and pin.isdigit() and 6 <= len(pin) <= 12):
-            return _door(pages, request, "desk.wrong", 422)
+            return await door(pages, request, "desk.wrong", 422)
         try:
             signed = await pages.ask(staff.SignIn(number=number, pin=pin), staff.SignedIn)
         except Refused as error:
             slow = error.code == "too_many_attempts"
-            return _door(pages, request, "desk.slow" if slow else "desk.wrong", 429 if slow else 422)
-        if signed.notice is not None:
-            return pages.page(request, "desk/notice.html", sid=signed.session, notice=signed.notice)
-        response = pages.page(request, "desk/entered.html", sid=signed.session)
-        response.status_code, response.headers["Location"] = 303, pages.home(request).headers["Location"]
-        return response
+            return await door(pages, request, "desk.slow" if slow else "desk.wrong", 429 if slow else 422)
+        return entered(pages, request, signed)
 
     @routes.post("/notice")
     async def acknowledge(request: Request) -> Response:
@@ -93,20 +91,22 @@ def router(pages: CounterPages) -> APIRouter:
 async def _desk(pages: CounterPages, request: Request, template: str) -> Response:
     session, whole = pages.session(request), template == "desk/desk.html"
     if session is None:
-        return _door(pages, request) if whole else Response(status_code=401)
+        return await door(pages, request) if whole else Response(status_code=401)
     try:
         view = await pages.ask(staff.GetDesk(session=session), staff.DeskView)
     except Refused as error:
         if error.code not in _LOST:
             raise
-        return _door(pages, request) if whole else Response(status_code=401)
+        return await door(pages, request) if whole else Response(status_code=401)
     except SILENT:
         if whole:
             raise
         return Response(status_code=503)
     changed = "changed" in request.query_params
+    told = request.query_params.get("card", "")
+    told = told if told in CARD_TOLD else ""
     now_ms = time.time_ns() // 1_000_000
-    return pages.page(request, template, view=view, now_ms=now_ms, changed=changed)
+    return pages.page(request, template, view=view, now_ms=now_ms, changed=changed, told=told)
 
 
 async def _act(pages: CounterPages, request: Request, act: Message) -> Response:
@@ -114,15 +114,27 @@ async def _act(pages: CounterPages, request: Request, act: Message) -> Response:
     try:
         await pages.ask(act, staff.Done)
     except Refused:
-        response = pages.home(request)
-        location = response.headers["Location"]
-        response.headers["Location"] = location + ("&" if "?" in location else "?") + "changed=1"
-        return response
+        return pages.home(request, changed="1")
     return pages.home(request)
 
 
-def _door(pages: CounterPages, request: Request, alert: str = "", status: int = 200) -> Response:
-    return pages.page(request, "desk/sign_in.html", status=status, alert=alert)
+async def door(pages: CounterPages, request: Request, alert: str = "", status: int = 200) -> Response:
+    """Return the page to sign in on; what a card was read for before is forgotten."""
+    pages.forget_card(pages.session(request))
+    try:
+        card = (await pages.ask(staff.GetDoor(), staff.Door)).card
+    except SILENT:
+        card = False  # a PIN is asked for all the same, and the page says then that nothing answers
+    return pages.page(request, "desk/sign_in.html", status=status, alert=alert, card=card)
+
+
+def entered(pages: CounterPages, request: Request, signed: staff.SignedIn) -> Response:
+    """Give the browser its session; to be read first, if there is something to read."""
+    if signed.notice is not None:
+        return pages.page(request, "desk/notice.html", sid=signed.session, notice=signed.notice)
+    response = pages.page(request, "desk/entered.html", sid=signed.session)
+    response.status_code, response.headers["Location"] = 303, pages.home(request).headers["Location"]
+    return response
 
 
 def _number(typed: str) -> int | None:

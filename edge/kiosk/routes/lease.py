@@ -35,12 +35,7 @@ def router(desk: Desk) -> APIRouter:
 
     @routes.post("/recognise")
     async def recognise(request: Request) -> Response:
-        sitting = await _acted(desk, request, "face")
-        if sitting is None:
-            return desk.go(request, "/done")
-        if sitting.face is None or sitting.face.done():
-            sitting.face = desk.start(Recognise(session=sitting.core), Recognised, LEASE_S)
-        return desk.go(request, "/recognise")
+        return await _begin(desk, request, "face", "/recognise")
 
     @routes.get("/recognise")
     async def recognising(request: Request) -> Response:
@@ -57,12 +52,7 @@ def router(desk: Desk) -> APIRouter:
 
     @routes.post("/card")
     async def card(request: Request) -> Response:
-        sitting = await _acted(desk, request, "card")
-        if sitting is None:
-            return desk.go(request, "/done")
-        if sitting.card is None or sitting.card.done():
-            sitting.card = desk.start(ReadCard(session=sitting.core), CardSeen, LEASE_S)
-        return desk.go(request, "/card")
+        return await _begin(desk, request, "card", "/card")
 
     @routes.get("/card")
     async def reading(request: Request) -> Response:
@@ -80,12 +70,7 @@ def router(desk: Desk) -> APIRouter:
     @routes.post("/verify")
     async def verify(request: Request) -> Response:
         """Card and face in one lease; how it ends is shown where a card's end is."""
-        sitting = await _acted(desk, request, "verify")
-        if sitting is None:
-            return desk.go(request, "/done")
-        if sitting.card is None or sitting.card.done():
-            sitting.card = desk.start(VerifyCard(session=sitting.core), CardSeen, LEASE_S)
-        return desk.go(request, "/verify")
+        return await _begin(desk, request, "verify", "/verify")
 
     @routes.get("/verify")
     async def verifying(request: Request) -> Response:
@@ -118,6 +103,20 @@ async def _card_page(desk: Desk, request: Request, sitting: Sitting, seen: CardS
     if seen.outcome == "confirm_fields":
         return desk.page(request, "confirm.html", seen=seen)
     return desk.page(request, "result.html", kind="card", seen=seen, ended=seen.outcome == "minor")
+
+
+async def _begin(desk: Desk, request: Request, kind: Kind, waiting: str) -> Response:
+    """Start the lease that was tapped, once, and show that it runs."""
+    sitting = await _acted(desk, request, kind)
+    if sitting is None:
+        return desk.go(request, "/done")
+    if kind == "face":
+        if sitting.face is None or sitting.face.done():
+            sitting.face = desk.start(Recognise(session=sitting.core), Recognised, LEASE_S)
+    elif sitting.card is None or sitting.card.done():
+        act = VerifyCard if kind == "verify" else ReadCard
+        sitting.card = desk.start(act(session=sitting.core), CardSeen, LEASE_S)
+    return desk.go(request, waiting)
 
 
 async def _acted(desk: Desk, request: Request, kind: Kind) -> Sitting | None:

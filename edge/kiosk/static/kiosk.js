@@ -49,14 +49,14 @@
     });
   };
 
-  // The answer to `result` comes when the lease has ended; the page stays usable until then.
-  const goOnAfter = (result) => fetch(result).finally(() => location.replace(result));
+  // The answer to `wait` comes when the lease has ended; the page stays usable until then.
+  const goOnAfter = (wait, result) => fetch(wait).finally(() => location.replace(result));
 
   document.documentElement.classList.add("js");
   const line = document.getElementById("countdown");
   if (line) clearWhenIdle(Number(document.body.dataset.idle), line);
   const waiting = document.getElementById("waiting");
-  if (waiting) goOnAfter(waiting.dataset.result);
+  if (waiting) goOnAfter(waiting.dataset.wait ?? waiting.dataset.result, waiting.dataset.result);
   sendOnce();
   document.querySelectorAll("[data-step]").forEach(step);
 })();

@@ -53,14 +53,18 @@ PAGES = {
     ("POST", "/child"),
     ("GET", "/child-card"),
     ("GET", "/child-read"),
+    ("GET", "/mine"),
+    ("POST", "/mine"),
+    ("GET", "/mine/card"),
+    ("GET", "/mine/code"),
 }
 POSTS = sorted(path for method, path in PAGES if method == "POST")
 NUMBER = "13800138000"
 
 
-DESK = {("GET", "/desk"), ("GET", "/desk/live")} | {
+DESK = {("GET", f"/desk{page}") for page in ("", "/live", "/card", "/card-wait", "/card-read")} | {
     ("POST", f"/desk/{errand}")
-    for errand in ("sign-in", "notice", "sign-out", "shift", "turn", "receive", "leave")
+    for errand in ("sign-in", "notice", "sign-out", "shift", "turn", "receive", "leave", "card", "my-card")
 }
 
 

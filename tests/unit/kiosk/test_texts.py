@@ -6,7 +6,8 @@ from typing import get_args
 
 import edge.kiosk
 from edge.domain.idcard import CardKind
-from edge.ipc.control import CardSeen, Recognised
+from edge.ipc import staff
+from edge.ipc.control import CardSeen, MyCode, Recognised
 from edge.kiosk.forms import SOURCES
 from edge.kiosk.texts import KEYS, scope_name, text
 from edge.wire import Scope
@@ -31,7 +32,14 @@ DERIVED = {
         if face != "not_asked"
         for end in ("", "_note")
     ),
-    *(f"{kind}.{part}" for kind in ("face", "card", "verify") for part in ("wait", "wait_note", "stop")),
+    *(f"mine.{o}{end}" for o in get_args(MyCode.model_fields["outcome"].annotation) for end in ("", "_note")),
+    *(f"desk.card_{o}" for o in get_args(staff.CardOutcome)),
+    *(f"desk.card_{o}" for o in ("wrong_card", "pin_needed")),
+    *(
+        f"{kind}.{part}"
+        for kind in ("face", "card", "verify", "mine")
+        for part in ("wait", "wait_note", "stop")
+    ),
     *(f"card.{kind}" for kind in CardKind),
     *(f"lease.without_{kind}" for kind in ("face", "card")),
     *(f"{page}.{part}" for page in ("declined", "left", "withdrawn") for part in ("title", "lead")),

@@ -115,6 +115,25 @@ def test_a_card_outside_any_lease_is_refused(lease: str) -> None:
     asyncio.run(scene())
 
 
+def test_who_signs_in_gives_way_to_a_visitor_and_never_the_other_way() -> None:
+    async def scene() -> None:
+        granted, worker = Leases(MODELS), FakeWorker()
+        signing_in = asyncio.create_task(granted.read_card(ONE, "card", worker.as_worker(), gives_way=True))
+        first = await worker.leased()
+        visitor = asyncio.create_task(granted.read_card(OTHER, "card", worker.as_worker()))
+        second = await worker.leased(2)
+        with pytest.raises(TimeoutError):
+            await signing_in
+        leased = [m for m in worker.sent if isinstance(m, CardLease | LeaseOver)]
+        assert [m.lease for m in leased] == [first, first, second]  # the first one's end before it
+        with pytest.raises(NotLeased, match="device_in_use"):
+            await granted.read_card(ONE, "card", worker.as_worker(), gives_way=True)
+        granted.card_answer(card(second))
+        assert await visitor == card(second)
+
+    asyncio.run(scene())
+
+
 def test_a_device_serves_one_lease_at_a_time() -> None:
     async def scene() -> None:
         granted, worker = Leases(MODELS), FakeWorker()

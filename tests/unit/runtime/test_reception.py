@@ -26,7 +26,9 @@ from edge.runtime.desk import Desk
 from edge.runtime.held import Held
 from edge.runtime.leases import Device, Leases, Seen
 from edge.runtime.links import Links
+from edge.runtime.mydata import MyData
 from edge.runtime.office import Office
+from edge.runtime.owncard import OwnCard
 from edge.runtime.reception import Reception
 from edge.runtime.rights import Rights
 from edge.runtime.risk import Risk
@@ -106,7 +108,9 @@ class ScriptedLeases:
             raise self.verdict
         return self.verdict
 
-    async def read_card(self, person: PersonId, terminal: str, worker: Worker) -> CardRead | CardFailed:
+    async def read_card(
+        self, person: PersonId, terminal: str, worker: Worker, *, gives_way: bool = False
+    ) -> CardRead | CardFailed:
         self.granted += 1
         if isinstance(self.card, Exception):
             raise self.card
@@ -125,18 +129,21 @@ class ScriptedVerification:
 class AtTheDesk:
     """One reception over a real store."""
 
-    def __init__(self, office: Office, thread: StoreThread) -> None:
+    def __init__(self, office: Office, thread: StoreThread, page: str | None = None) -> None:
         self.office = office
         self.leases = ScriptedLeases()
         self.offline_ms = 0
         workers = {kind: cast(Worker, object()) for kind in ("vision", "card")}
         risk = Risk(office, RULES)
-        rights = Rights(office, risk, "b", Links(office, None))
+        links = Links(office, page)
+        rights = Rights(office, risk, "b", links)
+        own = OwnCard(CONFIG, office.gate, cast(Leases, self.leases), workers)
         self.reception = Reception(
             CONFIG,
-            Desk(office, risk, rights, Links(office, None)),
+            Desk(office, risk, rights, links),
             rights,
-            Links(office, None),
+            links,
+            MyData(office, own, thread.run),
             Departures(office, "21:00"),
             cast(Leases, self.leases),
             workers,
