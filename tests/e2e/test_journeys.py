@@ -6,7 +6,7 @@ With GATEHOUSE_SCREENSHOTS=docs/img/journeys the pages are saved there, for docs
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -37,6 +37,14 @@ FOREIGNER = {
     "english_name": "NG, ANNA MARIA", "number": "911124198108030024", "valid_from": "20240102",
     "valid_until": "20340101", "country": "CAN",
 }  # fmt: skip
+
+
+THREE = ("registration", "face_match", "id_card")
+OTHERS, STRANGERS = (f"1101051949123{n}" for n in ("1101", "1102"))
+COUNT_CLICKS = """
+const kept = sessionStorage;
+addEventListener("pointerdown", () => kept.setItem("taps", 1 + Number(kept.getItem("taps"))));
+"""
 
 
 def with_check_digit(number: str) -> str:
@@ -150,6 +158,68 @@ def test_consent(journey: Journey, place: Place) -> None:
     card = read_card(journey, place, CARD)
     assert card["outcome"] == "read"
     assert "*" in card["masked_number"]
+
+
+def test_my_data_by_card(journey: Journey, place: Place) -> None:
+    """P40: who kept a card comes back with it and without the code; another's card opens nothing."""
+    fill(journey, "13800000007", "registration", "id_card")
+    journey.visitor._act("#register-submit")
+    letters = journey.page.locator("#code-letters")
+    code = letters.text_content() if letters.count() else None
+    assert code, "this site has a page of rights"
+    with laid(place, CARD | {"number": with_check_digit(OTHERS)}):
+        assert journey.visitor.read_card()["outcome"] == "read"
+    journey.visitor.finish()
+    journey.page.click("#start-mine")
+    journey.page.wait_for_selector("#mine-read")
+    journey._shown = 0
+    journey.picture()
+    with laid(place, CARD | {"number": with_check_digit(OTHERS)}):
+        seen = journey.visitor.find_by_card()
+        journey.picture()
+    assert (seen["outcome"], seen["code"]) == ("found", code.strip())
+    with laid(place, CARD | {"number": with_check_digit(STRANGERS)}):
+        seen = journey.visitor.find_by_card()
+        journey.picture()
+    assert (seen["outcome"], "code" in seen) == ("nothing", False)
+    assert not re.search(r"13800000007|800.{0,4}0007|19491231", journey.page.content())
+
+
+KEYSTROKE_S = 0.28
+"""Between two digits on a screen's keyboard: about 3.5 a second, an unhurried adult."""
+LOOK_S = 0.8
+"""Before each tap: finding it with the eye and the finger."""
+
+
+def test_a_new_visitor_in_seconds_and_taps(
+    journey: Journey, record_property: Callable[[str, object], None]
+) -> None:
+    """At most 20 s and 6 taps from the first page, counted by the browser itself from real clicks.
+
+    The seconds are a scripted visitor's: a person's speed of typing and tapping; the notice isn't read.
+    """
+    page = journey.page
+    page.evaluate("sessionStorage.removeItem('taps')")
+    page.add_init_script(COUNT_CLICKS)
+    journey.visitor.open()
+    began = time.monotonic()
+    for selector in ("#start-register", *(f"label[for=scope_{s}-yes]" for s in THREE), "#phone"):
+        page.wait_for_selector(selector)
+        time.sleep(LOOK_S)
+        page.click(selector)
+    page.keyboard.type("13800000008", delay=KEYSTROKE_S * 1000)
+    time.sleep(LOOK_S)
+    page.click("#register-submit")
+    page.wait_for_selector("[data-outcome=registered]")
+    seconds, taps = time.monotonic() - began, int(page.evaluate("sessionStorage.getItem('taps')"))
+    assert taps == MOST_TAPS
+    assert seconds <= MOST_SECONDS
+    record_property("seconds", round(seconds, 1))
+    journey.visitor.open()
+    page.evaluate("sessionStorage.removeItem('taps')")
+    page.click("#start-decline")
+    page.wait_for_selector("[data-outcome=declined]")
+    assert int(page.evaluate("sessionStorage.getItem('taps')")) <= 2
 
 
 def test_partial_consent(journey: Journey) -> None:
