@@ -93,7 +93,7 @@ def test_the_desk_takes_no_form_of_a_stranger_and_no_extra_field(
     browser.get("/desk")
     browser.post(path, wechat="x")
     assert browser.status == 400
-    assert core.asked == []
+    assert {one.method for one in core.asked} <= {"door", "desk"}, "it was looked, and nothing done"
 
 
 @pytest.mark.parametrize("path", ["/docs", "/openapi.json", "/redoc", "/static/", "/static/../app.py", "/x"])
