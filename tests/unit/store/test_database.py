@@ -169,7 +169,7 @@ def test_a_full_disk_ends_the_store_and_loses_nothing_acknowledged(path: Path) -
         database = Database(Path(sys.argv[1]), bytes(range(32)), "WAL")
         migrate(database)
         database.insert("meta", name="acknowledged", value="1")
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 19, 1 << 19))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
         failed = 0
         for n in range(2000):
             try:
