@@ -8,6 +8,7 @@ The rules, each independent of the order and the number of times batches arrive:
 - of a visitor's sealed packages only the highest revision of each link stays;
 - what a box sent under a token that it exchanged stands under the token that took its place (names.py);
 - what is past its period at its arrival, or was deleted by it before, is receipted and not kept;
+- what a box told of a visit under a number typed wrongly, and says so, goes (amends.py);
 - a withdrawal is a row like any other: which consents it ends is asked by time (reports/lawful.py).
 """
 
@@ -32,7 +33,7 @@ from sqlalchemy import (
 
 from cloud.config import Retention
 from cloud.fleet.commands import apply_answers, ordered_ms
-from cloud.ingest import anchors, names
+from cloud.ingest import amends, anchors, names
 from cloud.ingest.judge import Delivery, Judged
 from cloud.retention.keeper import over_at_arrival
 from cloud.rights.links import newest_only
@@ -293,6 +294,7 @@ class _Writer:
         exchanged = {row["old"] for row in self.plan.facts.get(retokened, ())}
         sent = {str(row["who"]) for rows in self.plan.facts.values() for row in rows if row.get("who")}
         names.rename(self.connection, self.box.tenant, self.box.box, {*sent, *exchanged})
+        amends.take_back(self.connection, self.box.tenant, self.box.box, self._names({*sent, *exchanged}))
         for old in sorted(exchanged):
             self._erase_again(self._all_names(old))
 

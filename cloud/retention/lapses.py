@@ -164,6 +164,7 @@ LAPSES = (
     ),
     Lapse("suppression", schema.suppression, _aged(schema.suppression, "erased_ms", _LONGEST)),
     Lapse("retokened", schema.retokened, _aged(schema.retokened, "wall_ms", _LONGEST)),
+    Lapse("reattributed", schema.reattributed, _aged(schema.reattributed, "until_ms", "visits_days")),
     Lapse("audit_heads", schema.audit_heads, _aged(schema.audit_heads, "at_ms", "proofs_days")),
     Lapse("packages", schema.packages, _aged(schema.packages, "at_ms", "packages_days")),
     Lapse(

@@ -257,6 +257,15 @@ retokened = _fact(
     Index("ix_retokened_new", "tenant", "box", "new"),
 )
 
+reattributed = _fact(
+    "reattributed",
+    Column("visit_id", _OPAQUE, nullable=False),
+    *_who("reattributed"),
+    Column("scopes", JSON, nullable=False),
+    Column("since_ms", BigInteger, nullable=False),
+    Column("until_ms", BigInteger, nullable=False),
+)
+
 EVERY_BOX = ""
 """In `suppression.box`: headquarters itself ordered this erasure, so it holds whichever box sends."""
 
@@ -424,11 +433,12 @@ FACTS: Mapping[str, Table] = MappingProxyType(
         "rights_package": packages,
         "audit_head": audit_heads,
         "retokened": retokened,
+        "reattributed": reattributed,
     }
 )
 """The table of each kind of record; `voided` has none, it takes another's place."""
 
-PERSONAL: tuple[Table, ...] = (visits, consents, withdrawals, calls, verdicts)
+PERSONAL: tuple[Table, ...] = (visits, consents, withdrawals, calls, verdicts, reattributed)
 """What an erasure empties. Receipts of erasure stay: they are the proof, and hold keyed hashes only; so do
 exchanges of tokens, by which what arrives late is known to be the same person's."""
 

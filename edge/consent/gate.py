@@ -33,6 +33,7 @@ from edge.wire import (
     RightsPackage,
     Scope,
     VerdictIssued,
+    VisitReattributed,
     VisitRecorded,
 )
 
@@ -47,6 +48,10 @@ _LEAVES_WITH: dict[type[Fact], tuple[type, ...]] = {
     facts.VisitOpened: (VisitRecorded,),
     facts.EvidenceAdded: (VisitRecorded,),
     facts.VisitClosed: (VisitRecorded,),
+    facts.VisitReopened: (VisitRecorded,),
+    facts.VisitCorrected: (VisitRecorded,),
+    facts.VisitMoved: (VisitRecorded,),
+    facts.VisitTakenBack: (VisitReattributed,),
     facts.CallNoted: (CallRecorded,),
     facts.VerdictReached: (VerdictIssued,),
     facts.PackageMade: (RightsPackage,),
@@ -109,6 +114,9 @@ class _Permit(Permit):
 SCOPE_OF: dict[type[Fact], tuple[Scope, Purpose]] = {
     facts.VisitOpened: (Scope.REGISTRATION, Purpose.RECEPTION),
     facts.VisitClosed: (Scope.REGISTRATION, Purpose.RECEPTION),
+    facts.VisitReopened: (Scope.REGISTRATION, Purpose.RECEPTION),
+    facts.VisitCorrected: (Scope.REGISTRATION, Purpose.RECEPTION),
+    facts.VisitMoved: (Scope.REGISTRATION, Purpose.RECEPTION),
     facts.NameKept: (Scope.REGISTRATION, Purpose.RECEPTION),
     facts.VisitReceived: (Scope.REGISTRATION, Purpose.RECEPTION),
     facts.SourceTold: (Scope.CHANNEL_RISK, Purpose.CHANNEL_RISK),
@@ -140,6 +148,7 @@ _OTHER_BASES: dict[type[Fact], tuple[BasisKind, Purpose]] = {
     facts.AuditAnchored: (BasisKind.DUTY, Purpose.OPERATION),
     facts.NoticePut: (BasisKind.DUTY, Purpose.RIGHTS),
     facts.PersonRetokened: (BasisKind.DUTY, Purpose.RIGHTS),
+    facts.VisitTakenBack: (BasisKind.DUTY, Purpose.RIGHTS),
     facts.ReportLodged: (BasisKind.REPORT, Purpose.CHANNEL_RISK),
     facts.VerdictReached: (BasisKind.REPORT, Purpose.CHANNEL_RISK),
 }

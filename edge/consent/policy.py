@@ -96,6 +96,15 @@ def usable(state: State) -> bool:
     return state in USABLE
 
 
+def carries_over(standing: State) -> bool:
+    """Return whether a yes given under a number typed wrongly may make this person's scope ACTIVE.
+
+    `standing` is where the scope stands for the number's owner. It never turns their no, withdrawal, erasure
+    or waiting for a guardian into a yes: a receptionist's typing is no act of theirs (P29).
+    """
+    return standing in {_S.SILENT, _S.NOTICED, _S.OFFERED, _S.EXPIRED, _S.RECONSENT}
+
+
 def may_ask(state: State, changed_ms: int, now_ms: int) -> bool:
     """Return whether a scope may be offered now: only where an offer leads on, and 48 h after a refusal."""
     if state is State.DECLINED:

@@ -17,6 +17,7 @@ PersonId = NewType("PersonId", str)
 StaffId = NewType("StaffId", str)
 """32 hex digits, random: a receptionist of this box."""
 
+type_of_act = Literal["tap", "key", "guardian"]
 type_of_source = Literal["agent", "walk_in", "advert", "friend", "other"]
 
 
@@ -52,7 +53,7 @@ class ConsentGiven(Fact):
     version: int
     notice_version: str
     notice_hash: str
-    act: Literal["tap", "key", "guardian"]
+    act: type_of_act
     proof: bytes
     guardian: GuardianProof | None = None
     """With the act of a guardian, and only with it."""
@@ -131,6 +132,54 @@ class VisitClosed(Fact):
     person: PersonId
     departed_ms: int
     estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisitReopened(Fact):
+    """The party hadn't left after all; raises the visit's revision by one."""
+
+    visit: str
+    person: PersonId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisitCorrected(Fact):
+    """How many they were was typed wrongly; raises the visit's revision by one."""
+
+    visit: str
+    person: PersonId
+    party_size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisitMoved(Fact):
+    """A visit is `person`'s and not `was`'s: the number was typed wrongly; raises its revision by one.
+
+    What was given with it, from `since_ms` to before `until_ms` (name, card, template, code), comes along as
+    far as `person`'s own consents reach; the rest is destroyed.
+    """
+
+    visit: str
+    person: PersonId
+    was: PersonId
+    returning: bool
+    since_ms: int
+    until_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisitTakenBack(Fact):
+    """What a visit left with `person`, to whom it never belonged, goes: proofs of `scopes`, queued records.
+
+    `whole`: there is nothing else of theirs, and nothing finds them any more.
+    """
+
+    visit: str
+    person: PersonId
+    scopes: tuple[Scope, ...]
+    since_ms: int
+    until_ms: int
+    whole: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

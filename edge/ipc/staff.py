@@ -14,6 +14,7 @@ from edge.wire.records import Code
 
 StaffNumber = Annotated[int, Field(ge=11, le=9999)]
 CardOutcome = Literal["kept", "no_card", "not_lifted", "unknown_card", "failed", "busy", "card_taken"]
+Number = Annotated[str, StringConstraints(pattern=r"^[0-9+ -]{5,20}$")]
 Pin = Annotated[str, StringConstraints(pattern=r"^[0-9]{6,12}$")]
 
 
@@ -109,6 +110,25 @@ class Leave(Message):
     visit: OpaqueId
 
 
+class Correct(Message):
+    """What was typed wrongly of a visit that is open or was today; None: as it stands."""
+
+    method: Literal["correct"] = "correct"
+    session: OpaqueId = Field(repr=False)
+    visit: OpaqueId
+    name: PersonName | None = Field(default=None, repr=False)
+    party_size: Annotated[int, Field(ge=1, le=99)] | None = None
+    phone: Number | None = Field(default=None, repr=False)
+
+
+class Reopen(Message):
+    """The party of this visit hadn't left: within ten minutes of the tap."""
+
+    method: Literal["reopen"] = "reopen"
+    session: OpaqueId = Field(repr=False)
+    visit: OpaqueId
+
+
 StaffRequest = Annotated[
     SignIn
     | SignInByCard
@@ -121,7 +141,9 @@ StaffRequest = Annotated[
     | Receive
     | Leave
     | KeepMyCard
-    | DropMyCard,
+    | DropMyCard
+    | Correct
+    | Reopen,
     Field(discriminator="method"),
 ]
 STAFF_REQUEST: TypeAdapter[StaffRequest] = TypeAdapter(StaffRequest)
@@ -191,6 +213,11 @@ class Guest(Message):
     """Whose visit it is; None: nobody's yet."""
     proposed: int | None
     """Whose turn it is."""
+    departed_ms: Millis | None = None
+    left_estimated: bool = False
+    """Nobody saw them go."""
+    undo_s: int = 0
+    """For how long the end can be taken back."""
 
 
 class DeskView(Message):
@@ -202,6 +229,8 @@ class DeskView(Message):
     paused: bool
     line: tuple[Colleague, ...]
     guests: tuple[Guest, ...]
+    left: tuple[Guest, ...]
+    """Who left today, newest first: the last few."""
     locks_in_s: int
     card: Literal["none", "kept", "no_terminal"] = "no_terminal"
     """Whether they can sign in by card as well."""

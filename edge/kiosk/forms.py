@@ -78,6 +78,13 @@ def parse(body: bytes, allowed: Iterable[str]) -> dict[str, str]:
     return fields
 
 
+def opaque(given: str) -> str:
+    """Return the name of one thing; BadForm for what the core never gave out."""
+    if not OPAQUE.fullmatch(given):
+        raise BadForm("unknown_choice")
+    return given
+
+
 def phone(typed: str) -> str | None:
     """Return a typed number in the form that the core takes, or None if it can't be one.
 

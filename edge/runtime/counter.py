@@ -7,6 +7,7 @@ serves the page only passes it on: here it is looked up again for every request.
 import asyncio
 import functools
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -18,6 +19,7 @@ from edge.domain.facts import PersonId, StaffId
 from edge.domain.throttle import wait_s, weak
 from edge.ipc import staff as protocol
 from edge.ipc.messages import CardRead, Message
+from edge.runtime.amends import Amends
 from edge.runtime.departures import Departures
 from edge.runtime.guests import Guests
 from edge.runtime.office import new_id
@@ -66,6 +68,7 @@ class StaffDesk:
         staff: Staff,
         guests: Guests,
         departures: Departures,
+        amends: Amends,
         thread: StoreThread,
         own: OwnCard | None = None,
     ) -> None:
@@ -73,11 +76,17 @@ class StaffDesk:
         self._staff = staff
         self._guests = guests
         self._departures = departures
+        self._amends = amends
+        self._moved: Callable[[PersonId], Awaitable[None]] | None = None
         self._own = own if own is not None and own.there else None
         self._call = thread.run
         self._sessions: dict[str, _Session] = {}
         self._failed: dict[int, _Failures] = {}
         self._hashing = asyncio.Lock()
+
+    def on_moved(self, tell: Callable[[PersonId], Awaitable[None]]) -> None:
+        """Have `tell` told whose record a visit was taken from: nothing that runs may go on under it."""
+        self._moved = tell
 
     async def answer(self, request: protocol.StaffRequest) -> Message:
         """Return the answer to one request; raises domain errors."""
@@ -115,6 +124,10 @@ class StaffDesk:
                 return await self._keep_card(staff)
             case protocol.DropMyCard():
                 await self._call(self._staff.drop_card, staff)
+            case protocol.Reopen():
+                await self._call(self._reopen, staff, request.visit)
+            case protocol.Correct():
+                await self._correct(staff, request)
         return protocol.Done()
 
     async def manage(
@@ -275,6 +288,34 @@ class StaffDesk:
     def _leave(self, staff: StaffId, visit: str) -> None:
         self._departures.leave(self._guests.open_visit(visit))
         self._staff.note(staff, "desk_left", visit)
+
+    def _reopen(self, staff: StaffId, visit: str) -> None:
+        with self._amends.transaction():
+            self._amends.reopen(self._amends.visit(visit))
+            self._staff.note(staff, "desk_reopened", visit)
+
+    async def _correct(self, staff: StaffId, request: protocol.Correct) -> None:
+        was, erasure = await self._call(self._corrected, staff, request)
+        if was is not None and self._moved is not None:
+            await self._moved(was)
+        if erasure is not None:
+            await self._call(self._amends.conclude, erasure)
+
+    def _corrected(self, staff: StaffId, request: protocol.Correct) -> tuple[PersonId | None, str | None]:
+        """All of it or nothing; the number first: name and size are the right person's then."""
+        amends, was, erasure = self._amends, None, None
+        with amends.transaction():
+            row = amends.visit(request.visit)
+            if request.phone is not None:
+                was, erasure = amends.renumber(row, request.phone)
+                self._staff.note(staff, "desk_corrected_number", request.visit)
+            if request.name is not None:
+                amends.rename(amends.visit(request.visit), request.name)
+                self._staff.note(staff, "desk_corrected_name", request.visit)
+            if request.party_size is not None:
+                amends.resize(amends.visit(request.visit), request.party_size)
+                self._staff.note(staff, "desk_corrected_party", request.visit)
+        return was, erasure
 
 
 def _verify(pin_hash: str | None, pin: str) -> bool:

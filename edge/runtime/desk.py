@@ -5,15 +5,16 @@ It keeps nothing that the gate didn't clear, and reads nothing without a permit.
 
 from typing import Literal
 
-from edge.consent.policy import Event, State, may_ask
+from edge.consent.policy import State, may_ask
 from edge.domain import facts
 from edge.domain.errors import InvalidInput, Refused
 from edge.domain.facts import PersonId
 from edge.domain.phone import normalise
 from edge.ipc.control import Choose, Notice, Register, RegisterChild, Registered, Source
 from edge.ipc.messages import CardRead
+from edge.runtime.indexing import index, keep_name
 from edge.runtime.links import Links
-from edge.runtime.office import TOKEN_PURPOSE, Office, Shown, new_id
+from edge.runtime.office import Office, Shown, new_id
 from edge.runtime.records import next_record
 from edge.runtime.retoken import exchange_tokens_of
 from edge.runtime.rights import Rights
@@ -80,7 +81,7 @@ class Desk:
             self._rights.ask_again(person, scope)
         self._choose(person, number, request.scopes, request.declined)
         if request.name is not None:
-            self._keep_name(person, request.name)
+            keep_name(self._office, person, request.name)
         answer = self._visiting(person, number, request.party_size, returning)
         assert answer.visit is not None
         if request.source is not None and Scope.CHANNEL_RISK in request.scopes:
@@ -147,7 +148,7 @@ class Desk:
         with self._office.store.transaction():
             self._office.agree(person, Scope.REGISTRATION, "guardian", None, guardian=shown)
             if request.name is not None:
-                self._keep_name(person, request.name)
+                keep_name(self._office, person, request.name)
             visit = self._open_visit(person, None, request.party_size, returning=False)
         answer = Registered(outcome="registered", visit=visit, active=(Scope.REGISTRATION,))
         return answer, Visitor(person, visit, None, since_ms)
@@ -186,32 +187,9 @@ class Desk:
             if not self._office.active(person, scope):
                 self._office.agree(person, scope, "tap", who)
                 if number is not None:
-                    self._index(person, scope, number)
+                    index(self._office, person, scope, number)
         for scope in sorted(declined - chosen):
-            self._decline(person, scope)
-
-    def _index(self, person: PersonId, scope: Scope, number: str) -> None:
-        gate, stamp = self._office.gate, self._office.stamp()
-        if scope in TOKEN_PURPOSE:
-            tokens = (self._office.tokens.token(TOKEN_PURPOSE[scope], number),)
-            fact = facts.PersonIndexed(**stamp, person=person, scope=scope, tokens=tokens)
-            self._office.store.apply(gate.clear(person, fact))
-        if scope is Scope.REGISTRATION:
-            contact = facts.ContactKept(**stamp, person=person, scope=scope, phone=number)
-            self._office.store.apply(gate.clear(person, contact))
-
-    def _keep_name(self, person: PersonId, name: str) -> None:
-        fact = facts.NameKept(**self._office.stamp(), person=person, name=name)
-        self._office.store.apply(self._office.gate.clear(person, fact))
-
-    def _decline(self, person: PersonId, scope: Scope) -> None:
-        if self._office.active(person, scope):
-            self._rights.end_scope(person, scope, "visitor")
-            return
-        row = self._office.store.consent(person, scope)
-        if State(row.state) is State.DECLINED:
-            return
-        self._office.change(person, scope, Event.DECLINE, State.DECLINED)
+            self._rights.decline(person, scope)
 
     def _open_visit(self, person: PersonId, number: str | None, party: int, returning: bool) -> str:
         stamp, visit = self._office.stamp(), new_id()

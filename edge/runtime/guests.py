@@ -4,7 +4,9 @@ Of an agent's report they learn that there is one; never whose, never when, neve
 """
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
+from edge.domain.amending import day_began_ms, undo_left_ms
 from edge.domain.errors import InvalidInput, Refused
 from edge.domain.facts import StaffId
 from edge.domain.phone import masked
@@ -13,6 +15,9 @@ from edge.ports import Permit
 from edge.runtime.office import TOKEN_PURPOSE, Office
 from edge.store.rows import StaffRow, VisitRow
 from edge.wire import Purpose, Scope
+
+MOST_LEFT = 12
+"""Of those who left today so many are shown."""
 
 
 class Guests:
@@ -34,8 +39,16 @@ class Guests:
 
     def all(self, members: Mapping[StaffId, StaffRow]) -> tuple[Guest, ...]:
         """Return every open visit that may be shown, newest first."""
+        return self._shown(tuple(reversed(self._office.store.open_visits())), members)
+
+    def left(self, members: Mapping[StaffId, StaffRow]) -> tuple[Guest, ...]:
+        """Return the last visits that ended today and may be shown, newest first."""
+        today = day_began_ms(self._office.clock.now_ms(), datetime.now().astimezone().tzinfo or UTC)
+        return self._shown(self._office.store.left_since(today, MOST_LEFT), members)
+
+    def _shown(self, rows: tuple[VisitRow, ...], members: Mapping[StaffId, StaffRow]) -> tuple[Guest, ...]:
         shown = []
-        for row in reversed(self._office.store.open_visits()):
+        for row in rows:
             try:
                 shown.append(self._guest(row, self.permit(row), members))
             except Refused:
@@ -62,6 +75,9 @@ class Guests:
             reported=self._reported(row),
             receiver=receiver.number if receiver else None,
             proposed=None,
+            departed_ms=row.departed_ms,
+            left_estimated=row.estimated,
+            undo_s=undo_left_ms(row.departed_ms, row.estimated, self._office.clock.now_ms()) // 1000,
         )
 
     def _name_on_card(self, row: VisitRow) -> str | None:

@@ -9,7 +9,14 @@ from typing import Any, Literal, TypedDict
 from edge.archive import AGREED
 from edge.consent.gate import Gate
 from edge.consent.policy import Event, State, usable
-from edge.domain.facts import CommandDone, ConsentChanged, ConsentGiven, GuardianProof, PersonId
+from edge.domain.facts import (
+    CommandDone,
+    ConsentChanged,
+    ConsentGiven,
+    GuardianProof,
+    PersonId,
+    type_of_act,
+)
 from edge.ipc.control import Notice
 from edge.ports import Cleared, Permit, TokenKeys
 from edge.runtime.clock import Clock
@@ -29,7 +36,7 @@ def new_id() -> str:
     return secrets.token_hex(16)
 
 
-Act = Literal["tap", "key", "guardian"]
+Act = type_of_act
 
 TOKEN_PURPOSE: dict[Scope, str] = {
     Scope.REGISTRATION: "registration",
@@ -79,15 +86,17 @@ class Office:
         who: Token | None,
         told: Told | None = None,
         guardian: Shown | None = None,
+        when: Stamp | None = None,
     ) -> None:
         """Keep the signed proof that a person agreed to `scope` by `act`; it is ACTIVE afterwards.
 
         `who` None: somebody without a number, of whom nothing leaves the box; the proof is signed
         over the same words with `who` null. `told` is the notice that they were given; None: the one
         that the kiosk shows. `guardian`: what was shown by who agrees for a child; the box signs its hash.
+        `when` None: they agree now.
         """
         told = told or Told(self.notice.version, self.notice.hash)
-        stamp = self.stamp()
+        stamp = when or self.stamp()
         version = self.store.consent(person, scope).version + 1
         said = {
             "kind": "consent",

@@ -11,6 +11,7 @@ from edge.domain.facts import PersonId
 from edge.ipc.messages import Assign, FromWorker
 from edge.ipc.staff import StaffNotice
 from edge.runtime import notice as notices
+from edge.runtime.amends import Amends
 from edge.runtime.assessed import assessed
 from edge.runtime.audit import Audit
 from edge.runtime.backups import BackupService
@@ -155,7 +156,14 @@ def compose(
         orders=Orders(office, rights, Requests(office, rights, links)),
         retention=Retention(office, config.retention.periods(), links, rights),
         audit=Audit(office),
-        counter=StaffDesk(Staff(office, guests, _staff_notice(config)), guests, departures, thread, own),
+        counter=StaffDesk(
+            Staff(office, guests, _staff_notice(config)),
+            guests,
+            departures,
+            Amends(office, risk, rights),
+            thread,
+            own,
+        ),
         backups=BackupService(config.backup, store, identity_of(config), credentials, thread, clock.now_ms),
         notices=Notices(office, rights),
         officer=Officer(office, rights, links, credentials.key_id),

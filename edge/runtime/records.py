@@ -11,7 +11,7 @@ def next_record(
     *,
     evidence: tuple[Evidence, ...] | None = None,
     departed_ms: int | None = None,
-    estimated: bool = False,
+    estimated: bool | None = None,
     party_size: int | None = None,
 ) -> VisitRecorded | None:
     """Return the next revision of a visit; None of somebody without a number, who is known here alone.
@@ -30,8 +30,8 @@ def next_record(
         returning=row.returning,
         party_size=party_size or row.party_size,
         arrived_ms=row.arrived_ms,
-        departed_ms=departed_ms,
-        departure_estimated=estimated,
+        departed_ms=row.departed_ms if departed_ms is None else departed_ms,
+        departure_estimated=row.estimated if estimated is None else estimated,
         evidence=standing,
     )
 

@@ -86,6 +86,13 @@ class Rights:
         """End one scope by the person's word; its record leaves before all others."""
         self._end(person, scope, Event.WITHDRAW, State.WITHDRAWN, by)
 
+    def decline(self, person: PersonId, scope: Scope) -> None:
+        """A no to one scope: it ends what stood; of what never stood it is remembered."""
+        if self._office.active(person, scope):
+            self.end_scope(person, scope, "visitor")
+        elif State(self._office.store.consent(person, scope).state) is not State.DECLINED:
+            self._office.change(person, scope, Event.DECLINE, State.DECLINED)
+
     def ask_again(self, person: PersonId, scope: Scope) -> None:
         """The notice's words on this scope changed: use stops until the person agrees anew (P23)."""
         self._end(person, scope, Event.CHANGE, State.RECONSENT, "notice")

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from edge.domain.facts import PersonId
 from edge.domain.retention import DAY_MS
 from edge.ipc import control as protocol
 from edge.ipc import officer
@@ -29,6 +30,7 @@ class Sockets:
     def __init__(self, parts: Parts, overview: Overview) -> None:
         self._parts = parts
         self._overview = overview
+        parts.counter.on_moved(self._moved)
 
     def all(self) -> tuple[ControlSocket[Any], ...]:
         """Return the sockets, each with who may use it; not started."""
@@ -60,6 +62,11 @@ class Sockets:
         if not isinstance(request, GetDesk):
             self._parts.pump.notify()
         return answer
+
+    async def _moved(self, was: PersonId) -> None:
+        """A session at the kiosk knows the number that was typed: it is over, and so is its lease."""
+        self._parts.reception.forget((was,))
+        await self._parts.ended((was,))
 
     async def _operator(self, request: protocol.OperatorRequest) -> Message:  # noqa: PLR0911 — one per request
         parts, run = self._parts, self._parts.thread.run

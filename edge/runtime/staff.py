@@ -225,6 +225,7 @@ class Staff:
                 else guest
                 for guest in guests
             ),
+            left=self._guests.left(members),
             locks_in_s=locks_in_s,
         )
 

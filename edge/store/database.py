@@ -45,6 +45,10 @@ class Row:
         """Return every column by name."""
         return dict(self._values)
 
+    def maybe_blob(self, name: str) -> bytes | None:
+        """Return a blob column that may be null."""
+        return None if self._values[name] is None else self.blob(name)
+
     def maybe_integer(self, name: str) -> int | None:
         """Return an integer column that may be null."""
         return None if self._values[name] is None else self.integer(name)

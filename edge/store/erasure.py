@@ -94,6 +94,22 @@ class Erasure(Writing, OutboxTable):
         newest = self._database.count(_NEWEST, (json.dumps([permit.person]), "[]"))
         self._finish(self._begin((permit.person,), ()), newest)
 
+    def begin_forgetting(self, permit: Permit) -> str:
+        """Write down, within a transaction, that the permit's person is to be destroyed; return its name.
+
+        For who has no token: as `forget`, finished by the caller once all is durable, or by the next start.
+        """
+        self._allow(permit)
+        if permit.person is None or self._tokens_of((permit.person,)):
+            raise Refused("forget somebody", "has_a_token", "an erasure is ordered")
+        return self._begin((permit.person,), ())
+
+    def finish_forgetting(self, erasure: str, at_ms: int) -> None:
+        """Destroy what `begin_forgetting` wrote down."""
+        if self._database.in_transaction:
+            raise StoreError("erase", "inside a transaction", "keys can't be destroyed on trial")
+        self._finish(erasure, at_ms)
+
     def finish_erasures(self, now_ms: int) -> int:
         """Finish what a crash interrupted, and repeat what a restored backup undid; return how many.
 

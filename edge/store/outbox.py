@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Sequence
 
 from edge.domain.errors import StoreError
-from edge.store.database import Row
+from edge.store.database import Database, Row
 from edge.store.tables import Part, basis_value
 from edge.wire import Basis, BasisKind, Batch, Purpose, Receipt, TimeQuality, Voided, canonical
 from edge.wire.batch import MAX_ENTRIES, MAX_PAYLOAD
@@ -137,35 +137,45 @@ class OutboxTable(Part):
 
     def _drop_waiting(self, persons: Sequence[str], tokens: Sequence[str]) -> int:
         """Delete the rows about these persons that no batch has taken."""
-        return self._database.run(
-            "DELETE FROM outbox WHERE batch IS NULL AND (person IN (SELECT value FROM json_each(?))"
-            " OR who IN (SELECT value FROM json_each(?)))",
-            (json.dumps(persons), json.dumps(tokens)),
-        )
+        return drop_waiting(self._database, *_about(persons, tokens))
 
     def _void_taken(
         self, persons: Sequence[str], tokens: Sequence[str], at_ms: int, quality: TimeQuality
     ) -> int:
-        """Void those that a batch has taken: same epoch and sequence, and a new id for the batch.
+        """Void those that a batch has taken."""
+        return void_taken(self._database, at_ms, quality, *_about(persons, tokens))
 
-        A receipt for the batch as it was can then not end the row that says Voided.
-        """
-        who = (json.dumps(persons), json.dumps(tokens))
-        about = "person IN (SELECT value FROM json_each(?)) OR who IN (SELECT value FROM json_each(?))"
-        batches = self._database.query(
-            f"SELECT DISTINCT batch FROM outbox WHERE batch IS NOT NULL AND ({about})",  # noqa: S608 — constant
-            who,
+
+def drop_waiting(database: Database, condition: str, values: tuple[str | int, ...]) -> int:
+    """Delete the rows of which `condition` (constant SQL) holds and that no batch has taken."""
+    return database.run(f"DELETE FROM outbox WHERE batch IS NULL AND ({condition})", values)  # noqa: S608 — constant
+
+
+def void_taken(
+    database: Database, at_ms: int, quality: TimeQuality, condition: str, values: tuple[str | int, ...]
+) -> int:
+    """Void those that a batch has taken: same epoch and sequence, and a new id for the batch.
+
+    A receipt for the batch as it was can then not end the row that says Voided.
+    """
+    batches = database.query(
+        f"SELECT DISTINCT batch FROM outbox WHERE batch IS NOT NULL AND ({condition})",  # noqa: S608 — constant
+        values,
+    )
+    for row in batches:
+        database.run(
+            "UPDATE batches SET batch_id = ? WHERE ordinal = ?", (secrets.token_hex(16), row.integer("batch"))
         )
-        for row in batches:
-            self._database.run(
-                "UPDATE batches SET batch_id = ? WHERE ordinal = ?",
-                (secrets.token_hex(16), row.integer("batch")),
-            )
-        return self._database.run(
-            "UPDATE outbox SET kind = 'voided', person = NULL, who = NULL, record = ?, at_ms = ?,"  # noqa: S608 — constant
-            f" quality = ?, basis = ?, purpose = ? WHERE batch IS NOT NULL AND ({about})",
-            (_VOIDED, at_ms, quality, Basis(kind=BasisKind.DUTY).kind, Purpose.RIGHTS, *who),
-        )
+    return database.run(
+        "UPDATE outbox SET kind = 'voided', person = NULL, who = NULL, record = ?, at_ms = ?,"  # noqa: S608 — constant
+        f" quality = ?, basis = ?, purpose = ? WHERE batch IS NOT NULL AND ({condition})",
+        (_VOIDED, at_ms, quality, Basis(kind=BasisKind.DUTY).kind, Purpose.RIGHTS, *values),
+    )
+
+
+def _about(persons: Sequence[str], tokens: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    condition = "person IN (SELECT value FROM json_each(?)) OR who IN (SELECT value FROM json_each(?))"
+    return condition, (json.dumps(persons), json.dumps(tokens))
 
 
 def _fitting(rows: list[Row]) -> list[Row]:

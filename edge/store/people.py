@@ -3,23 +3,25 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import get_args
 
 from edge.consent.policy import State
 from edge.domain.errors import Refused
-from edge.domain.facts import PersonId
+from edge.domain.facts import PersonId, type_of_act
 from edge.domain.idcard import CardKind
 from edge.ports import ConsentRow, Permit
 from edge.store.database import Row
 from edge.store.facts_consent import LATEST
-from edge.store.rows import CardRow
+from edge.store.rows import CardRow, GivenRow
 from edge.store.tables import Part, Tables
-from edge.wire import Purpose, Scope, Token
+from edge.wire import Purpose, Scope, TimeQuality, Token
 
 _TOKEN_PURPOSE = {
     Purpose.RECEPTION: "registration",
     Purpose.CHANNEL_RISK: "channel_risk",
     Purpose.CALL_HANDLING: "recording",
 }
+_ACTS: dict[str, type_of_act] = {act: act for act in get_args(type_of_act)}
 _CONTACT_PURPOSES = {
     Scope.REGISTRATION: Purpose.RECEPTION,
     Scope.CHANNEL_RISK: Purpose.CHANNEL_RISK,
@@ -55,6 +57,33 @@ class PeopleReads(Part):
             (person,),
         )
         return {Scope(row.text("scope")): _consent(row) for row in rows}
+
+    def given_between(self, permit: Permit, since_ms: int, until_ms: int) -> tuple[GivenRow, ...]:
+        """Return what the permit's person agreed to from `since_ms` to `until_ms` and stands by its row."""
+        person = self._subject(permit)
+        rows = self._database.query(
+            "SELECT * FROM consents c WHERE person = ? AND state = ? AND at_ms BETWEEN ? AND ? AND version ="
+            " (SELECT max(version) FROM consents n WHERE n.person = c.person AND n.scope = c.scope)"
+            " ORDER BY scope <> ?, scope",
+            (person, State.ACTIVE, since_ms, until_ms, Scope.REGISTRATION),
+        )
+        return tuple(
+            GivenRow(
+                scope=Scope(row.text("scope")),
+                at_ms=row.integer("at_ms"),
+                quality=TimeQuality(row.text("quality")),
+                notice_version=row.text("notice_version"),
+                notice_hash=row.text("notice_hash"),
+                act=_ACTS[row.text("act")],
+            )
+            for row in rows
+        )
+
+    def first_consent_ms(self, permit: Permit) -> int:
+        """Return when the first word of the permit's person to any scope was kept; 0 if there is none."""
+        return self._database.count(
+            "SELECT coalesce(min(at_ms), 0) FROM consents WHERE person = ?", (self._subject(permit),)
+        )
 
     def person_by_token(self, permit: Permit, token: Token) -> PersonId | None:
         """Return whose token this is on this box; for other than rights, only one of the same purpose."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edge.domain.facts import PersonId, StaffId
+from edge.domain.facts import PersonId, StaffId, type_of_act
 from edge.domain.idcard import CardKind
 from edge.wire import Evidence, Scope, TimeQuality, Token
 
@@ -23,6 +23,20 @@ class VisitRow:
     evidence: tuple[Evidence, ...]
     estimated: bool = False
     """Nobody saw when the party left."""
+    quality: TimeQuality = TimeQuality.UNKNOWN
+    """How far the clock could be trusted at the arrival."""
+
+
+@dataclass(frozen=True, slots=True)
+class GivenRow:
+    """One consent that stands: when it was given, by which act, under which notice."""
+
+    scope: Scope
+    at_ms: int
+    quality: TimeQuality
+    notice_version: str
+    notice_hash: str
+    act: type_of_act
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from edge.domain.errors import StoreError
 from edge.store import (  # noqa: F401 — each registers how its kinds of fact are written
+    facts_amends,
     facts_calls,
     facts_consent,
     facts_identity,

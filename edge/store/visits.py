@@ -5,7 +5,7 @@ from edge.ports import Permit
 from edge.store.database import Row
 from edge.store.rows import VisitRow
 from edge.store.tables import Part, basis_value
-from edge.wire import Evidence, Purpose
+from edge.wire import Evidence, Purpose, TimeQuality
 
 
 class VisitReads(Part):
@@ -29,6 +29,14 @@ class VisitReads(Part):
         rows = self._database.query("SELECT * FROM visits WHERE departed_ms IS NULL ORDER BY arrived_ms")
         return tuple(self._visit(row) for row in rows)
 
+    def left_since(self, since_ms: int, limit: int) -> tuple[VisitRow, ...]:
+        """Return the visits whose party left from then on, newest first, `limit` at most."""
+        rows = self._database.query(
+            "SELECT * FROM visits WHERE departed_ms >= ? ORDER BY departed_ms DESC, visit LIMIT ?",
+            (since_ms, limit),
+        )
+        return tuple(self._visit(row) for row in rows)
+
     def _visit(self, row: Row) -> VisitRow:
         return VisitRow(
             visit=row.text("visit"),
@@ -40,6 +48,7 @@ class VisitReads(Part):
             returning=bool(row.integer("is_returning")),
             evidence=self._evidence(row.text("visit")),
             estimated=bool(row.integer("departure_estimated")),
+            quality=TimeQuality(row.text("quality")),
         )
 
     def _evidence(self, visit: str) -> tuple[Evidence, ...]:

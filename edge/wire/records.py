@@ -240,6 +240,22 @@ class Retokened(Frozen):
         return self
 
 
+class VisitReattributed(Frozen):
+    """A visit was told under the token of a number that was typed wrongly: what was told there is taken back.
+
+    That is this visit, and the consents to `scopes` given from `since_ms` to `until_ms`: the person at the
+    desk gave them, not the number's owner. All else of `who` stands; the next revision says whose it is.
+    """
+
+    kind: Literal["reattributed"] = "reattributed"
+    v: Literal[1] = 1
+    visit_id: OpaqueId
+    who: Token
+    scopes: tuple[Scope, ...]
+    since_ms: Millis
+    until_ms: Millis
+
+
 class Voided(Frozen):
     """Takes the place of a record that was erased while its batch had no receipt yet."""
 
@@ -261,6 +277,7 @@ Record = Annotated[
     | CommandAnswered
     | AuditHead
     | Retokened
+    | VisitReattributed
     | Voided,
     Field(discriminator="kind"),
 ]

@@ -11,6 +11,7 @@ from typing import Any, Self, TypeVar
 from edge.consent.gate import Gate
 from edge.ipc import control, staff
 from edge.runtime import notice as notices
+from edge.runtime.amends import Amends
 from edge.runtime.clock import Clock
 from edge.runtime.control import ControlSocket
 from edge.runtime.counter import StaffDesk
@@ -84,7 +85,8 @@ class DeskRig:
         await self._thread.run(self._open)
         leases, workers = Leases({}), dict[str, Worker]()
         own = OwnCard(CONFIG, self.office.gate, leases, workers)
-        self.counter = StaffDesk(self.staff, self.guests, self.departures, self._thread, own)
+        amends = Amends(self.office, self.risk, self.rights)
+        self.counter = StaffDesk(self.staff, self.guests, self.departures, amends, self._thread, own)
         reception = Reception(
             CONFIG,
             self.desk,

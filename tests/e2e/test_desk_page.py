@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from edge.ipc.control import ReportRow
 from edge.runtime import counter
+from edge.wire import Scope
 from scripts.site.visitor import CHROMIUM, CHROMIUM_ARGS, Visitor
 from tests.e2e.desk_rig import PIN, DeskRig
 from tests.e2e.test_kiosk_page import TARGET_PX, _serve
@@ -141,6 +142,68 @@ def test_a_report_shows_as_reported_here_and_nowhere_that_a_visitor_looks(
     assert not re.search(r"某渠道|李经纪|RISK|NORMAL", page.content())
 
 
+def test_what_was_typed_wrongly_is_corrected_at_the_desk(
+    page: Page, tablet: Page, rig: DeskRig, url: str
+) -> None:
+    """P4: number, name and party; the wrong number is nowhere any more, who did it is in the audit."""
+    number = rig.add("王小明")
+    on_shift(page, url, number)
+    Visitor(tablet, url).register("13800138009", ["registration"], name="欧阳小晴", party=3)
+    page.locator("article.guest").get_by_role("link", name="更正").click()
+    expect(page.locator("body")).to_have_attribute("data-page", "desk-correct")
+    page.fill("#phone", "1380013")
+    page.click("#save")
+    expect(page.locator("#error-phone")).to_contain_text("不像手机号")
+    page.fill("#phone", NUMBER)
+    page.fill("#name", "欧阳晓晴")
+    page.fill("#party_size", "2")
+    page.click("#save")
+    guest = page.locator("article.guest")
+    expect(guest).to_contain_text(re.compile(r"欧阳晓晴.*138\*\*\*\*8000.*2 位", re.DOTALL))
+    expect(guest).not_to_contain_text("8009")
+    find = rig.rights.find
+    assert rig.call(find, "+8613800138009") == () and len(rig.call(find, "+86" + NUMBER)) == 1
+    rows = rig.call(rig.store._database.query, "SELECT code, subject FROM audit WHERE code LIKE 'desk_%'")
+    assert [row.text("code") for row in rows] == [
+        "desk_corrected_number", "desk_corrected_name", "desk_corrected_party",
+    ]  # fmt: skip
+    assert all(row.text("subject").endswith(f".staff{number}") for row in rows)
+    expect(tablet.locator("body")).not_to_contain_text("8009")
+
+
+def test_p29_a_number_that_ended_its_registration_is_not_entered_again(
+    page: Page, tablet: Page, rig: DeskRig, url: str
+) -> None:
+    """The desk isn't told why: whoever it is can register by themselves."""
+    visitor = Visitor(tablet, url)
+    visitor.register(NUMBER, ["registration"])
+    rig.call(rig.rights.withdraw, NUMBER, frozenset({Scope.REGISTRATION}))
+    Visitor(tablet, url).register("13800138009", ["registration"])
+    on_shift(page, url, rig.add("王小明"))
+    page.locator("article.guest").get_by_role("link", name="更正").click()
+    page.fill("#phone", NUMBER)
+    page.click("#save")
+    expect(page.locator("#error-phone")).to_contain_text("自己登记")
+    page.click("#back")
+    expect(page.locator("article.guest")).to_contain_text("138****8009")
+
+
+def test_a_tap_by_mistake_is_taken_back(page: Page, tablet: Page, rig: DeskRig, url: str) -> None:
+    """Within ten minutes; who has no number is gone with the tap, and the button says so before."""
+    on_shift(page, url, rig.add("王小明"))
+    Visitor(tablet, url).register(NUMBER, ["registration"], name="欧阳晓晴")
+    page.locator("article.guest").get_by_role("button", name="已离开", exact=True).click()
+    expect(page.locator("article.guest")).to_have_count(0)
+    page.locator("[data-left]", has_text="欧阳晓晴").get_by_role("button", name="还没走，撤销").click()
+    expect(page.locator("article.guest")).to_contain_text("欧阳晓晴")
+    expect(page.locator("[data-left]")).to_have_count(0)
+    Visitor(tablet, url).register(None, ["registration"])
+    expect(page.locator("article.guest", has_text="没有手机")).to_be_visible(timeout=5_000)
+    page.locator("article.guest", has_text="没有手机").get_by_role("button", name="已离开，并删除").click()
+    expect(page.locator("article.guest")).to_have_count(1)
+    expect(page.locator("[data-left]")).to_have_count(0)
+
+
 def test_without_an_act_the_page_locks_itself(page: Page, rig: DeskRig, url: str) -> None:
     on_shift(page, url, rig.add("王小明"))
     (session,) = rig.counter._sessions.values()
@@ -154,7 +217,7 @@ def test_the_desk_is_closed_to_whoever_has_no_session(page: Page, rig: DeskRig, 
     assert page.request.get(f"{url}/desk/live").status == 401
     cookie = next(c for c in page.context.cookies() if c["name"] == "gatehouse_desk")
     assert (cookie["httpOnly"], cookie["sameSite"], cookie["path"]) == (True, "Strict", "/desk")
-    for path in ("shift", "turn", "receive", "leave", "sign-out", "notice"):
+    for path in ("shift", "turn", "receive", "leave", "sign-out", "notice", "correct", "reopen"):
         assert page.request.post(f"{url}/desk/{path}", form={"csrf": "0" * 64}).status == 403
 
 

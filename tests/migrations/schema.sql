@@ -44,6 +44,8 @@ CREATE INDEX tombstones_by_erasure ON tombstones (erasure);
 
 CREATE INDEX visits_by_person ON visits (person, arrived_ms);
 
+CREATE INDEX visits_left ON visits (departed_ms) WHERE departed_ms IS NOT NULL;
+
 CREATE INDEX visits_open ON visits (arrived_ms) WHERE departed_ms IS NULL;
 
 CREATE TABLE "audit" (

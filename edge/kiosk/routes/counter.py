@@ -12,6 +12,7 @@ from edge.kiosk import forms
 from edge.kiosk.counter import HOME, CounterPages
 from edge.kiosk.desk import SILENT
 from edge.kiosk.forms import BadForm
+from edge.kiosk.routes import corrections
 
 _LOST = frozenset({"signed_out", "notice_unread"})
 _SHIFT = ("begin", "pause", "resume", "end")
@@ -85,6 +86,13 @@ def router(pages: CounterPages) -> APIRouter:
         session = pages.check(request, fields)
         return await _act(pages, request, staff.Leave(session=session, visit=_visit(fields)))
 
+    @routes.post("/reopen")
+    async def reopen(request: Request) -> Response:
+        fields = await forms.read(request, {"csrf", "visit"})
+        session = pages.check(request, fields)
+        return await _act(pages, request, staff.Reopen(session=session, visit=_visit(fields)))
+
+    corrections.add_to(routes, pages)
     return routes
 
 
@@ -149,7 +157,4 @@ def _must(number: int | None) -> int:
 
 
 def _visit(fields: dict[str, str]) -> str:
-    visit = fields.get("visit", "")
-    if not forms.OPAQUE.fullmatch(visit):
-        raise BadForm("unknown_choice")
-    return visit
+    return forms.opaque(fields.get("visit", ""))

@@ -101,7 +101,15 @@ def retokened(**changes: Any) -> wire.Retokened:
     return wire.Retokened(**{"old": "visit:" + "ea" * 32, "new": "visit:" + "eb" * 32, **changes})
 
 
+def reattributed(**changes: Any) -> wire.VisitReattributed:
+    fields = {
+        "visit_id": hexid(7), "who": WHO, "scopes": (wire.Scope.ID_CARD,), "since_ms": NOON - 10_000,
+        "until_ms": NOON,
+    }  # fmt: skip
+    return wire.VisitReattributed(**{**fields, **changes})
+
+
 ONE_OF_EACH: tuple[Callable[[], wire.Record], ...] = (
     visit, consent, withdrawal, call, verdict, footfall, health, blind, erasure, answer,
-    package, audit_head, retokened, wire.Voided
+    package, audit_head, retokened, reattributed, wire.Voided
 )  # fmt: skip

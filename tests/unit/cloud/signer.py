@@ -62,6 +62,7 @@ _BASES = {
     "rights_package": ({"kind": "duty", "scope": None}, "rights"),
     "audit_head": ({"kind": "duty", "scope": None}, "operation"),
     "retokened": ({"kind": "duty", "scope": None}, "rights"),
+    "reattributed": ({"kind": "duty", "scope": None}, "rights"),
     "voided": ({"kind": "duty", "scope": None}, "rights"),
     "call": ({"kind": "inquiry", "scope": None}, "call_handling"),
     "verdict": ({"kind": "report", "scope": None}, "channel_risk"),

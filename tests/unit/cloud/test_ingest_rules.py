@@ -107,7 +107,7 @@ def test_erasure_empties_every_personal_table_and_late_arrivals_stay_out(
     intake.accept(signer.topics.batch, signer.batch(raw))
     intake.accept(signer.topics.batch, signer.batch([entry(30, records.erasure())]))
     assert {t.name: count(database, t) for t in schema.PERSONAL} == {
-        "visits": 1, "consents": 0, "withdrawals": 0, "calls": 0, "verdicts": 1
+        "visits": 1, "consents": 0, "withdrawals": 0, "calls": 0, "verdicts": 1, "reattributed": 0
     }  # fmt: skip
     late = entry(31, records.visit(revision=2), wall_ms=NOON + 100)
     again = entry(32, records.visit(visit_id=hexid(51), arrived_ms=NOON + 101), wall_ms=NOON + 101)

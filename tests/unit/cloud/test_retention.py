@@ -90,6 +90,11 @@ FACTS: Mapping[str, tuple[Made, str, Table]] = {
     "blind_time": (lambda _n, t: records.blind(from_ms=t - 5, to_ms=t), "operation_days", schema.blind),
     "packages": (lambda n, t: records.package(link_id=hexid(n), at_ms=t), "packages_days", schema.packages),
     "audit_heads": (lambda n, t: records.audit_head(size=n, at_ms=t), "proofs_days", schema.audit_heads),
+    "reattributed": (
+        lambda n, t: records.reattributed(visit_id=hexid(n), since_ms=t - 5, until_ms=t),
+        "visits_days",
+        schema.reattributed,
+    ),
     "retokened": (
         lambda n, _t: records.retokened(old="visit:" + hexid(n) * 2, new="visit:" + hexid(n + 90) * 2),
         "proofs_days",

@@ -44,6 +44,8 @@ NEVER = frozenset({"NEVER"})
 KEEP: dict[str, frozenset[Scope] | frozenset[str]] = {
     "visit": frozenset({R}),
     "departure": frozenset({R}),
+    "corrected size": frozenset({R}),
+    "moved": frozenset({R}),
     "name": frozenset({R}),
     "reception": frozenset({R}),
     "evidence registration": frozenset({R}),

@@ -99,7 +99,7 @@ def keep(world: World, who: Someone, what: str, visit: str) -> None:
 # ---- keeping -------------------------------------------------------------------------------
 
 
-def clear(  # noqa: PLR0911 — one per kind of fact
+def clear(  # noqa: PLR0911, PLR0912 — one per kind of fact
     world: World, who: Someone, what: str, visit: str
 ) -> tuple[Cleared[Fact], ...]:
     """Ask the gate for what KEEP names."""
@@ -114,6 +114,14 @@ def clear(  # noqa: PLR0911 — one per kind of fact
         case "reception":
             received = facts.VisitReceived(**stamp, visit=visit, person=person, staff=StaffId("5" * 32))
             return (gate.clear(person, received),)
+        case "corrected":
+            resized = facts.VisitCorrected(**stamp, visit=visit, person=person, party_size=3)
+            return (gate.clear(person, resized),)
+        case "moved":  # from somebody else; the first fact puts it there
+            moved = facts.VisitMoved(
+                **stamp, visit=visit, person=person, was=person, returning=False, since_ms=0, until_ms=0
+            )
+            return (gate.clear(person, moved),)
         case "name":
             return (gate.clear(person, facts.NameKept(**stamp, person=person, name="张三")),)
         case "evidence":

@@ -101,12 +101,12 @@ def test_every_kind_of_fact_about_a_person_is_tried_by_the_model_or_rests_on_ano
     tried = {
         "VisitOpened", "VisitClosed", "EvidenceAdded", "SourceTold", "TemplateEnrolled", "CardKept",
         "RecordingKept", "CallNoted", "PersonIndexed", "ContactKept", "ConsentGiven", "ConsentChanged",
-        "NameKept", "VisitReceived",
+        "NameKept", "VisitReceived", "VisitReopened", "VisitCorrected", "VisitMoved",
     }  # fmt: skip
     on_another_basis = {
         "ReportLodged", "VerdictReached", "CommandDone", "Noted",
         "LinkMade", "PackageMade", "RequestTaken", "RequestSettled", "AuditAnchored", "NoticePut",
-        "PersonRetokened",
+        "PersonRetokened", "VisitTakenBack",
     }  # fmt: skip
     of_staff = {kind.__name__ for kind in get_args(facts.StaffFact)}
     known = {
@@ -168,7 +168,7 @@ def _with_a_visit(world: World, path: Path_) -> tuple[Someone, str]:
 
 
 def _needs_visit(what: str) -> bool:
-    return what.startswith("evidence") or what in {"departure", "source"}
+    return what.startswith("evidence") or what in {"departure", "source", "corrected size", "moved"}
 
 
 def _rows_rest_on(

@@ -11,6 +11,7 @@ from edge.domain.errors import InvalidInput, Refused
 from edge.ipc import staff as protocol
 from edge.ipc.control import ReportRow
 from edge.runtime import counter
+from edge.runtime.amends import Amends
 from edge.runtime.counter import StaffDesk
 from edge.runtime.guests import Guests
 from edge.runtime.office import Office
@@ -39,7 +40,8 @@ class AtTheDesk:
         self.front = Front(office)
         guests = Guests(self.front.office)
         self.staff = Staff(self.front.office, guests, NOTICE)
-        self.desk = StaffDesk(self.staff, guests, self.front.departures, Inline())
+        self.amends = Amends(self.front.office, self.front.risk, self.front.rights)
+        self.desk = StaffDesk(self.staff, guests, self.front.departures, self.amends, Inline())
 
     async def add(self, name: str, pin: str = PIN) -> int:
         members = await self.desk.manage(protocol.AddStaff(name=name, pin=pin))

@@ -1,0 +1,186 @@
+"""Rows of what was typed wrongly and put right: a visit's size, its end, its person; never reads for a page.
+
+A visit that is moved takes along what was given with it, sealed anew under its person's own keys.
+"""
+
+import json
+
+from edge.consent.policy import State
+from edge.domain.errors import InvalidInput
+from edge.domain.facts import PersonId, VisitCorrected, VisitMoved, VisitReopened, VisitTakenBack
+from edge.store.database import Row
+from edge.store.facts_consent import LATEST
+from edge.store.outbox import drop_waiting, void_taken
+from edge.store.tables import Tables
+from edge.store.writing import Ground, write
+from edge.wire import Scope
+
+
+@write.register
+def _visit_reopened(fact: VisitReopened, _ground: Ground, to: Tables) -> None:
+    reopened = to.database.run(
+        "UPDATE visits SET revision = revision + 1, departed_ms = NULL, departure_estimated = 0"
+        " WHERE visit = ? AND person = ? AND departed_ms IS NOT NULL",
+        (fact.visit, fact.person),
+    )
+    if not reopened:
+        raise InvalidInput("reopen a visit", "no_such_closed_visit")
+
+
+@write.register
+def _visit_corrected(fact: VisitCorrected, _ground: Ground, to: Tables) -> None:
+    corrected = to.database.run(
+        "UPDATE visits SET revision = revision + 1, party_size = ? WHERE visit = ? AND person = ?",
+        (fact.party_size, fact.visit, fact.person),
+    )
+    if not corrected:
+        raise InvalidInput("correct a visit", "no_such_visit")
+
+
+# -- moving ----------------------------------------------------------------------------------
+
+
+@write.register
+def _visit_moved(fact: VisitMoved, ground: Ground, to: Tables) -> None:
+    moved = to.database.run(
+        "UPDATE visits SET person = ?, revision = revision + 1, is_returning = ?"
+        " WHERE visit = ? AND person = ?",
+        (fact.person, int(fact.returning), fact.visit, fact.was),
+    )
+    if not moved:
+        raise InvalidInput("move a visit", "no_such_visit")
+    bases = json.dumps([f"consent:{scope}" for scope in _active(fact.person, to)])
+    to.database.run(
+        "DELETE FROM evidence WHERE visit = ? AND basis NOT IN (SELECT value FROM json_each(?))",
+        (fact.visit, bases),
+    )
+    to.database.run("UPDATE sources SET person = ? WHERE visit = ?", (fact.person, fact.visit))
+    to.database.run(
+        "DELETE FROM sources WHERE visit = ? AND basis NOT IN (SELECT value FROM json_each(?))",
+        (fact.visit, bases),
+    )
+    _one_of_each(fact, "names", Scope.REGISTRATION, ground, to)
+    _one_of_each(fact, "cards", Scope.ID_CARD, ground, to)
+    _templates(fact, to)
+    _links(fact, to)
+
+
+def _active(person: PersonId, to: Tables) -> frozenset[Scope]:
+    rows = {scope: to.database.one(LATEST, (person, scope)) for scope in Scope}
+    return frozenset(
+        scope
+        for scope, row in rows.items()
+        if row is not None and row.text("state") == State.ACTIVE and not row.integer("is_outdated")
+    )
+
+
+def _one_of_each(fact: VisitMoved, table: str, scope: Scope, ground: Ground, to: Tables) -> None:
+    """Bring along what there is one of for each person, in place of what they had, as registering does."""
+    row = to.database.one(
+        f"SELECT * FROM {table} WHERE person = ? AND at_ms >= ? AND at_ms < ?",  # noqa: S608 — constants
+        (fact.was, fact.since_ms, fact.until_ms),
+    )
+    if row is None:
+        return
+    if scope in _active(fact.person, to):
+        plain = to.keys.open((fact.was, scope), table, fact.was, row.blob("sealed"))
+        to.database.insert(
+            table,
+            "ON CONFLICT DO UPDATE SET sealed = excluded.sealed, at_ms = excluded.at_ms",
+            person=fact.person,
+            sealed=to.keys.seal((fact.person, scope), table, fact.person, plain),
+            at_ms=row.integer("at_ms"),
+            basis=row.text("basis"),
+            purpose=row.text("purpose"),
+        )
+    to.database.run(f"DELETE FROM {table} WHERE person = ?", (fact.was,))  # noqa: S608 — constants
+
+
+def _templates(fact: VisitMoved, to: Tables) -> None:
+    """A face that was enrolled in this visit is its person's, unless they have one or don't agree to it."""
+    rows = to.database.query(
+        "SELECT * FROM templates WHERE person = ? AND at_ms >= ? AND at_ms < ?",
+        (fact.was, fact.since_ms, fact.until_ms),
+    )
+    has_one = to.database.one("SELECT 1 FROM templates WHERE person = ?", (fact.person,)) is not None
+    wanted = not has_one and Scope.FACE_MATCH in _active(fact.person, to)
+    for row in rows:
+        template = row.text("template")
+        plain = to.keys.open((fact.was, Scope.FACE_MATCH), "templates", template, row.blob("sealed"))
+        to.database.run("DELETE FROM templates WHERE template = ?", (template,))
+        if wanted:
+            to.database.insert(
+                "templates",
+                template=template,
+                person=fact.person,
+                model=row.text("model"),
+                sealed=to.keys.seal((fact.person, Scope.FACE_MATCH), "templates", template, plain),
+                at_ms=row.integer("at_ms"),
+                basis=row.text("basis"),
+                purpose=row.text("purpose"),
+            )
+
+
+def _links(fact: VisitMoved, to: Tables) -> None:
+    """The code that was given out in this visit shows its person's data from now on."""
+    given = to.database.query(
+        "SELECT * FROM rights_links WHERE person = ? AND since_ms >= ? AND since_ms < ? ORDER BY since_ms",
+        (fact.was, fact.since_ms, fact.until_ms),
+    )
+    for row in given:
+        _end_earlier(fact.person, row.integer("since_ms"), to)
+        _reseal(row, "rights_links", "link", fact, to)
+        for asked in to.database.query("SELECT * FROM rights_requests WHERE link = ?", (row.text("link"),)):
+            _reseal(asked, "rights_requests", "request", fact, to)
+        # It had ended the view of the codes before it, which were another person's.
+        to.database.run(
+            "UPDATE rights_links SET until_ms = NULL, dirty = 1"
+            " WHERE person = ? AND verified = 0 AND until_ms = ?",
+            (fact.was, row.integer("since_ms")),
+        )
+    to.database.run(
+        "UPDATE rights_links SET dirty = 1 WHERE person IN (?, ?) AND dirty = 0", (fact.person, fact.was)
+    )
+
+
+def _end_earlier(person: PersonId, since_ms: int, to: Tables) -> None:
+    to.database.run(
+        "UPDATE rights_links SET until_ms = ? WHERE person = ? AND verified = 0 AND until_ms IS NULL"
+        " AND since_ms < ?",
+        (since_ms, person, since_ms),
+    )
+
+
+def _reseal(row: Row, table: str, name: str, fact: VisitMoved, to: Tables) -> None:
+    sealed = row.maybe_blob("sealed")
+    if sealed is not None:
+        plain = to.keys.open((fact.was, Scope.REGISTRATION), table, row.text(name), sealed)
+        sealed = to.keys.seal((fact.person, Scope.REGISTRATION), table, row.text(name), plain)
+    to.database.run(
+        f"UPDATE {table} SET person = ?, sealed = ? WHERE {name} = ?",  # noqa: S608 — constants
+        (fact.person, sealed, row.text(name)),
+    )
+
+
+# -- taking back -----------------------------------------------------------------------------
+
+
+@write.register
+def _visit_taken_back(fact: VisitTakenBack, _ground: Ground, to: Tables) -> None:
+    scopes = json.dumps(fact.scopes)
+    to.database.run(
+        "DELETE FROM signed_consents WHERE person = ?1 AND (scope, version) IN ("
+        "SELECT scope, version FROM consents WHERE person = ?1 AND at_ms BETWEEN ?3 AND ?4"
+        " AND scope IN (SELECT value FROM json_each(?2)))",
+        (fact.person, scopes, fact.since_ms, fact.until_ms),
+    )
+    condition = (
+        "person = ? AND (json_extract(record, '$.visit_id') = ? OR (kind = 'consent'"
+        " AND json_extract(record, '$.scope') IN (SELECT value FROM json_each(?))"
+        " AND json_extract(record, '$.at_ms') BETWEEN ? AND ?))"
+    )
+    values = (fact.person, fact.visit, scopes, fact.since_ms, fact.until_ms)
+    drop_waiting(to.database, condition, values)
+    void_taken(to.database, fact.at_ms, fact.quality, condition, values)
+    if fact.whole:
+        to.database.run("DELETE FROM person_tokens WHERE person = ?", (fact.person,))
