@@ -37,7 +37,7 @@ from edge.ipc.control import (
     Recognised,
     Registered,
 )
-from edge.ipc.staff import CardKept, DeskView, SignedIn
+from edge.ipc.staff import CardKept, Colleague, DeskView, Guest, SignedIn
 from edge.kiosk.main import configure
 from edge.wire import Scope, canonical
 from scripts.site.visitor import Visitor
@@ -55,9 +55,15 @@ LANGS = {"zh": "zh-CN", "en": "en"}
 NO_PAGES = {"/code.svg", "/desk/live", "/desk/card-wait", "/desk/card-read", "/r/{link}/package"}
 """What can be fetched and is no page: a picture with its text beside it, a page's part, an end that is waited
 for, a way back to the desk, sealed bytes."""
+GUEST = Guest(
+    visit="4" * 32, arrived_ms=1, party_size=2, name="张三", phone="138****8000", returning=True,
+    visits_before=1, agreed=(Scope.REGISTRATION,), reported=True, receiver=None, proposed=11,
+)  # fmt: skip
+LEFT = GUEST.model_copy(update={"visit": "3" * 32, "departed_ms": 2, "undo_s": 300})
 VIEW = DeskView(
-    me=11, my_name="王小明", on_shift=True, paused=False, line=(), guests=(), locks_in_s=300, card="none"
-)
+    me=11, my_name="王小明", on_shift=True, paused=False, locks_in_s=300, card="none",
+    line=(Colleague(number=11, name="王小明", waiting_s=60, paused=False),), guests=(GUEST,), left=(LEFT,),
+)  # fmt: skip
 EVERY_SCOPE = ["registration", "face_match", "id_card", "channel_risk"]
 
 
@@ -314,6 +320,14 @@ def _desk(visitor: Visitor, audit: Audit, core: CoreDouble) -> None:
     held.set()
     page.wait_for_selector("#card-told")
     audit.look("the desk, a card kept")
+    page.goto(door)
+    page.click("a[href*='/desk/correct']")
+    page.wait_for_selector("#correct")
+    audit.look("correcting a visit")
+    page.fill("#phone", "12")
+    page.click("#save")
+    page.wait_for_selector(".error")
+    audit.look("correcting a visit, with an error")
 
 
 def _trouble(visitor: Visitor, audit: Audit, core: CoreDouble) -> None:

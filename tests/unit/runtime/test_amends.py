@@ -178,6 +178,7 @@ def test_p29_nobody_who_withdrew_or_was_erased_is_entered_again_by_a_correction(
     front.register(THIRD)
     order = EraseCommand(command_id="c" * 32, box="b", issued_ms=1, who=front.token(THIRD))
     front.rights.erase(order)
+    front.later()  # the newest visit is the one that is corrected
     wrong = front.register()
     before = front.rows()
     for phone in (RIGHT, THIRD):

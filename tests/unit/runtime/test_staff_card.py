@@ -34,7 +34,9 @@ class Counter(AtTheDesk):
         self.leases = ScriptedLeases()
         workers = {"card": cast(Worker, object())}
         own = OwnCard(CONFIG, self.office.gate, cast(Leases, self.leases), workers)
-        self.desk = StaffDesk(self.staff, Guests(self.office), self.front.departures, Inline(), own)
+        self.desk = StaffDesk(
+            self.staff, Guests(self.office), self.front.departures, self.amends, Inline(), own
+        )
 
     def lay(self, number: str, **change: object) -> None:
         self.leases.card = card(CardKind.RESIDENT, number=number, **change)
