@@ -62,9 +62,13 @@ POSTS = sorted(path for method, path in PAGES if method == "POST")
 NUMBER = "13800138000"
 
 
-DESK = {("GET", f"/desk{page}") for page in ("", "/live", "/card", "/card-wait", "/card-read")} | {
-    ("POST", f"/desk/{errand}")
-    for errand in ("sign-in", "notice", "sign-out", "shift", "turn", "receive", "leave", "card", "my-card")
+_DESK_PAGES = ("", "/live", "/card", "/card-wait", "/card-read", "/correct")
+_DESK_ERRANDS = (
+    "sign-in", "notice", "sign-out", "shift", "turn", "receive", "leave", "card", "my-card", "correct",
+    "reopen",
+)  # fmt: skip
+DESK = {("GET", f"/desk{page}") for page in _DESK_PAGES} | {
+    ("POST", f"/desk/{errand}") for errand in _DESK_ERRANDS
 }
 
 
