@@ -17,6 +17,7 @@ from edge.ipc.messages import Message
 
 A = TypeVar("A", bound=Message)
 _NUMBER = re.compile(r"[0-9+ -]{5,20}")
+_NAME = re.compile(r"[^\x00-\x1f\x7f<>]{1,40}")
 
 
 def ask(config: Path, request: Message, answer: type[A], timeout: float = 10.0) -> A:
@@ -43,6 +44,15 @@ def read_number(what: str = "telephone number") -> str:
     given = typer.prompt(what, hide_input=True, err=True) if asked else sys.stdin.readline()
     if not _NUMBER.fullmatch(given := str(given).strip()):
         raise InvalidInput(f"read a {what}", "not_a_phone_number", "digits, as the person gave them")
+    return given
+
+
+def read_name(what: str = "name") -> str:
+    """Return a name from the prompt or the next line of standard input; InvalidInput if it can't be one."""
+    asked = sys.stdin.isatty()
+    given = " ".join(str(typer.prompt(what, err=True) if asked else sys.stdin.readline()).split())
+    if not _NAME.fullmatch(given):
+        raise InvalidInput(f"read a {what}", "not_a_name", "1 to 40 characters, without < and >")
     return given
 
 

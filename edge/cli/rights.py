@@ -1,4 +1,4 @@
-"""`gatehouse rights`: what a person may ask for (access, erasure, receipts); for the privacy officer.
+"""`gatehouse rights`: what a person may ask for (access, correction, erasure, receipts); for the officer.
 
 The person is named by number at the prompt or on standard input, never on the command line.
 """
@@ -19,6 +19,7 @@ def add_to(app: typer.Typer) -> None:
     """Add the group to `app`."""
     group = typer.Typer(help="A person's rights (for the privacy officer).", no_args_is_help=True)
     group.command("access", short_help="Write all that is held of a person.")(access)
+    group.command("correct", short_help="Correct what a person is called.")(correct)
     group.command("erase", short_help="Destroy all that is held of a person.")(erase)
     group.command("code", short_help="Show a new code for a person's own page.")(code)
     group.command("receipts", short_help="What was erased of a number.")(receipts)
@@ -37,6 +38,32 @@ def access(
     document = ask_as_officer(config, GiveAccess(phone=read_number(), reason=reason), Document)
     size = write_document(document.content, out)
     typer.secho(f"✓ {out}: {size} bytes, mode 0600; hand it over and delete it", fg="green")
+
+
+def correct(
+    reason: ReasonOption,
+    request: Annotated[
+        str | None, typer.Option(help="The visitor's request that this settles (gatehouse requests list).")
+    ] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Keep a person's name anew, as they gave it: asked for after the number, or the next line of stdin.
+
+    A number that was typed wrongly is corrected at the desk, while the visit lasts; who has another number
+    now registers with it, and the old one is erased.
+    """
+    from edge.cli.operator import ask_as_officer, read_name, read_number
+    from edge.ipc.officer import Corrected, CorrectName, SettledRequest, SettleRequest
+
+    asked = CorrectName(phone=read_number(), name=read_name(), reason=reason)
+    if not ask_as_officer(config, asked, Corrected).changed:
+        typer.echo("no registration stands under this number: nothing was changed")
+        raise typer.Exit(1)
+    typer.secho("✓ the name is corrected; the person's own page shows it", fg="green")
+    if request is not None:
+        settled = SettleRequest.model_validate({"request": request, "outcome": "corrected", "reason": reason})
+        ask_as_officer(config, settled, SettledRequest)
+        typer.secho("✓ their request is settled: corrected", fg="green")
 
 
 def erase(

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, TypeAdapter
 
 from edge.domain.reasons import Reason
-from edge.ipc.messages import Message
+from edge.ipc.messages import Message, PersonName
 from edge.wire import Millis, OpaqueId, Scope
 
 Number = Annotated[str, StringConstraints(pattern=r"^[0-9+ -]{5,20}$")]
@@ -53,6 +53,13 @@ class EraseAll(_AboutSomebody):
     """Destroy all that is held of this person."""
 
     method: Literal["erase_all"] = "erase_all"
+
+
+class CorrectName(_AboutSomebody):
+    """What this person is called is kept anew, as they gave it."""
+
+    method: Literal["correct_name"] = "correct_name"
+    name: PersonName = Field(repr=False)
 
 
 class NewCode(_AboutSomebody):
@@ -108,7 +115,9 @@ class ExportGuardian(Message):
     reason: Reason
 
 
-AboutPerson = ShowConsents | EndConsents | ExportConsents | GiveAccess | EraseAll | NewCode | ShowReceipts
+AboutPerson = (
+    ShowConsents | EndConsents | ExportConsents | GiveAccess | CorrectName | EraseAll | NewCode | ShowReceipts
+)
 AboutRequest = ShowRequests | ReadRequest | SettleRequest
 AboutGuardian = ShowGuardians | ExportGuardian
 OfficerRequest = Annotated[AboutPerson | AboutRequest | AboutGuardian, Field(discriminator="method")]
@@ -151,6 +160,12 @@ class Document(Message):
     def of(cls, content: bytes) -> "Document":
         """Return `content` as it travels."""
         return cls(content=base64.b64encode(zlib.compress(content, 9)).decode())
+
+
+class Corrected(Message):
+    """`changed` False: no registration stands under this number, so there is nothing to correct."""
+
+    changed: bool
 
 
 class CodeGiven(Message):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edge import archive
+from edge.domain import facts
 from edge.domain.facts import PersonId
 from edge.domain.held import Held
 from edge.domain.phone import masked, normalise
@@ -18,6 +19,7 @@ from edge.runtime.links import Links
 from edge.runtime.office import Office
 from edge.runtime.rights import Rights
 from edge.runtime.waiting import WaitingRequests, reason_code
+from edge.wire import Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ class Officer:
                 return self._looked(number, request, account, self._archive)
             case protocol.EndConsents():
                 return self._end(number, request, account)
+            case protocol.CorrectName():
+                return self._correct(number, request, account)
             case protocol.EraseAll():
                 return self._erase(number, request, account)
             case protocol.NewCode():
@@ -118,6 +122,18 @@ class Officer:
             command=receipt.command_id,
         )
         return Done(shown, persons)
+
+    def _correct(self, number: str, request: protocol.CorrectName, account: str) -> Done:
+        """Keep the name anew, under the registration; the wrong one is overwritten."""
+        office = self._office
+        person = office.find(office.gate.permit_rights(), "registration", number)
+        standing = person is not None and office.active(person, Scope.REGISTRATION)
+        with office.store.transaction():
+            self._note(request, account, (person,) if person is not None else ())
+            if person is not None and standing:
+                fact = facts.NameKept(**office.stamp(), person=person, name=request.name)
+                office.store.apply(office.gate.clear(person, fact))
+        return Done(protocol.Corrected(changed=standing))
 
     def _code(self, number: str, request: protocol.NewCode, account: str) -> Done:
         """Give a code to somebody whose identity the officer checked; a caller alone has no page."""

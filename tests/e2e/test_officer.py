@@ -118,6 +118,11 @@ def test_p40_the_rights_continue_without_a_network(box: Box, tmp_path: Path) -> 
     assert "138****8000" in shown.stdout and NUMBER not in shown.stdout
     assert "face_match" in shown.stdout
 
+    corrected = box.run("rights", "correct", number=f"{NUMBER}\n王小明")
+    assert corrected.returncode == 0 and "王小明" not in corrected.stdout, corrected.stderr
+    assert box.run("rights", "correct", number=f"{STRANGER}\n王小明").returncode == 1
+    assert "not_a_name" in box.run("rights", "correct", number=f"{NUMBER}\n<王>").stderr
+
     ended = box.run("consent", "withdraw", "--scope", "face_match")
     assert "✓ ended: face_match" in ended.stdout, ended.stderr
 

@@ -12,7 +12,7 @@ from edge.ipc import officer as protocol
 from edge.runtime.links import Links
 from edge.runtime.office import Office
 from edge.runtime.officer import Officer
-from edge.wire import ConsentWithdrawn, ErasureReceipt, Scope, key_id
+from edge.wire import ConsentWithdrawn, ErasureReceipt, Purpose, Scope, key_id
 from tests.unit.runtime.place import ALL, OTHER, PHONE, Place
 
 ASKED = Reason.VISITOR_REQUEST
@@ -98,6 +98,24 @@ def test_p40_the_archive_is_the_boxs_own_word(place: Place, office: Office) -> N
         checked = check(opened(officer.answer(request, "privacy").answer), public)
         assert checked.sound
         assert [c.holds for c in checked.consents] == [True] * len(ALL)
+
+
+def test_p40_a_name_is_corrected_with_its_reason_and_the_wrong_one_is_gone(place: Place) -> None:
+    """P4, P40: only under a registration that stands; a stranger's number changes nothing, and is audited too."""
+    visitor = place.register()
+    for name in ("王小名", "王小明"):
+        asked = protocol.CorrectName(phone=PHONE, name=name, reason=ASKED)
+        assert place.officer.answer(asked, "privacy").answer == protocol.Corrected(changed=True)
+    permit = place.office.gate.permit(Purpose.RECEPTION, visitor.person)
+    assert place.office.store.name(permit) == "王小明"
+    assert place.audited(2) == [
+        ("officer_correct_name", "account-privacy"),
+        ("because_visitor_request", visitor.person),
+    ]
+    place.rights.withdraw(PHONE, frozenset({Scope.REGISTRATION}))
+    for phone in (PHONE, OTHER):
+        asked = protocol.CorrectName(phone=phone, name="某某", reason=ASKED)
+        assert place.officer.answer(asked, "privacy").answer == protocol.Corrected(changed=False)
 
 
 def test_p41_the_officer_erases_with_a_receipt_for_headquarters(place: Place) -> None:
