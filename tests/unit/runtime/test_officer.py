@@ -101,7 +101,7 @@ def test_p40_the_archive_is_the_boxs_own_word(place: Place, office: Office) -> N
 
 
 def test_p40_a_name_is_corrected_with_its_reason_and_the_wrong_one_is_gone(place: Place) -> None:
-    """P4, P40: only under a registration that stands; a stranger's number changes nothing, and is audited too."""
+    """P4, P40: only under a registration that stands; a stranger changes nothing, and is audited too."""
     visitor = place.register()
     for name in ("王小名", "王小明"):
         asked = protocol.CorrectName(phone=PHONE, name=name, reason=ASKED)
