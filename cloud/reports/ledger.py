@@ -6,9 +6,9 @@ Tokens are whole here. Whoever may run the command may read the database anyway.
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Connection, and_, or_, select
+from sqlalchemy import Connection, and_, exists, or_, select
 
-from cloud.store.schema import FACTS, entries
+from cloud.store.schema import FACTS, entries, packages
 
 KINDS = (*FACTS, "voided", "unknown")
 """What `kind` may be; `unknown` are quarantined entries that don't say."""
@@ -47,7 +47,10 @@ def _facts(connection: Connection, tenant: str, kind: str) -> Iterator[dict[str,
 
 def _without_record(connection: Connection, tenant: str, kind: str | None) -> Iterator[dict[str, Any]]:
     gone = entries.c.code.in_(("erased", "lapsed"))
-    empty = or_(entries.c.kind == "voided", entries.c.outcome == "quarantined", gone)
+    # Of a visitor's page only the newest package is held; those before it were numbered and received as well.
+    held = exists().where(*(entries.c[name] == packages.c[name] for name in _KEY))
+    replaced = and_(entries.c.kind == "rights_package", ~held)
+    empty = or_(entries.c.kind == "voided", entries.c.outcome == "quarantined", gone, replaced)
     asked = select(entries).where(entries.c.tenant == tenant, empty)
     if kind is not None:
         asked = asked.where(entries.c.kind == kind)

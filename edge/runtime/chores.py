@@ -59,6 +59,7 @@ class Chores:
                 parts.pump.notify()
             if parts.reception.idle and parts.phone.idle:
                 await run(parts.store.reclaim, RECLAIM_PAGES)
+                await run(parts.store.rewrite_daily, parts.clock.now_ms())
             await run(parts.store.purge_staff, parts.clock.now_ms())
             if await run(parts.departures.close_overdue):
                 parts.pump.notify()

@@ -225,6 +225,16 @@ class Database:
         self.checkpoint()
         return free - self.count("PRAGMA freelist_count")
 
+    def rewrite(self) -> None:
+        """Write the whole file anew, so that nothing but what is held is left in any page.
+
+        `secure_delete` zeroes what is deleted where it lies then; a cell that a balancing of the tree had
+        moved before leaves its copy in the unused part of the old page, which this ends.
+        """
+        with self._translated("rewrite"):
+            self._connection.execute("VACUUM")
+        self.checkpoint()
+
     def check(self) -> None:
         """Raise StoreError if any page fails its authentication or the structure is broken."""
         bad = self.query("PRAGMA cipher_integrity_check")

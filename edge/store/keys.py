@@ -164,6 +164,10 @@ class KeyFile:
         """Give at most `pages` free pages back to the disk; return how many there were."""
         return self._database.reclaim(pages)
 
+    def rewrite(self) -> None:
+        """Write the file anew: no page holds what was destroyed."""
+        self._database.rewrite()
+
     def close(self) -> None:
         """Close the file."""
         self._database.close()

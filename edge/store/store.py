@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 from edge.domain.errors import StoreError
+from edge.domain.retention import DAY_MS
 from edge.store import (  # noqa: F401 — each registers how its kinds of fact are written
     facts_amends,
     facts_calls,
@@ -55,6 +56,10 @@ ROOM_LEFT = 1 << 28
 """Bytes that a copy leaves free on the disk."""
 COMPARED_S = 60.0
 """For so long the audit isn't compared again with one and the same head: receipts come by the hundred."""
+
+
+_REWRITTEN = "rewritten"
+"""The mark of the last time at which both files were written anew."""
 
 
 def wall_ms() -> int:
@@ -175,6 +180,16 @@ class SqlStore(
     def reclaim(self, pages: int) -> int:
         """Give at most `pages` free pages of each file back to the disk; return how many there were."""
         return self._database.reclaim(pages) + self._keys.reclaim(pages)
+
+    def rewrite_daily(self, now_ms: int) -> bool:
+        """Write both files anew if that is a day ago; return whether it was done."""
+        last = self.marked(_REWRITTEN)
+        if last is not None and 0 <= now_ms - last < DAY_MS:
+            return False
+        self.mark(_REWRITTEN, now_ms)
+        self._database.rewrite()
+        self._keys.rewrite()
+        return True
 
     def close(self) -> None:
         """Close the files and let the next process in."""

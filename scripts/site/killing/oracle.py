@@ -383,7 +383,7 @@ class _Court:
             self.demand(apart, f"two head counts cover one time (at {after['from_ms']})")
         strays = {r["kind"] for r in self._rows if r["record"] is not None} - KINDS
         self.demand(not strays, f"records of kinds {sorted(strays)}")
-        emptied = [r for r in self._rows if r["record"] is None]
+        emptied = [r for r in self._rows if r["record"] is None and not _replaced(r)]
         erased = all(r["kind"] == "voided" or r["code"] == "erased" for r in emptied)
         self.demand(erased and (not emptied or bool(self._orders)), "records that are gone, without an order")
 
@@ -462,3 +462,8 @@ def _paired(may: dict[int, set[int]]) -> set[int]:
 
 def _when(act: Act) -> str:
     return f"{act.kind}, {act.before_ms} to {act.after_ms}"
+
+
+def _replaced(row: Row) -> bool:
+    """Whether a later package of the same page took this one's place."""
+    return bool(row["kind"] == "rights_package" and row["code"] == "ok")

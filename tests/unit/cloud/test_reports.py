@@ -164,6 +164,21 @@ def test_the_ledger_gives_every_record_back_as_it_came(
     assert state["quarantined"] == 1 and state["entries"]["visit"] == 2
 
 
+def test_the_ledger_names_a_package_that_a_later_one_replaced(
+    database: Database, intake: Intake, signer: Signer
+) -> None:
+    """Of a visitor's page the newest is held; no number is missing for those before it."""
+    raw = [entry(n, records.package(revision=NOON + n)) for n in (1, 2, 3)]
+    intake.accept(signer.topics.batch, signer.batch(raw))
+    with database.read() as connection:
+        rows = ledger.rows(connection, "demo", "rights_package")
+        assert sorted((r["sequence"], r["record"] is not None) for r in rows) == [
+            (1, False),
+            (2, False),
+            (3, True),
+        ]
+
+
 def test_an_order_goes_to_every_box_that_knows_the_person_and_ends_with_its_own_answer(
     database: Database, intake: Intake, signer: Signer
 ) -> None:

@@ -123,8 +123,7 @@ class Town:
             self.world.store.apply_receipt(committed(pending))
         while (batch := self.world.store.take_batch(400)) is not None:
             self.world.store.apply_receipt(committed(batch))
-        self.world.store.reclaim(1 << 20)
-        self.world.store._database.checkpoint()
+        assert self.world.store.rewrite_daily(self.world.now)
 
 
 def images(town: Town) -> dict[str, bytes]:
@@ -272,3 +271,14 @@ def test_freed_pages_are_given_back(town: Town) -> None:
     assert database.count("PRAGMA freelist_count") == free - 10
     town.world.store.reclaim(1 << 20)
     assert database.count("PRAGMA freelist_count") == 0
+
+
+def test_both_files_are_written_anew_once_a_day(town: Town) -> None:
+    """Whatever the clock does: after a day again, and after a day that lay in the future at once."""
+    store, last = town.world.store, town.world.store.marked("rewritten")
+    assert last is not None
+    day = 24 * 3600 * 1000
+    assert not store.rewrite_daily(last + day - 1)
+    assert store.rewrite_daily(last + day)
+    assert store.rewrite_daily(last)
+    _intact(town)
