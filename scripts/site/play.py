@@ -364,6 +364,7 @@ class Play:
             span = seen["before_ms"], seen["after_ms"]
         threading.Event().wait(3)
         self._place.broker.start()
+        self._place.wiretap.wait_listening()
 
         def look(rows: list[Row]) -> Row | None:
             visit = self._find_visit(rows, FAYE, span)

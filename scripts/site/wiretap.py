@@ -37,6 +37,7 @@ class Wiretap:
         context.load_cert_chain(credentials.cert, credentials.key)
         self._client.tls_set_context(context)
         self._client.on_connect = self._connected
+        self._client.on_disconnect = self._disconnected
         self._client.on_subscribe = self._subscribed
         self._client.on_message = self._message
         self._client.reconnect_delay_set(1, 2)
@@ -51,13 +52,20 @@ class Wiretap:
     def _subscribed(self, *_rest: object) -> None:
         self._listening.set()
 
+    def _disconnected(self, *_rest: object) -> None:
+        self._listening.clear()
+
+    def wait_listening(self) -> None:
+        """Wait until nothing can cross unheard: after the broker was away others are back as soon."""
+        if not self._listening.wait(20):
+            raise RuntimeError("the auditor could not subscribe")
+
     def _message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
         self.heard.append(Heard(time.time_ns() // 1_000_000, message.topic, bytes(message.payload)))
 
     def __enter__(self) -> Self:
         self._client.loop_start()
-        if not self._listening.wait(20):
-            raise RuntimeError("the auditor could not subscribe")
+        self.wait_listening()
         return self
 
     def __exit__(
