@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from edge.domain.errors import InvalidInput
 from edge.domain.phone import normalise
-from edge.ipc.control import ReportRow
+from edge.ipc.operator import ReportRow
 
 COLUMNS = {
     "ref": "ref", "报备编号": "ref", "编号": "ref",

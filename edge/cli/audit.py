@@ -23,7 +23,7 @@ def _group() -> None:
 def verify(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
     """Recompute every entry's hash and the tree over them. Exit code 1 if something was changed."""
     from edge.cli.operator import ask
-    from edge.ipc.control import AuditState, VerifyAudit
+    from edge.ipc.operator import AuditState, VerifyAudit
 
     found = ask(config, VerifyAudit(), AuditState, timeout=120.0)
     bad = found.broken_at is not None or found.anchor_holds is False

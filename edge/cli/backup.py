@@ -55,7 +55,7 @@ def create(
 ) -> None:
     """Make a backup of the running box: data/ and keys/ in DIRECTORY. Keys older than 7 days are deleted."""
     from edge.cli.operator import ask
-    from edge.ipc.control import BackupMade, MakeBackup
+    from edge.ipc.operator import BackupMade, MakeBackup
 
     request = MakeBackup(directory=str(directory.resolve()) if directory else None)
     made = ask(config, request, BackupMade, timeout=600.0)

@@ -15,7 +15,7 @@ def add_to(app: typer.Typer) -> None:
 def outbox(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
     """Show how many records wait for headquarters' receipt, by kind."""
     from edge.cli.operator import ask
-    from edge.ipc.control import GetOutbox, OutboxState
+    from edge.ipc.operator import GetOutbox, OutboxState
 
     found = ask(config, GetOutbox(), OutboxState)
     if as_json:

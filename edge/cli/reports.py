@@ -17,7 +17,7 @@ def add_to(app: typer.Typer) -> None:
 def import_file(file: Path, config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Import a CSV of reports (UTF-8 or GBK; columns ref, phone, channel, agent, reported_at)."""
     from edge.cli.operator import ask
-    from edge.ipc.control import Imported, ImportReports
+    from edge.ipc.operator import Imported, ImportReports
     from edge.reports import read_reports
 
     rows = read_reports(file)

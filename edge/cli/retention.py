@@ -9,7 +9,7 @@ import typer
 from edge.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
 
 if TYPE_CHECKING:
-    from edge.ipc.control import RetentionPlan
+    from edge.ipc.operator import RetentionPlan
 
 
 def add_to(app: typer.Typer) -> None:
@@ -27,7 +27,7 @@ def plan(
 ) -> None:
     """Show, for each class, what is held, what is due, and when the next row will be. Changes nothing."""
     from edge.cli.operator import ask
-    from edge.ipc.control import PlanRetention, RetentionPlan
+    from edge.ipc.operator import PlanRetention, RetentionPlan
 
     found = ask(config, PlanRetention(within_days=within), RetentionPlan, timeout=60.0)
     if as_json:
@@ -56,7 +56,7 @@ def _day(at_ms: int) -> str:
 def apply(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
     """Delete now what is past its period; the core does the same by itself."""
     from edge.cli.operator import ask
-    from edge.ipc.control import ApplyRetention, RetentionApplied
+    from edge.ipc.operator import ApplyRetention, RetentionApplied
 
     rows = ask(config, ApplyRetention(), RetentionApplied, timeout=120.0).rows
     if as_json:

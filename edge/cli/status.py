@@ -8,7 +8,7 @@ import typer
 from edge.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption
 
 if TYPE_CHECKING:
-    from edge.ipc.control import Status
+    from edge.ipc.operator import Status
 
 _COLOURS = {"up": "green", "ok": "green", "connecting": "yellow", "warn": "yellow"}
 
@@ -21,7 +21,7 @@ def add_to(app: typer.Typer) -> None:
 def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
     """Show devices, link, outbox and checks. Exit code 1 if something needs a person."""
     from edge.cli.operator import ask
-    from edge.ipc.control import GetStatus, Status
+    from edge.ipc.operator import GetStatus, Status
 
     found = ask(config, GetStatus(), Status)
     if as_json:

@@ -24,6 +24,8 @@ PersonName = Annotated[
     str, StringConstraints(strip_whitespace=True, pattern=r"^[^\x00-\x1f\x7f<>]{1,40}$", max_length=40)
 ]
 """What somebody wants to be called."""
+Number = Annotated[str, StringConstraints(pattern=r"^[0-9+ -]{5,20}$")]
+"""A phone number as somebody typed it."""
 
 
 # ---- worker → core -------------------------------------------------------------------------

@@ -8,13 +8,11 @@ import base64
 import zlib
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from edge.domain.reasons import Reason
-from edge.ipc.messages import Message, PersonName
+from edge.ipc.messages import Message, Number, PersonName
 from edge.wire import Millis, OpaqueId, Scope
-
-Number = Annotated[str, StringConstraints(pattern=r"^[0-9+ -]{5,20}$")]
 
 
 class _AboutSomebody(Message):

@@ -8,13 +8,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, TypeAdapter
 
-from edge.ipc.messages import Message, PersonName
+from edge.ipc.messages import Message, Number, PersonName
 from edge.wire import Millis, OpaqueId, Scope
 from edge.wire.records import Code
 
 StaffNumber = Annotated[int, Field(ge=11, le=9999)]
 CardOutcome = Literal["kept", "no_card", "not_lifted", "unknown_card", "failed", "busy", "card_taken"]
-Number = Annotated[str, StringConstraints(pattern=r"^[0-9+ -]{5,20}$")]
 Pin = Annotated[str, StringConstraints(pattern=r"^[0-9]{6,12}$")]
 
 

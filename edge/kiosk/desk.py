@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, RedirectResponse
 
 from edge.domain.errors import GatehouseError, LinkDown, ProtocolError, Refused
 from edge.ipc.client import ControlClient
-from edge.ipc.control import Alive, Departed, End, GetNotice, Living, Notice
+from edge.ipc.kiosk import Alive, Departed, End, GetNotice, Living, Notice
 from edge.ipc.messages import Message
 from edge.kiosk.security import Csrf, new_sid, set_cookie, sid_of
 from edge.kiosk.sittings import Sitting, Sittings

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 
 from edge.domain.errors import InvalidInput
-from edge.ipc.control import LEAST_POINTS, MOST_POINTS, MOST_STROKES, Notice, Source
+from edge.ipc.kiosk import LEAST_POINTS, MOST_POINTS, MOST_STROKES, Notice, Source
 from edge.kiosk.texts import Lang
 from edge.wire import Scope
 

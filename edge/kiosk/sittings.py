@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from edge.ipc.control import CardSeen, ChildRegistered, MyCode, Recognised, Registered
+from edge.ipc.kiosk import CardSeen, ChildRegistered, MyCode, Recognised, Registered
 
 KEEP_S = 600.0
 """As long as the core keeps a session without an act (control.Begun)."""

@@ -3,7 +3,7 @@
 import time
 
 from edge.domain.facts import AuditAnchored
-from edge.ipc.control import AuditState
+from edge.ipc.operator import AuditState
 from edge.runtime.office import Office
 from edge.store.rows import Head
 from edge.wire import AuditHead

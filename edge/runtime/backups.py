@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edge.config import Backup
 from edge.domain.errors import InvalidInput
-from edge.ipc.control import BackupMade
+from edge.ipc.operator import BackupMade
 from edge.runtime.backup import Backups, prune
 from edge.runtime.storethread import StoreThread
 from edge.store.credentials import Credentials

@@ -15,7 +15,7 @@ from edge.domain.age import CHILD_UNTIL, younger
 from edge.domain.errors import LinkDown, NotLeased, ProtocolError
 from edge.domain.idcard import LONG_TERM
 from edge.domain.idnumber import NATIONS
-from edge.ipc.control import CardOutcome, CardSeen, FaceCheck
+from edge.ipc.kiosk import CardOutcome, CardSeen, FaceCheck
 from edge.ipc.messages import CardFailed, CardRead
 from edge.runtime.desk import Desk, Visitor
 from edge.runtime.held import Waiting

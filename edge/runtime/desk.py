@@ -10,7 +10,7 @@ from edge.domain import facts
 from edge.domain.errors import InvalidInput, Refused
 from edge.domain.facts import PersonId
 from edge.domain.phone import normalise
-from edge.ipc.control import Choose, Notice, Register, RegisterChild, Registered, Source
+from edge.ipc.kiosk import Choose, Notice, Register, RegisterChild, Registered, Source
 from edge.ipc.messages import CardRead
 from edge.runtime.indexing import index, keep_name
 from edge.runtime.links import Links

@@ -12,7 +12,7 @@ from edge.domain.age import ADULT_FROM, younger
 from edge.domain.errors import InvalidInput, LinkDown, NotLeased
 from edge.domain.facts import PersonId
 from edge.domain.idcard import LONG_TERM
-from edge.ipc.control import LEAST_POINTS, GuardianOutcome, RegisterChild
+from edge.ipc.kiosk import LEAST_POINTS, GuardianOutcome, RegisterChild
 from edge.ipc.messages import CardFailed, CardRead
 from edge.runtime.cards import OUTCOMES
 from edge.runtime.leases import Leases

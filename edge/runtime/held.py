@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from edge.domain.facts import PersonId
-from edge.ipc.control import FaceCheck
+from edge.ipc.kiosk import FaceCheck
 from edge.ipc.messages import CardRead
 
 HOLD_S = 60.0

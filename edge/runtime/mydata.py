@@ -14,7 +14,7 @@ from typing import Any
 
 from edge.domain.facts import PersonId
 from edge.domain.idcard import expired
-from edge.ipc.control import MyCodeOutcome
+from edge.ipc.kiosk import MyCodeOutcome
 from edge.ipc.messages import CardRead
 from edge.runtime.office import Office
 from edge.runtime.owncard import OwnCard

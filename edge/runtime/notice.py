@@ -5,7 +5,7 @@ import tomllib
 from pathlib import Path
 
 from edge.domain.errors import ConfigError
-from edge.ipc.control import Notice, ScopeOffer
+from edge.ipc.kiosk import Notice, ScopeOffer
 from edge.runtime.office import Told
 from edge.wire.notice import BadNotice, NoticeText, read_notice
 

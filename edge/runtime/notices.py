@@ -9,7 +9,7 @@ from typing import Literal
 
 from edge.domain.errors import ConfigError
 from edge.domain.facts import NoticePut, PersonId
-from edge.ipc.control import Notice
+from edge.ipc.kiosk import Notice
 from edge.runtime.notice import shown
 from edge.runtime.office import Office
 from edge.runtime.rights import Rights

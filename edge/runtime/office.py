@@ -17,7 +17,7 @@ from edge.domain.facts import (
     PersonId,
     type_of_act,
 )
-from edge.ipc.control import Notice
+from edge.ipc.kiosk import Notice
 from edge.ports import Cleared, Permit, TokenKeys
 from edge.runtime.clock import Clock
 from edge.store.store import SqlStore

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from edge.ipc import control as protocol
+from edge.ipc import operator
 from edge.runtime.checks import Facts, run_all
 from edge.runtime.chores import FILING
 from edge.runtime.parts import Parts
@@ -17,11 +17,11 @@ class Overview:
         self._parts = parts
         self._sensed = sensed
 
-    async def status(self) -> protocol.Status:
+    async def status(self) -> operator.Status:
         """Return every device and every check."""
         devices = tuple(self._device(d.id) for d in self._parts.config.devices)
         checks = run_all(await self._facts())
-        return protocol.Status(
+        return operator.Status(
             healthy=all(line.state in _GOOD for line in (*devices, *checks)),
             devices=devices,
             checks=checks,
@@ -29,21 +29,21 @@ class Overview:
             gate=self._parts.gate.tally,
         )
 
-    async def outbox(self) -> protocol.OutboxState:
+    async def outbox(self) -> operator.OutboxState:
         """Return what waits for headquarters."""
         run, store = self._parts.thread.run, self._parts.store
-        return protocol.OutboxState(
+        return operator.OutboxState(
             depth=await run(store.depth),
             in_flight=self._parts.pump.state.in_flight,
             kinds=await run(store.waiting),
             oldest_s=_since(await run(store.oldest_ms), self._parts.clock.now_ms(), 1000),
         )
 
-    def _device(self, device: str) -> protocol.StateLine:
+    def _device(self, device: str) -> operator.StateLine:
         state = self._parts.operation.states.get(device)
         if state is None:
-            return protocol.StateLine(name=device, state="connecting", what="not heard of yet")
-        return protocol.StateLine(name=device, state=state.state, what=state.code, about=state.about)
+            return operator.StateLine(name=device, state="connecting", what="not heard of yet")
+        return operator.StateLine(name=device, state=state.state, what=state.code, about=state.about)
 
     async def _facts(self) -> Facts:
         parts, run, store = self._parts, self._parts.thread.run, self._parts.store

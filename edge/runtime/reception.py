@@ -12,7 +12,7 @@ from edge.consent.policy import FACE_SUSPENDED_AFTER_MS
 from edge.domain.errors import InvalidInput, LinkDown, NotLeased
 from edge.domain.faces import Vector, confirmation, enrolment, pack, unpack
 from edge.domain.facts import PersonId
-from edge.ipc import control
+from edge.ipc import kiosk
 from edge.ipc.messages import Message
 from edge.runtime.cards import Cards
 from edge.runtime.departures import Departures
@@ -42,7 +42,7 @@ class _Session:
     visitor: Visitor | None = None
     guardian: PersonId | None = None
     """Whose lease runs while a guardian's card is read: random, of this session alone."""
-    registered: control.Registered | None = None
+    registered: kiosk.Registered | None = None
     code: str | None = None
     """The link of the code that a card opened in this session."""
     asker: PersonId | None = None
@@ -82,44 +82,44 @@ class Reception:
         self._strangers = Strangers()
         self._sweeping = False
 
-    async def answer(self, request: control.KioskRequest) -> Message:  # noqa: PLR0911, PLR0912 — one per request
+    async def answer(self, request: kiosk.KioskRequest) -> Message:  # noqa: PLR0911, PLR0912 — one per request
         """Return the answer to one request; raises domain errors."""
         match request:
-            case control.GetNotice():
+            case kiosk.GetNotice():
                 return self._desk.notice
-            case control.Begin():
-                return control.Begun(session=self._begin())
-            case control.ComeAgain():
+            case kiosk.Begin():
+                return kiosk.Begun(session=self._begin())
+            case kiosk.ComeAgain():
                 return await self._come_again(request)
-            case control.Choose():
+            case kiosk.Choose():
                 return await self._choose(request)
-            case control.Register():
+            case kiosk.Register():
                 return await self._register(request)
-            case control.RegisterChild():
+            case kiosk.RegisterChild():
                 return await self._register_child(request)
-            case control.Recognise():
+            case kiosk.Recognise():
                 return await self._recognise(self._visitor(request.session))
-            case control.ReadCard():
+            case kiosk.ReadCard():
                 return await self._cards.read(self._visitor(request.session))
-            case control.VerifyCard():
+            case kiosk.VerifyCard():
                 return await self._cards.verify(self._visitor(request.session), self._faces_off())
-            case control.ConfirmCard():
+            case kiosk.ConfirmCard():
                 return await self._cards.confirm(self._visitor(request.session), request.yes)
-            case control.Depart():
+            case kiosk.Depart():
                 closed = await self._call(self._departures.by_number, request.phone)
-                return control.Departed(closed=closed)
-            case control.Withdraw():
+                return kiosk.Departed(closed=closed)
+            case kiosk.Withdraw():
                 return await self._withdraw(request)
-            case control.FindByCard():
+            case kiosk.FindByCard():
                 return await self._find_by_card(self._session(request.session))
-            case control.GetCode():
-                return control.VisitorCode(address=await self._code(self._session(request.session)))
-            case control.End():
+            case kiosk.GetCode():
+                return kiosk.VisitorCode(address=await self._code(self._session(request.session)))
+            case kiosk.End():
                 self._end(request.session)
-                return control.Departed(closed=True)
-            case control.Living():
+                return kiosk.Departed(closed=True)
+            case kiosk.Living():
                 self._forget_old()
-                return control.Alive(sessions=tuple(s for s in request.sessions if s in self._sessions))
+                return kiosk.Alive(sessions=tuple(s for s in request.sessions if s in self._sessions))
 
     # -- sessions --------------------------------------------------------------------------
 
@@ -179,7 +179,7 @@ class Reception:
             raise InvalidInput("use a session", "not_registered", "register first")
         return visitor
 
-    async def _register(self, request: control.Register) -> control.Registered:
+    async def _register(self, request: kiosk.Register) -> kiosk.Registered:
         session = self._session(request.session)
         async with session.registering:
             if session.visitor is not None:
@@ -190,19 +190,19 @@ class Reception:
             session.registered = self._able(answer)
         return session.registered
 
-    def _able(self, answer: control.Registered) -> control.Registered:
+    def _able(self, answer: kiosk.Registered) -> kiosk.Registered:
         faces = self._desk.faces_on
         return answer.model_copy(
             update={"can_match": faces, "can_verify": faces and self._cards.can_verify()}
         )
 
-    async def _come_again(self, request: control.ComeAgain) -> control.Registered:
+    async def _come_again(self, request: kiosk.ComeAgain) -> kiosk.Registered:
         session = self._session(request.session)
         async with session.registering:
             if session.visitor is not None:
                 raise InvalidInput("register", "already_registered", "end this session first")
             if not self._strangers.may_ask():
-                return control.Registered(outcome="unknown")
+                return kiosk.Registered(outcome="unknown")
             answer, session.visitor = await self._call(
                 self._desk.come_again, request.phone, request.party_size
             )
@@ -211,7 +211,7 @@ class Reception:
             session.registered = self._able(answer)
         return session.registered
 
-    async def _choose(self, request: control.Choose) -> control.Registered:
+    async def _choose(self, request: kiosk.Choose) -> kiosk.Registered:
         session, visitor = self._session(request.session), self._visitor(request.session)
         async with session.registering:
             before = session.registered
@@ -220,7 +220,7 @@ class Reception:
             session.registered = await self._call(self._desk.choose, visitor, request, before)
         return session.registered
 
-    async def _register_child(self, request: control.RegisterChild) -> control.ChildRegistered:
+    async def _register_child(self, request: kiosk.RegisterChild) -> kiosk.ChildRegistered:
         """Register a child by what the guardian shows; whose session ended meanwhile changed their mind."""
         session = self._session(request.session)
         async with session.registering:
@@ -230,13 +230,13 @@ class Reception:
                 by_signature(request) if request.by == "signature" else await self._guardians_card(session)
             )
             if not isinstance(shown, Shown):
-                return control.ChildRegistered(outcome=shown)
+                return kiosk.ChildRegistered(outcome=shown)
             if self._sessions.get(request.session) is not session:
-                return control.ChildRegistered(outcome="failed")
+                return kiosk.ChildRegistered(outcome="failed")
             answer, session.visitor = await self._call(self._desk.register_child, request, shown)
-        return control.ChildRegistered(outcome="registered", registered=answer)
+        return kiosk.ChildRegistered(outcome="registered", registered=answer)
 
-    async def _guardians_card(self, session: _Session) -> Shown | control.GuardianOutcome:
+    async def _guardians_card(self, session: _Session) -> Shown | kiosk.GuardianOutcome:
         await self._call(self._desk.may_read_guardian)
         session.guardian = PersonId(new_id())
         try:
@@ -244,19 +244,19 @@ class Reception:
         finally:
             session.guardian = None
 
-    async def _withdraw(self, request: control.Withdraw) -> control.Withdrawn:
+    async def _withdraw(self, request: kiosk.Withdraw) -> kiosk.Withdrawn:
         ended, persons = await self._call(self._rights.withdraw, request.phone, request.scopes)
         for person in persons:
             self._leases.cancel(person)
-        return control.Withdrawn(scopes=ended)
+        return kiosk.Withdrawn(scopes=ended)
 
-    async def _find_by_card(self, session: _Session) -> control.MyCode:
+    async def _find_by_card(self, session: _Session) -> kiosk.MyCode:
         async with session.registering:
             if session.visitor is not None:
                 raise InvalidInput("find by card", "already_registered", "end this session first")
             session.asker = PersonId(new_id())
             outcome, session.code = await self._mine.ask(session.asker)
-        return control.MyCode(outcome=outcome)
+        return kiosk.MyCode(outcome=outcome)
 
     async def _code(self, session: _Session) -> str | None:
         """Return the address of this session's code: of its registration, or the one that a card opened."""
@@ -272,20 +272,20 @@ class Reception:
     def _faces_off(self) -> bool:
         return self._offline_ms() > FACE_SUSPENDED_AFTER_MS or not self._desk.faces_on
 
-    async def _recognise(self, visitor: Visitor) -> control.Recognised:
+    async def _recognise(self, visitor: Visitor) -> kiosk.Recognised:
         if not self._desk.faces_on:
-            return control.Recognised(outcome="unavailable")
+            return kiosk.Recognised(outcome="unavailable")
         await self._call(self._desk.may_lease, visitor, Purpose.FACE_CONFIRMATION)
         camera, vision = self._config.desk.camera, self._workers.get("vision")
         if camera is None or vision is None or self._faces_off():
-            return control.Recognised(outcome="unavailable")
+            return kiosk.Recognised(outcome="unavailable")
         try:
-            return control.Recognised(outcome=await self._look(visitor, camera, vision))
+            return kiosk.Recognised(outcome=await self._look(visitor, camera, vision))
         except (LinkDown, NotLeased) as error:
             log.warning("recognition unavailable cause=%s", error.cause)
-            return control.Recognised(outcome="unavailable")
+            return kiosk.Recognised(outcome="unavailable")
 
-    async def _look(self, visitor: Visitor, camera: str, vision: Worker) -> control.FaceOutcome:
+    async def _look(self, visitor: Visitor, camera: str, vision: Worker) -> kiosk.FaceOutcome:
         kept = await self._call(self._desk.templates, visitor)
         templates = [(model, unpack(vector)) for model, vector in kept]
         looking = _Look(templates, self._threshold())
@@ -317,7 +317,7 @@ class _Look:
         self.template: Vector | None = None
         self.model = ""
 
-    def add(self, one: Seen) -> control.FaceOutcome | None:
+    def add(self, one: Seen) -> kiosk.FaceOutcome | None:
         """Take one frame's result; return the outcome once it is clear."""
         if one.faces != 1:
             self._several += one.faces > 1
@@ -333,7 +333,7 @@ class _Look:
         clear = self._confirmed is not None or self.template is not None
         return self.outcome() if clear else None
 
-    def outcome(self) -> control.FaceOutcome:
+    def outcome(self) -> kiosk.FaceOutcome:
         """Return the outcome as it stands when the lease is over."""
         if self.template is not None:
             return "enrolled"

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from edge.domain.facts import PersonId
 from edge.domain.retention import Periods
-from edge.ipc.control import RetentionClass, RetentionPlan
+from edge.ipc.operator import RetentionClass, RetentionPlan
 from edge.runtime.links import Links
 from edge.runtime.office import Office
 from edge.runtime.rights import Rights

@@ -8,7 +8,7 @@ from edge.config import Rules
 from edge.domain import facts
 from edge.domain.phone import normalise
 from edge.domain.verdict import Inputs, Presence, judge
-from edge.ipc.control import Imported, ReportRow
+from edge.ipc.operator import Imported, ReportRow
 from edge.runtime.office import Office, new_id
 from edge.store.rows import ReportEntry
 from edge.wire import Purpose, Token, VerdictIssued

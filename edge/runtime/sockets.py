@@ -5,8 +5,7 @@ from typing import Any
 
 from edge.domain.facts import PersonId
 from edge.domain.retention import DAY_MS
-from edge.ipc import control as protocol
-from edge.ipc import officer
+from edge.ipc import kiosk, officer, operator
 from edge.ipc.messages import Message
 from edge.ipc.staff import (
     STAFF_REQUEST,
@@ -35,26 +34,24 @@ class Sockets:
     def all(self) -> tuple[ControlSocket[Any], ...]:
         """Return the sockets, each with who may use it; not started."""
         config = self._parts.config
-        run, kiosk_user = config.paths.run, config.kiosk.user
-        kiosk = frozenset({uid_of(kiosk_user)} if kiosk_user else ())
+        run, user = config.paths.run, config.kiosk.user
+        page = frozenset({uid_of(user)} if user else ())
         operators = frozenset(uid_of(user) for user in config.operators)
         officers = frozenset(uid_of(user) for user in config.officers)
         return (
-            ControlSocket(run / "kiosk.sock", protocol.KIOSK_REQUEST, self._kiosk, kiosk),
-            ControlSocket(run / "desk.sock", STAFF_REQUEST, self._at_the_counter, kiosk),
-            ControlSocket(run / "control.sock", protocol.OPERATOR_REQUEST, self._operator, operators),
+            ControlSocket(run / "kiosk.sock", kiosk.KIOSK_REQUEST, self._kiosk, page),
+            ControlSocket(run / "desk.sock", STAFF_REQUEST, self._at_the_counter, page),
+            ControlSocket(run / "control.sock", operator.OPERATOR_REQUEST, self._operator, operators),
             ControlSocket(run / "officer.sock", officer.OFFICER_REQUEST, self._officer_asks, officers),
         )
 
-    async def _kiosk(self, request: protocol.KioskRequest) -> Message:
+    async def _kiosk(self, request: kiosk.KioskRequest) -> Message:
         parts = self._parts
         answer = await parts.reception.answer(request)
-        if isinstance(request, protocol.Withdraw | protocol.Register) and "phone" in parts.workers:
+        if isinstance(request, kiosk.Withdraw | kiosk.Register) and "phone" in parts.workers:
             await parts.phone.consents_changed(parts.workers["phone"])
         # A child's card erases (P38), so what a batch under way holds may have been voided.
-        parts.pump.notify(
-            changed=isinstance(request, protocol.ReadCard | protocol.VerifyCard | protocol.ConfirmCard)
-        )
+        parts.pump.notify(changed=isinstance(request, kiosk.ReadCard | kiosk.VerifyCard | kiosk.ConfirmCard))
         return answer
 
     async def _at_the_counter(self, request: StaffRequest) -> Message:
@@ -68,23 +65,23 @@ class Sockets:
         self._parts.reception.forget((was,))
         await self._parts.ended((was,))
 
-    async def _operator(self, request: protocol.OperatorRequest) -> Message:  # noqa: PLR0911 — one per request
+    async def _operator(self, request: operator.OperatorRequest) -> Message:  # noqa: PLR0911 — one per request
         parts, run = self._parts, self._parts.thread.run
         match request:
-            case protocol.GetStatus():
+            case operator.GetStatus():
                 return await self._overview.status()
-            case protocol.GetOutbox():
+            case operator.GetOutbox():
                 return await self._overview.outbox()
-            case protocol.ImportReports():
+            case operator.ImportReports():
                 return await parts.call(parts.risk.import_rows, request.rows)
-            case protocol.PlanRetention():
+            case operator.PlanRetention():
                 return await run(parts.retention.plan, request.within_days * DAY_MS)
-            case protocol.VerifyAudit():
+            case operator.VerifyAudit():
                 return await run(parts.audit.verify)
-            case protocol.MakeBackup():
+            case operator.MakeBackup():
                 return await parts.backups.make(Path(request.directory) if request.directory else None)
-            case protocol.ApplyRetention():
-                return protocol.RetentionApplied(rows=await run(parts.retention.apply))
+            case operator.ApplyRetention():
+                return operator.RetentionApplied(rows=await run(parts.retention.apply))
             case AddStaff() | ListStaff() | DisableStaff() | SetPin() | KeepCardOf() | DropCardOf():
                 return await parts.counter.manage(request)
 

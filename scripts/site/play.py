@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from edge.domain.errors import Refused
-from edge.ipc import control
+from edge.ipc import kiosk
 from edge.ipc.client import ControlClient
 from edge.wire import Scope
 from scripts.site.cameras import film
@@ -203,15 +203,15 @@ class Play:
         """Somebody at the desk tries a face lease on a visitor who never agreed to one: nothing starts."""
         self._act("desk: a face lease is tried without consent")
         client = ControlClient(self._place.box_directory / "run" / "kiosk.sock", timeout=30.0)
-        notice = client.ask(control.GetNotice(), control.Notice)
-        session = client.ask(control.Begin(), control.Begun).session
+        notice = client.ask(kiosk.GetNotice(), kiosk.Notice)
+        session = client.ask(kiosk.Begin(), kiosk.Begun).session
         scopes = frozenset({Scope.REGISTRATION})
-        request = control.Register(
+        request = kiosk.Register(
             session=session, notice_hash=notice.hash, scopes=scopes, phone=IRIS[3:], party_size=1
         )
-        client.ask(request, control.Registered)
+        client.ask(request, kiosk.Registered)
         try:
-            client.ask(control.Recognise(session=session), control.Recognised)
+            client.ask(kiosk.Recognise(session=session), kiosk.Recognised)
         except Refused:
             return
         raise RuntimeError("a lease was granted without consent")

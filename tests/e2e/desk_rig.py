@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from edge.consent.gate import Gate
-from edge.ipc import control, staff
+from edge.ipc import kiosk, staff
 from edge.runtime import notice as notices
 from edge.runtime.amends import Amends
 from edge.runtime.clock import Clock
@@ -100,7 +100,7 @@ class DeskRig:
             lambda: 0,
         )
         self._sockets: tuple[ControlSocket[Any], ...] = (
-            ControlSocket(self.path, control.KIOSK_REQUEST, reception.answer, frozenset()),
+            ControlSocket(self.path, kiosk.KIOSK_REQUEST, reception.answer, frozenset()),
             ControlSocket(
                 self.directory / "desk.sock", staff.STAFF_REQUEST, self.counter.answer, frozenset()
             ),

@@ -26,7 +26,7 @@ from cloud.web.app import create_app as headquarters_app
 from edge.domain.rightslink import address as rights_address
 from edge.domain.rightslink import new_secret, seal_package
 from edge.domain.rightspage import farewell
-from edge.ipc.control import (
+from edge.ipc.kiosk import (
     CardSeen,
     ChildRegistered,
     FaceCheck,

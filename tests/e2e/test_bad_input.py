@@ -26,7 +26,7 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from edge.ipc.client import ControlClient
-from edge.ipc.control import Begin, Begun, GetNotice, Notice, Register, Registered
+from edge.ipc.kiosk import Begin, Begun, GetNotice, Notice, Register, Registered
 from edge.wire import Scope, Topics
 from scripts.site.place import BOX, SITE, TENANT, Options, Place, now_ms
 from scripts.site.processes import BIN, ROOT, until

@@ -15,7 +15,7 @@ import pytest
 
 from edge.domain.errors import Refused
 from edge.ipc.client import ControlClient
-from edge.ipc.control import (
+from edge.ipc.kiosk import (
     Begin,
     Begun,
     CardSeen,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from edge.ipc.control import ReportRow
+from edge.ipc.operator import ReportRow
 from edge.runtime import counter
 from edge.wire import Scope
 from scripts.site.visitor import CHROMIUM, CHROMIUM_ARGS, Visitor

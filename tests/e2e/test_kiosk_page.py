@@ -16,7 +16,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from edge.domain.idcard import CardKind
-from edge.ipc.control import CardSeen, Recognised, Registered
+from edge.ipc.kiosk import CardSeen, Recognised, Registered
 from edge.kiosk.texts import Lang
 from edge.wire import Scope
 from scripts.site.ca import issue, make_ca

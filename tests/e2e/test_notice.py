@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge.ipc.client import ControlClient
-from edge.ipc.control import Begin, Begun, ComeAgain, GetNotice, Notice, Register, Registered
+from edge.ipc.kiosk import Begin, Begun, ComeAgain, GetNotice, Notice, Register, Registered
 from edge.wire import Scope
 from scripts.site.place import SITE, Options, Place
 from scripts.site.processes import BIN, until

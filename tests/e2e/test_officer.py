@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from edge.ipc.client import ControlClient
-from edge.ipc.control import Begin, Begun, GetNotice, Notice, Register, Registered
+from edge.ipc.kiosk import Begin, Begun, GetNotice, Notice, Register, Registered
 from edge.store.credentials import Credentials
 from edge.store.identity import BoxIdentity
 from edge.store.store import SqlStore

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.ipc import control
+from edge.ipc import kiosk
 from edge.ipc.client import ControlClient
 from edge.wire import Scope
 from scripts.site.place import Options, Place
@@ -24,15 +24,15 @@ class Desk:
 
     def __init__(self, place: Place) -> None:
         self._client = ControlClient(place.box_directory / "run" / "kiosk.sock", 30)
-        self._notice = self._client.ask(control.GetNotice(), control.Notice).hash
+        self._notice = self._client.ask(kiosk.GetNotice(), kiosk.Notice).hash
 
-    def register(self, number: str) -> control.Registered:
-        session = self._client.ask(control.Begin(), control.Begun).session
-        request = control.Register(
+    def register(self, number: str) -> kiosk.Registered:
+        session = self._client.ask(kiosk.Begin(), kiosk.Begun).session
+        request = kiosk.Register(
             session=session, notice_hash=self._notice, scopes=frozenset({Scope.REGISTRATION}), phone=number
         )
-        answer = self._client.ask(request, control.Registered)
-        self._client.ask(control.End(session=session), control.Departed)
+        answer = self._client.ask(request, kiosk.Registered)
+        self._client.ask(kiosk.End(session=session), kiosk.Departed)
         return answer
 
 

@@ -19,7 +19,7 @@ import pytest
 import sqlcipher3.dbapi2 as sqlcipher
 
 from edge.ipc.client import ControlClient
-from edge.ipc.control import Begin, Begun, GetNotice, Notice, Recognise, Recognised, Register, Registered
+from edge.ipc.kiosk import Begin, Begun, GetNotice, Notice, Recognise, Recognised, Register, Registered
 from edge.store.credentials import Credentials
 from edge.store.keys import KeyFile
 from edge.wire import Scope

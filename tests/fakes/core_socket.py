@@ -14,9 +14,9 @@ from typing import Any, Self
 from pydantic import TypeAdapter, ValidationError
 
 import edge
-from edge.ipc.control import (
+from edge.ipc.control import Answer
+from edge.ipc.kiosk import (
     Alive,
-    Answer,
     Begun,
     CardSeen,
     ChildRegistered,

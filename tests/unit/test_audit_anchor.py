@@ -16,7 +16,7 @@ from cloud.ingest.intake import Intake
 from cloud.keys import SigningKey
 from cloud.reports.fleet import box_states, summary
 from cloud.store.database import open_database
-from edge.ipc.control import Notice
+from edge.ipc.kiosk import Notice
 from edge.runtime import audit
 from edge.runtime.audit import Audit
 from edge.runtime.checks import audit as check

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from nacl.public import PrivateKey
 
-from edge.ipc import control
+from edge.ipc import control, operator
 from edge.ipc.framing import Lines
 from edge.ipc.messages import Message
 from edge.store.credentials import Credentials
@@ -278,15 +278,15 @@ def ok(result: Message) -> control.Answer:
     return control.Answer(ok=True, result=result.model_dump(mode="json"))
 
 
-def status(healthy: bool) -> control.Status:
+def status(healthy: bool) -> operator.Status:
     state = "up" if healthy else "auth_failed"
-    return control.Status(
+    return operator.Status(
         healthy=healthy,
         devices=(
-            control.StateLine(name="entrance", state=state, what="wrong_password", hint="mend [it]"),
-            control.StateLine(name="card", state="up", what="ready", about="SAM 5.1-2016, 115200 baud"),
+            operator.StateLine(name="entrance", state=state, what="wrong_password", hint="mend [it]"),
+            operator.StateLine(name="card", state="up", what="ready", about="SAM 5.1-2016, 115200 baud"),
         ),
-        checks=(control.StateLine(name="clock", state="ok"),),
+        checks=(operator.StateLine(name="clock", state="ok"),),
         sensed={"entrance headcount": 4},
         gate={"kept consent:registration": 2},
     )
@@ -312,17 +312,17 @@ def test_status_says_by_its_exit_code_whether_a_person_is_needed(
         "registration 2",
     ):
         assert expected in table.stdout
-    assert control.Status.model_validate_json(machine.stdout) == status(healthy)
+    assert operator.Status.model_validate_json(machine.stdout) == status(healthy)
 
 
 def test_outbox_shows_what_waits_by_kind(config: Path) -> None:
-    state = control.OutboxState(depth=3, in_flight=1, kinds={"visit": 2, "consent": 1}, oldest_s=70)
+    state = operator.OutboxState(depth=3, in_flight=1, kinds={"visit": 2, "consent": 1}, oldest_s=70)
     with answering(config.parent, ok(state)):
         table = gatehouse("outbox", "--config", str(config))
         machine = gatehouse("outbox", "--json", "--config", str(config))
     assert "waiting 3, of which 1 sent" in table.stdout
     assert table.stdout.index("consent") < table.stdout.index("visit")
-    assert control.OutboxState.model_validate_json(machine.stdout) == state
+    assert operator.OutboxState.model_validate_json(machine.stdout) == state
 
 
 def test_reports_become_rows_and_nothing_of_them_is_shown(config: Path, tmp_path: Path) -> None:
@@ -330,7 +330,7 @@ def test_reports_become_rows_and_nothing_of_them_is_shown(config: Path, tmp_path
     file.write_bytes(
         "报备编号,客户电话,渠道,经纪人,报备时间\nR-1,13800138000,链家,王五,2026-11-23 14:05\n".encode("gbk")
     )
-    with answering(config.parent, ok(control.Imported(new=1, known=0, suppressed=0, verdicts=1))) as asked:
+    with answering(config.parent, ok(operator.Imported(new=1, known=0, suppressed=0, verdicts=1))) as asked:
         shown = gatehouse("reports", "import", str(file), "--config", str(config))
     assert shown.returncode == 0
     assert "1 new, 0 known before, 0 suppressed; 1 verdicts" in shown.stdout

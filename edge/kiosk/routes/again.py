@@ -5,7 +5,7 @@ from dataclasses import replace
 from fastapi import APIRouter, Request, Response
 
 from edge.domain.errors import Refused
-from edge.ipc.control import Begin, Begun, Choose, ComeAgain, Registered
+from edge.ipc.kiosk import Begin, Begun, Choose, ComeAgain, Registered
 from edge.kiosk import forms
 from edge.kiosk.desk import SILENT, Desk, Expired
 from edge.kiosk.forms import Registration

@@ -5,7 +5,7 @@ import asyncio
 from fastapi import APIRouter, Request, Response
 
 from edge.domain.errors import GatehouseError, Refused
-from edge.ipc.control import ChildRegistered, Notice, RegisterChild
+from edge.ipc.kiosk import ChildRegistered, Notice, RegisterChild
 from edge.kiosk import forms
 from edge.kiosk.desk import SILENT, Desk, Expired
 from edge.kiosk.forms import Child

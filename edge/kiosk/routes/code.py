@@ -7,7 +7,7 @@ import segno
 from fastapi import APIRouter, Request, Response
 
 from edge.domain.errors import GatehouseError
-from edge.ipc.control import GetCode, VisitorCode
+from edge.ipc.kiosk import GetCode, VisitorCode
 from edge.kiosk.desk import Desk
 from edge.kiosk.security import sid_of
 

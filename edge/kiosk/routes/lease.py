@@ -10,7 +10,7 @@ from typing import Literal, TypeVar
 from fastapi import APIRouter, Request, Response
 
 from edge.domain.errors import Refused
-from edge.ipc.control import CardSeen, ConfirmCard, ReadCard, Recognise, Recognised, VerifyCard
+from edge.ipc.kiosk import CardSeen, ConfirmCard, ReadCard, Recognise, Recognised, VerifyCard
 from edge.kiosk import forms
 from edge.kiosk.desk import Desk
 from edge.kiosk.security import sid_of

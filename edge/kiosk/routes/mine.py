@@ -8,7 +8,7 @@ import asyncio
 from fastapi import APIRouter, Request, Response
 
 from edge.domain.errors import Refused
-from edge.ipc.control import Begin, Begun, FindByCard, MyCode
+from edge.ipc.kiosk import Begin, Begun, FindByCard, MyCode
 from edge.kiosk import forms
 from edge.kiosk.desk import Desk
 from edge.kiosk.routes.code import code_of

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request, Response
 
 from edge.domain.errors import Refused
-from edge.ipc.control import Depart, Departed, Withdraw, Withdrawn
+from edge.ipc.kiosk import Depart, Departed, Withdraw, Withdrawn
 from edge.ipc.messages import Message
 from edge.kiosk import forms
 from edge.kiosk.desk import SILENT, Desk, lang_of

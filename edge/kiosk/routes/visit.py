@@ -6,7 +6,7 @@ from dataclasses import replace
 from fastapi import APIRouter, Request, Response
 
 from edge.domain.errors import GatehouseError, Refused
-from edge.ipc.control import Begin, Begun, Notice, Register, Registered
+from edge.ipc.kiosk import Begin, Begun, Notice, Register, Registered
 from edge.kiosk import forms
 from edge.kiosk.desk import SILENT, Desk, Expired, lang_of
 from edge.kiosk.forms import Registration

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 from edge.domain.assessment import Assessment
-from edge.ipc.control import StateLine
+from edge.ipc.operator import StateLine
 from edge.store.rows import Anchored
 from edge.wire import TimeQuality
 

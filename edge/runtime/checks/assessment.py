@@ -1,7 +1,7 @@
 """Does the impact assessment of face matching hold? Without it no face is matched (P36)."""
 
 from edge.domain.assessment import WARN_DAYS
-from edge.ipc.control import StateLine
+from edge.ipc.operator import StateLine
 from edge.runtime.checks import Facts
 
 _HINT = "assess anew, have it approved, and write it into [face_assessment]"

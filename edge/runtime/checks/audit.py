@@ -1,6 +1,6 @@
 """Is the audit still what headquarters has seen of it?"""
 
-from edge.ipc.control import StateLine
+from edge.ipc.operator import StateLine
 from edge.runtime.checks import Facts
 
 

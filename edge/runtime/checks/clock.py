@@ -1,6 +1,6 @@
 """Is the wall clock good enough to be evidence?"""
 
-from edge.ipc.control import StateLine
+from edge.ipc.operator import StateLine
 from edge.runtime.checks import Facts
 from edge.wire import TimeQuality
 

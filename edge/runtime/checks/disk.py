@@ -2,7 +2,7 @@
 
 import shutil
 
-from edge.ipc.control import StateLine
+from edge.ipc.operator import StateLine
 from edge.runtime.checks import Facts
 
 LEAST_FREE = 2 << 30

@@ -4,7 +4,7 @@
 counts for whoever runs all the boxes together: headquarters has to add up what each of them says.
 """
 
-from edge.ipc.control import StateLine
+from edge.ipc.operator import StateLine
 from edge.runtime.checks import Facts
 
 ALARM = 80_000

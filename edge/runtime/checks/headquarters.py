@@ -1,6 +1,6 @@
 """Does the box reach headquarters, and does its signed receipt come back?"""
 
-from edge.ipc.control import StateLine
+from edge.ipc.operator import StateLine
 from edge.runtime.checks import Facts
 
 

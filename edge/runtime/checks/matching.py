@@ -1,7 +1,7 @@
 """May faces be matched? Not after a week without headquarters: a withdrawal may wait there."""
 
 from edge.consent.policy import FACE_SUSPENDED_AFTER_MS
-from edge.ipc.control import StateLine
+from edge.ipc.operator import StateLine
 from edge.runtime.checks import Facts
 
 _DAY_MS = 24 * 3600 * 1000

@@ -1,6 +1,6 @@
 """Which notice is in force here?"""
 
-from edge.ipc.control import StateLine
+from edge.ipc.operator import StateLine
 from edge.runtime.checks import Facts
 
 

@@ -1,6 +1,6 @@
 """Do records leave?"""
 
-from edge.ipc.control import StateLine
+from edge.ipc.operator import StateLine
 from edge.runtime.checks import Facts
 
 OLD_MS = 15 * 60 * 1000

@@ -1,6 +1,6 @@
 """Are the project's keys its officer's, and is everybody known under the newest ones?"""
 
-from edge.ipc.control import StateLine
+from edge.ipc.operator import StateLine
 from edge.runtime.checks import Facts
 
 

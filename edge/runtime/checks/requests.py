@@ -1,7 +1,7 @@
 """Are visitors answered in time? 15 working days are the law's; the alarm comes at day 10."""
 
 from edge.domain.workdays import ANSWER_WITHIN, due_ms
-from edge.ipc.control import StateLine
+from edge.ipc.operator import StateLine
 from edge.runtime.checks import Facts
 
 ALARM_AT = 10

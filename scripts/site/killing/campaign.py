@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.domain.errors import LinkDown, ProtocolError
-from edge.ipc import control
+from edge.ipc import operator
 from edge.ipc.client import ControlClient
 from scripts.site.killing.book import Book
 from scripts.site.killing.clients import Caller, Desk, Kiosk, Operator, Peer, Rights, people_of
@@ -97,11 +97,11 @@ def _peers(place: Place, book: Book, seed: int) -> list[Peer]:
 
 def drain(place: Place) -> float:
     """Wait until the box has nothing left to send and every device is up; return the seconds."""
-    operator = ControlClient(place.box_directory / "run" / "control.sock", 10.0)
+    client = ControlClient(place.box_directory / "run" / "control.sock", 10.0)
 
     def empty() -> bool:
         try:
-            waiting = operator.ask(control.GetOutbox(), control.OutboxState).depth
+            waiting = client.ask(operator.GetOutbox(), operator.OutboxState).depth
         except (LinkDown, ProtocolError):
             return False
         return waiting == 0 and json.loads(place.cloud("status", "--json"))["open_commands"] == 0

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from edge.domain.errors import LinkDown, ProtocolError, Refused
-from edge.ipc import control
+from edge.ipc import kiosk, operator
 from edge.ipc.client import ControlClient
 from edge.ipc.messages import Message
 from edge.wire import Scope
@@ -26,7 +26,7 @@ ANSWER_S = 45.0
 """Longer than anything that the core does on a busy machine: silence means that it is gone."""
 PATIENCE_S = 6.0
 """A caller whose line is dead hangs up after this time, so that the next one can call."""
-SOURCES: tuple[control.Source, ...] = ("agent", "walk_in", "advert", "friend", "other")
+SOURCES: tuple[kiosk.Source, ...] = ("agent", "walk_in", "advert", "friend", "other")
 
 
 class Peer(threading.Thread):
@@ -93,16 +93,16 @@ class Peer(threading.Thread):
         number: str,
         scopes: frozenset[Scope],
         declined: frozenset[Scope] = frozenset(),
-        source: control.Source | None = None,
+        source: kiosk.Source | None = None,
     ) -> tuple[Act, str] | None:
         """Register as a visitor does; return the act and its session, or None if nothing began."""
-        _end, notice, _code = self.ask(self._kiosk, control.GetNotice(), control.Notice)
-        _end, begun, _code = self.ask(self._kiosk, control.Begin(), control.Begun)
+        _end, notice, _code = self.ask(self._kiosk, kiosk.GetNotice(), kiosk.Notice)
+        _end, begun, _code = self.ask(self._kiosk, kiosk.Begin(), kiosk.Begun)
         if notice is None or begun is None:
             self.pause(0.05, 0.4)
             return None
         agreed = Scope.REGISTRATION in scopes
-        request = control.Register(
+        request = kiosk.Register(
             session=begun.session,
             notice_hash=notice.hash,
             scopes=scopes,
@@ -112,22 +112,22 @@ class Peer(threading.Thread):
             source=source,
         )
         asked = {"scopes": scopes, "declined": declined, "party_size": request.party_size}
-        act = self.note("register", number, asked, lambda: self._said(request, control.Registered))
+        act = self.note("register", number, asked, lambda: self._said(request, kiosk.Registered))
         return act, begun.session
 
     def depart(self, number: str) -> Act:
         """Leave."""
-        request = control.Depart(phone=number[3:])
-        return self.note("depart", number, {}, lambda: self._said(request, control.Departed))
+        request = kiosk.Depart(phone=number[3:])
+        return self.note("depart", number, {}, lambda: self._said(request, kiosk.Departed))
 
     def withdraw(self, number: str, scopes: frozenset[Scope]) -> Act:
         """Withdraw scopes."""
-        request = control.Withdraw(phone=number[3:], scopes=scopes)
+        request = kiosk.Withdraw(phone=number[3:], scopes=scopes)
         asked = {"scopes": scopes}
-        return self.note("withdraw", number, asked, lambda: self._said(request, control.Withdrawn))
+        return self.note("withdraw", number, asked, lambda: self._said(request, kiosk.Withdrawn))
 
     def _said(self, request: Message, answer: type[Message]) -> Asked:
-        client = self._operator if isinstance(request, control.ImportReports) else self._kiosk
+        client = self._operator if isinstance(request, operator.ImportReports) else self._kiosk
         end, said, code = self.ask(client, request, answer)
         return end, said.model_dump(mode="json") if said is not None else {"code": code}
 
@@ -186,13 +186,13 @@ class Desk(Peer):
     def _read(self, number: str, session: str) -> None:
         assert self._place.terminal is not None
         self._place.terminal.place(self._card)
-        request = control.ReadCard(session=session)
-        self.note("card", number, {}, lambda: self._said(request, control.CardSeen))
+        request = kiosk.ReadCard(session=session)
+        self.note("card", number, {}, lambda: self._said(request, kiosk.CardSeen))
         self._place.terminal.lift()
 
     def _look(self, number: str, session: str) -> None:
-        request = control.Recognise(session=session)
-        self.note("face", number, {}, lambda: self._said(request, control.Recognised))
+        request = kiosk.Recognise(session=session)
+        self.note("face", number, {}, lambda: self._said(request, kiosk.Recognised))
 
 
 class Operator(Peer):
@@ -204,28 +204,28 @@ class Operator(Peer):
         super().__init__(name, ordinal, place, book, seed)
         self._people = people
         self._made = 0
-        self._files: list[tuple[control.ReportRow, ...]] = []
-        self._again: tuple[control.ReportRow, ...] | None = None
+        self._files: list[tuple[operator.ReportRow, ...]] = []
+        self._again: tuple[operator.ReportRow, ...] | None = None
 
     def act(self) -> None:
         """Import one file."""
         rows = self._again or self._file()
-        request = control.ImportReports(rows=rows)
+        request = operator.ImportReports(rows=rows)
         asked = {"refs": {r.ref: (f"+86{r.phone}", r.reported_ms) for r in rows}}
-        done = self.note("import", "", asked, lambda: self._said(request, control.Imported))
+        done = self.note("import", "", asked, lambda: self._said(request, operator.Imported))
         self._again = rows if done.end == "unknown" else None
         self.pause(0.3, 1.5)
 
-    def _file(self) -> tuple[control.ReportRow, ...]:
+    def _file(self) -> tuple[operator.ReportRow, ...]:
         if self._files and self._random.random() < 0.15:
             return self._random.choice(self._files)
         rows = tuple(self._row() for _ in range(self._random.randint(1, 5)))
         self._files.append(rows)
         return rows
 
-    def _row(self) -> control.ReportRow:
+    def _row(self) -> operator.ReportRow:
         self._made += 1
-        return control.ReportRow(
+        return operator.ReportRow(
             ref=f"R-{self._made}",
             phone=self._random.choice(self._people)[3:],
             channel="示例渠道",
@@ -314,7 +314,7 @@ def wait_for_core(place: Place, seconds: float) -> bool:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         try:
-            client.ask(control.GetOutbox(), control.OutboxState)
+            client.ask(operator.GetOutbox(), operator.OutboxState)
         except (LinkDown, ProtocolError):
             time.sleep(0.05)
         else:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import psutil
 
 from edge.domain.errors import LinkDown, ProtocolError
-from edge.ipc import control
+from edge.ipc import operator
 from edge.ipc.client import ControlClient
 from scripts.site.killing.book import Book, Kill
 from scripts.site.killing.clients import wait_for_core
@@ -186,7 +186,7 @@ class Killer:
         if not self._coming or any(d.victim == "core" for d in self._down):
             return
         try:
-            status = self._operator.ask(control.GetStatus(), control.Status)
+            status = self._operator.ask(operator.GetStatus(), operator.Status)
         except (LinkDown, ProtocolError):
             return
         for line in status.devices:

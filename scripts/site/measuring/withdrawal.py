@@ -27,7 +27,7 @@ from edge.consent.gate import Gate
 from edge.domain import facts
 from edge.domain.errors import Refused
 from edge.domain.facts import Fact, PersonId
-from edge.ipc import control
+from edge.ipc import kiosk, operator
 from edge.ipc.client import ControlClient
 from edge.ports import Cleared
 from edge.store.credentials import Credentials
@@ -72,14 +72,14 @@ class Visitors:
 
     def __init__(self, place: Place) -> None:
         self._kiosk = ControlClient(place.box_directory / "run" / "kiosk.sock", 60.0)
-        self.notice = self._kiosk.ask(control.GetNotice(), control.Notice)
+        self.notice = self._kiosk.ask(kiosk.GetNotice(), kiosk.Notice)
 
     def register(self, number: str) -> str:
         """Register with three scopes; return the session."""
-        session = self._kiosk.ask(control.Begin(), control.Begun).session
+        session = self._kiosk.ask(kiosk.Begin(), kiosk.Begun).session
         self._kiosk.ask(
-            control.Register(session=session, notice_hash=self.notice.hash, scopes=SCOPES, phone=number),
-            control.Registered,
+            kiosk.Register(session=session, notice_hash=self.notice.hash, scopes=SCOPES, phone=number),
+            kiosk.Registered,
         )
         return session
 
@@ -91,20 +91,20 @@ class Visitors:
         time.sleep(0.25)  # the lease runs now: no card lies on the terminal
         assert not over, f"the lease was over before withdrawal {len(times.answered)}: {said}"
         began = time.monotonic()
-        answer = self._kiosk.ask(control.Withdraw(phone=number, scopes=SCOPES), control.Withdrawn)
+        answer = self._kiosk.ask(kiosk.Withdraw(phone=number, scopes=SCOPES), kiosk.Withdrawn)
         times.answered.append(time.monotonic() - began)
         assert frozenset(answer.scopes) == SCOPES, answer
         reader.join()
         times.lease_over.append(over[0] - began)
         with contextlib.suppress(Refused):
-            self._kiosk.ask(control.ReadCard(session=session), control.CardSeen)
+            self._kiosk.ask(kiosk.ReadCard(session=session), kiosk.CardSeen)
             raise AssertionError("the gate lets a withdrawn scope be used")
         times.refused.append(time.monotonic() - began)
-        self._kiosk.ask(control.End(session=session), control.Departed)
+        self._kiosk.ask(kiosk.End(session=session), kiosk.Departed)
 
     def _read(self, session: str, over: list[float], said: list[str]) -> None:
         try:
-            said.append(self._kiosk.ask(control.ReadCard(session=session), control.CardSeen).outcome)
+            said.append(self._kiosk.ask(kiosk.ReadCard(session=session), kiosk.CardSeen).outcome)
         except Refused as error:
             said.append(error.code)
         over.append(time.monotonic())
@@ -179,8 +179,8 @@ def _wait_for_link(place: Place) -> float:
 
 
 def _depth(place: Place) -> int:
-    operator = ControlClient(place.box_directory / "run" / "control.sock", 30.0)
-    return operator.ask(control.GetOutbox(), control.OutboxState).depth
+    client = ControlClient(place.box_directory / "run" / "control.sock", 30.0)
+    return client.ask(operator.GetOutbox(), operator.OutboxState).depth
 
 
 class Books:

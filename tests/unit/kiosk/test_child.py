@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.ipc.control import MOST_POINTS, MOST_STROKES, ChildRegistered, GuardianOutcome
+from edge.ipc.kiosk import MOST_POINTS, MOST_STROKES, ChildRegistered, GuardianOutcome
 from edge.kiosk.forms import BadForm, Child, drawn
 from tests.fakes.core_socket import NOTICE, CoreDouble, refusal
 from tests.unit.kiosk.conftest import Browser

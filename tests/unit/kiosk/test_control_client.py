@@ -7,8 +7,8 @@ import pytest
 
 from edge.domain.errors import LinkDown, ProtocolError, Refused
 from edge.ipc.client import ControlClient
-from edge.ipc.control import Begin, Begun, Depart, Departed, GetNotice, Notice, Recognise, Recognised
 from edge.ipc.framing import MAX_LINE
+from edge.ipc.kiosk import Begin, Begun, Depart, Departed, GetNotice, Notice, Recognise, Recognised
 from tests.fakes.core_socket import NOTICE, CoreDouble, refusal
 
 

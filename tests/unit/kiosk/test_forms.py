@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from edge.ipc.control import Phone
+from edge.ipc.messages import Number
 from edge.kiosk.forms import BadForm, Registration, parse, phone
 from edge.wire import Scope
 from tests.fakes.core_socket import NOTICE
@@ -76,7 +76,7 @@ def test_numbers_as_people_type_them(typed: str, read: str | None) -> None:
 def test_a_number_that_is_passed_on_is_one_the_core_takes(typed: str) -> None:
     read = phone(typed)
     if read is not None:
-        TypeAdapter(Phone).validate_python(read)
+        TypeAdapter(Number).validate_python(read)
 
 
 def form(**fields: str) -> Registration:

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from edge.domain.idcard import CardKind
-from edge.ipc.control import Alive, CardSeen, Recognised, Registered
+from edge.ipc.kiosk import Alive, CardSeen, Recognised, Registered
 from edge.kiosk import desk
 from edge.wire import Scope
 from tests.fakes.core_socket import CoreDouble, refusal

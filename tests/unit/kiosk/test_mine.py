@@ -4,7 +4,7 @@ from typing import get_args
 
 import pytest
 
-from edge.ipc.control import MyCode, MyCodeOutcome, VisitorCode
+from edge.ipc.kiosk import MyCode, MyCodeOutcome, VisitorCode
 from tests.fakes.core_socket import CODE, CoreDouble, refusal
 from tests.unit.kiosk.conftest import Browser
 

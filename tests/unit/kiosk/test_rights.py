@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from edge.ipc.control import Departed, Withdrawn
+from edge.ipc.kiosk import Departed, Withdrawn
 from edge.kiosk.texts import Lang
 from edge.wire import Scope
 from tests.fakes.core_socket import NOTICE, CoreDouble, refusal

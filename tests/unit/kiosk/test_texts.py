@@ -7,7 +7,7 @@ from typing import get_args
 import edge.kiosk
 from edge.domain.idcard import CardKind
 from edge.ipc import staff
-from edge.ipc.control import CardSeen, MyCode, Recognised
+from edge.ipc.kiosk import CardSeen, MyCode, Recognised
 from edge.kiosk.forms import SOURCES
 from edge.kiosk.texts import KEYS, scope_name, text
 from edge.wire import Scope

@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge.ipc.control import Registered
+from edge.ipc.kiosk import Registered
 from edge.wire import Scope
 from tests.fakes.core_socket import NOTICE, CoreDouble, refusal
 from tests.unit.kiosk.conftest import Browser

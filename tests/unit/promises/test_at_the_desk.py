@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from edge.domain.errors import Refused
-from edge.ipc import control
+from edge.ipc import kiosk
 from edge.runtime.clock import Clock
 from edge.wire import Scope
 from tests.unit.runtime.test_reception import EVERYTHING, PHONE, AtTheDesk, card, face, rows
@@ -16,10 +16,10 @@ HOUR_MS = 3_600_000
 
 async def visit(
     desk: AtTheDesk, scopes: frozenset[Scope], declined: frozenset[Scope]
-) -> tuple[str, control.Registered]:
+) -> tuple[str, kiosk.Registered]:
     session = await desk.begin()
     answer = await desk.reception.answer(
-        control.Register(
+        kiosk.Register(
             session=session,
             notice_hash=desk.office.notice.hash,
             scopes=scopes,
@@ -28,7 +28,7 @@ async def visit(
             source="walk_in" if C in scopes else None,
         )
     )
-    assert isinstance(answer, control.Registered)
+    assert isinstance(answer, kiosk.Registered)
     return session, answer
 
 
@@ -54,7 +54,7 @@ def test_p12_refusing_one_scope_loses_that_service_alone(desk: AtTheDesk, refuse
             assert (await desk.read_card(session, card())).outcome == "read"
         again = await visit(desk, frozenset({R}), frozenset())
         assert again[1].returning
-        assert await desk.reception.answer(control.Depart(phone=PHONE)) == control.Departed(closed=True)
+        assert await desk.reception.answer(kiosk.Depart(phone=PHONE)) == kiosk.Departed(closed=True)
 
     asyncio.run(scene())
 

@@ -16,7 +16,7 @@ from edge.consent.gate import Gate
 from edge.domain import facts
 from edge.domain.assessment import WARN_DAYS, Assessment
 from edge.domain.errors import InvalidInput, Refused
-from edge.ipc.control import Register
+from edge.ipc.kiosk import Register
 from edge.runtime.assessed import assessed
 from edge.runtime.checks import Facts, assessment
 from edge.runtime.clock import Clock

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge.consent.gate import Gate
-from edge.ipc.control import Notice
+from edge.ipc.kiosk import Notice
 from edge.runtime import notice as notices
 from edge.runtime.clock import Clock
 from edge.runtime.office import Office

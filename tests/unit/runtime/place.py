@@ -1,7 +1,7 @@
 """The box's services over one store, and the acts of visitors, callers and agents, for tests."""
 
 from edge.config import Rules
-from edge.ipc import control
+from edge.ipc import kiosk, operator
 from edge.ipc.messages import CallEnded, CallStarted, CardRead
 from edge.runtime.calls import Calls
 from edge.runtime.desk import Desk, Visitor
@@ -30,7 +30,7 @@ class Place:
         self.officer = Officer(office, self.rights, links, "0" * 16)
 
     def register(self, phone: str = PHONE, scopes: frozenset[Scope] = ALL) -> Visitor:
-        request = control.Register(
+        request = kiosk.Register(
             session=new_id(),
             notice_hash=self.office.notice.hash,
             scopes=scopes,
@@ -63,8 +63,8 @@ class Place:
         }  # fmt: skip
         self.calls.ended(call, CallEnded.model_validate(fields))
 
-    def report(self, phone: str, ref: str) -> control.Imported:
-        row = control.ReportRow(ref=ref, phone=phone, channel="示例渠道", agent="李四", reported_ms=1)
+    def report(self, phone: str, ref: str) -> operator.Imported:
+        row = operator.ReportRow(ref=ref, phone=phone, channel="示例渠道", agent="李四", reported_ms=1)
         return self.risk.import_rows((row,))
 
     def leaving(self) -> list[Record]:

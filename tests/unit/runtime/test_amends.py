@@ -13,7 +13,7 @@ from edge.domain.amending import UNDO_MS
 from edge.domain.errors import InvalidInput, Refused
 from edge.domain.facts import PersonId
 from edge.domain.idcard import CardKind
-from edge.ipc.control import ReportRow
+from edge.ipc.operator import ReportRow
 from edge.runtime.amends import Amends
 from edge.runtime.office import Office
 from edge.store.rows import VisitRow

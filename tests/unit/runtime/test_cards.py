@@ -9,7 +9,7 @@ import pytest
 from edge.consent.policy import FACE_SUSPENDED_AFTER_MS
 from edge.domain.errors import GatehouseError, LinkDown, Refused
 from edge.domain.idcard import CardKind
-from edge.ipc import control
+from edge.ipc import kiosk
 from edge.ipc.messages import CardFailed, CardRead, Compared
 from edge.runtime import held
 from edge.runtime.office import Office
@@ -65,9 +65,9 @@ def kept(desk: AtTheDesk, session: str) -> CardRow | None:
     return office.store.card(permit)
 
 
-async def answer(desk: AtTheDesk, session: str, yes: bool) -> control.CardSeen:
-    seen = await desk.reception.answer(control.ConfirmCard(session=session, yes=yes))
-    assert isinstance(seen, control.CardSeen)
+async def answer(desk: AtTheDesk, session: str, yes: bool) -> kiosk.CardSeen:
+    seen = await desk.reception.answer(kiosk.ConfirmCard(session=session, yes=yes))
+    assert isinstance(seen, kiosk.CardSeen)
     return seen
 
 
@@ -110,7 +110,7 @@ def test_p38_a_child_under_14_by_any_card(desk: AtTheDesk, kind: CardKind, twice
     async def scene() -> None:
         session = await desk.registered()
         young = card(kind, birth=years_ago(13), confirmed_twice=twice)
-        assert await desk.read_card(session, young) == control.CardSeen(outcome="minor")
+        assert await desk.read_card(session, young) == kiosk.CardSeen(outcome="minor")
         assert (rows(desk.office, "cards"), rows(desk.office, "contacts"), len(desk.leases.held)) == (0, 0, 0)
 
     asyncio.run(scene())
@@ -123,7 +123,7 @@ def test_an_expired_card_of_any_kind_is_not_kept(desk: AtTheDesk, kind: CardKind
         seen = await desk.read_card(
             await desk.registered(), card(kind, valid_until=EARLIER, confirmed_twice=twice)
         )
-        assert seen == control.CardSeen(outcome="expired")
+        assert seen == kiosk.CardSeen(outcome="expired")
         assert (rows(desk.office, "cards"), len(desk.leases.held)) == (0, 0)
 
     asyncio.run(scene())
@@ -151,7 +151,7 @@ def test_a_no_keeps_nothing_and_forgets(desk: AtTheDesk) -> None:
     async def scene() -> None:
         session = await desk.registered()
         await desk.read_card(session, card(CardKind.RESIDENT, confirmed_twice=False))
-        assert await answer(desk, session, yes=False) == control.CardSeen(outcome="not_confirmed")
+        assert await answer(desk, session, yes=False) == kiosk.CardSeen(outcome="not_confirmed")
         assert (rows(desk.office, "cards"), len(desk.leases.held)) == (0, 0)
         assert (await answer(desk, session, yes=True)).outcome == "too_late"
 
@@ -168,7 +168,7 @@ def test_without_an_answer_it_is_forgotten_by_itself(
         await desk.read_card(session, card(CardKind.RESIDENT, confirmed_twice=False))
         await asyncio.sleep(0.1)
         assert len(desk.leases.held) == 0
-        assert await answer(desk, session, yes=True) == control.CardSeen(outcome="too_late")
+        assert await answer(desk, session, yes=True) == kiosk.CardSeen(outcome="too_late")
         assert rows(desk.office, "cards") == 0
 
     asyncio.run(scene())
@@ -178,7 +178,7 @@ def test_the_end_of_the_session_forgets_it(desk: AtTheDesk) -> None:
     async def scene() -> None:
         session = await desk.registered()
         await desk.read_card(session, card(CardKind.RESIDENT, confirmed_twice=False))
-        await desk.reception.answer(control.End(session=session))
+        await desk.reception.answer(kiosk.End(session=session))
         assert len(desk.leases.held) == 0
         with pytest.raises(GatehouseError):
             await answer(desk, session, yes=True)
@@ -193,7 +193,7 @@ def test_p43_a_withdrawal_in_between_forgets_it_and_nothing_is_kept(desk: AtTheD
         session = await desk.registered()
         unsure = card(CardKind.RESIDENT, confirmed_twice=False)
         await desk.read_card(session, unsure)
-        await desk.reception.answer(control.Withdraw(phone=PHONE, scopes=frozenset({Scope.ID_CARD})))
+        await desk.reception.answer(kiosk.Withdraw(phone=PHONE, scopes=frozenset({Scope.ID_CARD})))
         assert len(desk.leases.held) == 0
         waiting = held.Waiting(unsure, "not_asked")  # as if it had slipped through
         desk.leases.held.put(desk.reception._visitor(session).person, waiting)
@@ -253,10 +253,10 @@ def verdict(outcome: str) -> Compared:
 
 async def verify(
     desk: AtTheDesk, session: str, given: CardRead | CardFailed | Exception, told: Compared | Exception | None
-) -> control.CardSeen:
+) -> kiosk.CardSeen:
     desk.leases.card, desk.leases.verdict = given, told
-    seen = await desk.reception.answer(control.VerifyCard(session=session))
-    assert isinstance(seen, control.CardSeen)
+    seen = await desk.reception.answer(kiosk.VerifyCard(session=session))
+    assert isinstance(seen, kiosk.CardSeen)
     return seen
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.domain.errors import InvalidInput
-from edge.ipc import control
+from edge.ipc import kiosk
 from edge.runtime.office import Office
 from edge.runtime.storethread import StoreThread
 from edge.runtime.strangers import MOST, WITHIN_S, Strangers
@@ -31,15 +31,15 @@ def desk(office: Office) -> Iterator[AtTheDesk]:
     thread.close()
 
 
-async def come(desk: AtTheDesk, phone: str = PHONE, session: str = "") -> control.Registered:
+async def come(desk: AtTheDesk, phone: str = PHONE, session: str = "") -> kiosk.Registered:
     session = session or await desk.begin()
-    answer = await desk.reception.answer(control.ComeAgain(session=session, phone=phone))
-    assert isinstance(answer, control.Registered)
+    answer = await desk.reception.answer(kiosk.ComeAgain(session=session, phone=phone))
+    assert isinstance(answer, kiosk.Registered)
     return answer
 
 
 async def first(desk: AtTheDesk, scopes: frozenset[Scope], declined: frozenset[Scope]) -> None:
-    request = control.Register(
+    request = kiosk.Register(
         session=await desk.begin(), notice_hash=desk.office.notice.hash, scopes=scopes, declined=declined,
         phone=PHONE,
     )  # fmt: skip
@@ -61,12 +61,12 @@ def test_p50_what_stands_and_what_was_refused_of_late_is_not_asked(
         monkeypatch.setattr(desk.office.clock, "now_ms", lambda: later)
         session = await desk.begin()
         assert set((await come(desk, session=session)).ask) == {C, F}
-        choice = control.Choose(
+        choice = kiosk.Choose(
             session=session, notice_hash=desk.office.notice.hash, scopes=frozenset({F}),
             declined=frozenset({C}), source="friend",
         )  # fmt: skip
         told = await desk.reception.answer(choice)
-        assert isinstance(told, control.Registered)
+        assert isinstance(told, kiosk.Registered)
         assert (set(told.active), told.ask) == ({R, I, F}, ())
         assert rows(desk.office, "sources") == 0, "kept only with channel_risk"
         with pytest.raises(InvalidInput, match="not_asked"):
@@ -92,7 +92,7 @@ def test_whose_registration_ended_is_as_unknown_as_a_stranger(desk: AtTheDesk) -
 
     async def scene() -> None:
         await first(desk, EVERYTHING, frozenset())
-        await desk.reception.answer(control.Withdraw(phone=PHONE, scopes=EVERYTHING))
+        await desk.reception.answer(kiosk.Withdraw(phone=PHONE, scopes=EVERYTHING))
         visits = rows(desk.office, "visits")
         assert await come(desk) == await come(desk, STRANGER)
         assert rows(desk.office, "visits") == visits
@@ -116,7 +116,7 @@ def test_who_tries_numbers_learns_nothing_after_the_first_few(desk: AtTheDesk) -
 def test_what_was_not_asked_is_not_taken(desk: AtTheDesk) -> None:
     async def scene() -> None:
         session = await desk.registered(frozenset({R}))
-        choice = control.Choose(session=session, notice_hash=desk.office.notice.hash, scopes=frozenset({F}))
+        choice = kiosk.Choose(session=session, notice_hash=desk.office.notice.hash, scopes=frozenset({F}))
         with pytest.raises(InvalidInput, match="not_asked"):
             await desk.reception.answer(choice)
 

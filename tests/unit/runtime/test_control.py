@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from edge.domain.errors import InvalidInput, LinkDown, Refused, StoreError
-from edge.ipc import control as protocol
+from edge.ipc import kiosk
 from edge.ipc.client import ControlClient
+from edge.ipc.control import Answer
 from edge.ipc.framing import MAX_LINE
 from edge.ipc.messages import Message
 from edge.runtime import control
@@ -24,19 +25,19 @@ NOBODY = 65534
 SECRET = "13800138000"
 SESSION = "1" * 32
 
-Answer = Callable[[protocol.KioskRequest], Awaitable[Message]]
+Answering = Callable[[kiosk.KioskRequest], Awaitable[Message]]
 
 
-async def begun(request: protocol.KioskRequest) -> Message:
-    return protocol.Begun(session=SESSION)
+async def begun(request: kiosk.KioskRequest) -> Message:
+    return kiosk.Begun(session=SESSION)
 
 
 @contextlib.asynccontextmanager
 async def serving(
-    directory: Path, answer: Answer = begun, allowed: frozenset[int] = frozenset()
+    directory: Path, answer: Answering = begun, allowed: frozenset[int] = frozenset()
 ) -> AsyncIterator[Path]:
     path = directory / "kiosk.sock"
-    one = ControlSocket(path, protocol.KIOSK_REQUEST, answer, allowed)
+    one = ControlSocket(path, kiosk.KIOSK_REQUEST, answer, allowed)
     await one.start()
     try:
         yield path
@@ -64,16 +65,16 @@ async def exchange(path: Path, *lines: bytes) -> list[bytes]:
 
 
 def test_requests_are_answered_in_order_on_one_connection(tmp_path: Path) -> None:
-    async def answer(request: protocol.KioskRequest) -> Message:
-        if isinstance(request, protocol.End):
-            return protocol.Departed(closed=True)
-        return protocol.Begun(session=SESSION)
+    async def answer(request: kiosk.KioskRequest) -> Message:
+        if isinstance(request, kiosk.End):
+            return kiosk.Departed(closed=True)
+        return kiosk.Begun(session=SESSION)
 
     async def scene() -> None:
         async with serving(tmp_path, answer) as path:
-            end = protocol.End(session=SESSION).model_dump_json().encode()
+            end = kiosk.End(session=SESSION).model_dump_json().encode()
             answers = await exchange(path, b'{"method": "begin"}', end, b'{"method": "begin"}')
-        results = [protocol.Answer.model_validate_json(a).result for a in answers]
+        results = [Answer.model_validate_json(a).result for a in answers]
         assert results == [{"session": SESSION}, {"closed": True}, {"session": SESSION}]
 
     asyncio.run(scene())
@@ -83,8 +84,8 @@ def test_the_products_own_client_is_answered(tmp_path: Path) -> None:
     async def scene() -> None:
         async with serving(tmp_path) as path:
             client = ControlClient(path, timeout=10)
-            got = await asyncio.to_thread(client.ask, protocol.Begin(), protocol.Begun)
-            assert got == protocol.Begun(session=SESSION)
+            got = await asyncio.to_thread(client.ask, kiosk.Begin(), kiosk.Begun)
+            assert got == kiosk.Begun(session=SESSION)
 
     asyncio.run(scene())
 
@@ -111,7 +112,7 @@ def test_an_invalid_request_gets_a_code_and_never_its_contents(tmp_path: Path, l
     async def scene() -> None:
         async with serving(tmp_path) as path:
             wrong, right = await exchange(path, line, b'{"method": "begin"}')
-        answer = protocol.Answer.model_validate_json(wrong)
+        answer = Answer.model_validate_json(wrong)
         assert (answer.ok, answer.code) == (False, "invalid_request")
         assert answer.hint.startswith("wrong: ") and len(answer.hint) > len("wrong: ")
         assert SECRET.encode() not in wrong
@@ -124,7 +125,7 @@ def test_the_hint_names_the_wrong_field(tmp_path: Path) -> None:
     async def scene() -> None:
         async with serving(tmp_path) as path:
             (answer,) = await exchange(path, b'{"method": "depart", "phone": "x", "extra": 1}')
-        assert protocol.Answer.model_validate_json(answer).hint == "wrong: an unknown field, depart.phone"
+        assert Answer.model_validate_json(answer).hint == "wrong: an unknown field, depart.phone"
 
     asyncio.run(scene())
 
@@ -148,14 +149,14 @@ def test_an_oversized_line_ends_its_connection_alone(tmp_path: Path) -> None:
     ],
 )
 def test_a_domain_error_is_an_answer(tmp_path: Path, error: Exception, code: str, hint: str) -> None:
-    async def fail(request: protocol.KioskRequest) -> Message:
+    async def fail(request: kiosk.KioskRequest) -> Message:
         raise error
 
     async def scene() -> None:
         async with serving(tmp_path, fail) as path:
             answers = await exchange(path, b'{"method": "begin"}', b'{"method": "begin"}')
         assert len(answers) == 2, "the connection lives on"
-        answer = protocol.Answer.model_validate_json(answers[0])
+        answer = Answer.model_validate_json(answers[0])
         assert (answer.ok, answer.code, answer.hint) == (False, code, hint)
 
     asyncio.run(scene())
@@ -167,7 +168,7 @@ def test_an_unforeseen_error_costs_one_connection_and_is_logged_without_its_text
 ) -> None:
     failing = True
 
-    async def fail(request: protocol.KioskRequest) -> Message:
+    async def fail(request: kiosk.KioskRequest) -> Message:
         if failing:
             raise error
         return await begun(request)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from edge.domain.errors import InvalidInput, Refused
-from edge.ipc.control import Register
+from edge.ipc.kiosk import Register
 from edge.runtime.clock import Clock
 from edge.runtime.departures import Departures
 from edge.runtime.desk import Desk

@@ -17,7 +17,7 @@ from edge.domain.errors import InvalidInput, Refused
 from edge.domain.facts import PersonId
 from edge.domain.idcard import CardKind
 from edge.domain.reasons import Reason
-from edge.ipc import control
+from edge.ipc import kiosk
 from edge.ipc import officer as protocol
 from edge.ipc.messages import CardFailed, CardRead
 from edge.runtime.departures import Departures
@@ -46,17 +46,17 @@ def desk(office: Office) -> Iterator[AtTheDesk]:
     thread.close()
 
 
-async def child(desk: AtTheDesk, session: str | None = None, **fields: object) -> control.ChildRegistered:
+async def child(desk: AtTheDesk, session: str | None = None, **fields: object) -> kiosk.ChildRegistered:
     request = {
         "session": session or await desk.begin(), "notice_hash": desk.office.notice.hash,
         "by": "signature", "guardian": "王芳", "drawn": DRAWN,
     } | fields  # fmt: skip
-    answer = await desk.reception.answer(control.RegisterChild.model_validate(request))
-    assert isinstance(answer, control.ChildRegistered)
+    answer = await desk.reception.answer(kiosk.RegisterChild.model_validate(request))
+    assert isinstance(answer, kiosk.ChildRegistered)
     return answer
 
 
-async def by_card(desk: AtTheDesk, read: CardRead | CardFailed | Exception) -> control.ChildRegistered:
+async def by_card(desk: AtTheDesk, read: CardRead | CardFailed | Exception) -> kiosk.ChildRegistered:
     desk.leases.card = read
     return await child(desk, by="card", guardian=None, drawn=())
 
@@ -121,7 +121,7 @@ def test_a_guardian_who_walks_away_while_their_card_is_read_registers_nobody(
         session = await desk.begin()
 
         async def read(*_lease: object) -> CardRead:
-            await desk.reception.answer(control.End(session=session))
+            await desk.reception.answer(kiosk.End(session=session))
             return card(CardKind.RESIDENT)
 
         monkeypatch.setattr(desk.leases, "read_card", read)

@@ -30,8 +30,9 @@ from edge.domain.rightslink import (
 )
 from edge.domain.workdays import is_working
 from edge.ipc import officer as protocol
-from edge.ipc.control import Register, ReportRow
+from edge.ipc.kiosk import Register
 from edge.ipc.messages import CallEnded, CallStarted, CardRead
+from edge.ipc.operator import ReportRow
 from edge.runtime.calls import Calls
 from edge.runtime.checks import Facts
 from edge.runtime.checks.requests import check

@@ -9,7 +9,7 @@ import pytest
 
 from edge.domain.errors import GatehouseError, InvalidInput, NotLeased
 from edge.domain.idcard import CardKind
-from edge.ipc import control
+from edge.ipc import kiosk
 from edge.ipc.messages import CardFailed, CardRead
 from edge.runtime import mydata
 from edge.runtime.office import Office
@@ -41,8 +41,8 @@ def desk(office: Office, thread: StoreThread, monkeypatch: pytest.MonkeyPatch) -
 
 
 async def code_of(desk: AtTheDesk, session: str) -> str | None:
-    told = await desk.reception.answer(control.GetCode(session=session))
-    assert isinstance(told, control.VisitorCode)
+    told = await desk.reception.answer(kiosk.GetCode(session=session))
+    assert isinstance(told, kiosk.VisitorCode)
     return told.address
 
 
@@ -51,7 +51,7 @@ async def registered(desk: AtTheDesk, number: str, phone: str = PHONE) -> str | 
     session = await desk.registered(EVERYTHING, phone)
     assert (await desk.read_card(session, card(CardKind.RESIDENT, number=number))).outcome == "read"
     code = await code_of(desk, session)
-    await desk.reception.answer(control.End(session=session))
+    await desk.reception.answer(kiosk.End(session=session))
     return code
 
 
@@ -59,14 +59,14 @@ async def find(desk: AtTheDesk, laid: CardRead | CardFailed | Exception | str) -
     """Tap "my data" and lay down a card; return the outcome and the code."""
     desk.leases.card = card(CardKind.RESIDENT, number=laid) if isinstance(laid, str) else laid
     session = await desk.begin()
-    answer = await desk.reception.answer(control.FindByCard(session=session))
-    assert isinstance(answer, control.MyCode)
+    answer = await desk.reception.answer(kiosk.FindByCard(session=session))
+    assert isinstance(answer, kiosk.MyCode)
     try:
         return answer.outcome, await code_of(desk, session)
     except GatehouseError:
         return answer.outcome, None
     finally:
-        await desk.reception.answer(control.End(session=session))
+        await desk.reception.answer(kiosk.End(session=session))
 
 
 def tables(desk: AtTheDesk) -> dict[str, int]:
@@ -129,7 +129,7 @@ def test_p40_unknown_unconsented_expired_and_foreign_cards_are_answered_alike(
     async def scene() -> None:
         await registered(desk, OWN)
         session = await desk.begin()
-        withdraw = control.Withdraw(phone=PHONE, scopes=frozenset({Scope.ID_CARD}))
+        withdraw = kiosk.Withdraw(phone=PHONE, scopes=frozenset({Scope.ID_CARD}))
         expired = card(CardKind.RESIDENT, number=OWN, valid_until=YESTERDAY)
         took, before = [], tables(desk)
         for laid in (
@@ -147,7 +147,7 @@ def test_p40_unknown_unconsented_expired_and_foreign_cards_are_answered_alike(
         assert await find(desk, OWN) == ("nothing", None)
         took.append(time.monotonic() - began)
         assert min(took) >= 0.1 and max(took) - min(took) < 0.05, took
-        await desk.reception.answer(control.End(session=session))
+        await desk.reception.answer(kiosk.End(session=session))
 
     asyncio.run(scene())
 
@@ -190,13 +190,13 @@ def test_an_ended_session_ends_the_lease_and_a_visitor_asks_in_another(desk: AtT
     async def scene() -> None:
         session = await desk.registered()
         with pytest.raises(InvalidInput, match="already_registered"):
-            await desk.reception.answer(control.FindByCard(session=session))
+            await desk.reception.answer(kiosk.FindByCard(session=session))
         await registered(desk, OWN)
         other = await desk.begin()
         desk.leases.card = card(CardKind.RESIDENT, number=OWN)
-        await desk.reception.answer(control.FindByCard(session=other))
+        await desk.reception.answer(kiosk.FindByCard(session=other))
         asker = desk.reception._sessions[other].asker
-        await desk.reception.answer(control.End(session=other))
+        await desk.reception.answer(kiosk.End(session=other))
         assert desk.leases.cancelled[-1] == asker
 
     asyncio.run(scene())
@@ -213,7 +213,7 @@ def test_p8_p41_the_mark_goes_with_the_scope_and_by_erasure(desk: AtTheDesk) -> 
         assert rows(desk.office, "card_marks") == 1
         assert await find(desk, IMPOSTORS) == ("nothing", None)
         assert await find(desk, OWN) == ("found", first)
-        await desk.reception.answer(control.Withdraw(phone=PHONE, scopes=frozenset({Scope.ID_CARD})))
+        await desk.reception.answer(kiosk.Withdraw(phone=PHONE, scopes=frozenset({Scope.ID_CARD})))
         store = desk.office.store
         (person,) = {row.text("person") for row in store._database.query("SELECT person FROM card_marks")}
         store.forget_scope(person, Scope.ID_CARD)  # type: ignore[arg-type] # a PersonId

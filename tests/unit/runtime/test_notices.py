@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from edge.domain.errors import ConfigError, InvalidInput, Refused
-from edge.ipc import control
+from edge.ipc import kiosk
 from edge.runtime.links import Links
 from edge.runtime.notices import Notices
 from edge.runtime.office import Office, new_id
@@ -104,7 +104,7 @@ def test_who_has_the_old_notice_on_the_screen_is_shown_the_new_one(site: Site) -
     """P7: nobody agrees to words that are no longer in force."""
     old = site.office.notice.hash
     site.publish(other_words("face_match"))
-    request = control.Register(
+    request = kiosk.Register(
         session=new_id(), notice_hash=old, scopes=frozenset({Scope.REGISTRATION}), phone=PHONE
     )
     with pytest.raises(InvalidInput, match="notice_changed"):
@@ -171,7 +171,7 @@ def test_p43_a_scope_that_waits_to_be_asked_can_be_withdrawn_or_refused(site: Si
     assert ended == (Scope.FACE_MATCH,)
     site.publish(other_words("id_card", version="v3"))
     site.desk.register(
-        control.Register(
+        kiosk.Register(
             session=new_id(), notice_hash=site.office.notice.hash, phone=PHONE,
             scopes=frozenset({Scope.REGISTRATION}), declined=frozenset({Scope.ID_CARD}),
         )
@@ -201,7 +201,7 @@ def test_p50_what_was_refused_is_not_asked_for_48_hours(site: Site, monkeypatch:
     """P50: once a visit, and not within 48 h of the refusal; what stands isn't asked at all."""
     chosen = frozenset({Scope.REGISTRATION, Scope.ID_CARD})
     site.desk.register(
-        control.Register(
+        kiosk.Register(
             session=new_id(), notice_hash=site.office.notice.hash, phone=PHONE, scopes=chosen,
             declined=frozenset({Scope.FACE_MATCH}),
         )

@@ -4,7 +4,7 @@ import pytest
 
 from edge.config import Rules
 from edge.domain.errors import Refused
-from edge.ipc.control import Register
+from edge.ipc.kiosk import Register
 from edge.ipc.messages import CallEnded, CallStarted
 from edge.runtime.calls import Calls
 from edge.runtime.desk import Desk

@@ -17,7 +17,7 @@ from edge.domain.faces import Vector, pack
 from edge.domain.facts import PersonId
 from edge.domain.idcard import CardKind
 from edge.domain.phone import normalise
-from edge.ipc import control
+from edge.ipc import kiosk
 from edge.ipc.driver import DeviceConfig
 from edge.ipc.messages import CardFailed, CardRead, Compared
 from edge.runtime import reception
@@ -152,18 +152,18 @@ class AtTheDesk:
         )
 
     async def begin(self) -> str:
-        begun = await self.reception.answer(control.Begin())
-        assert isinstance(begun, control.Begun)
+        begun = await self.reception.answer(kiosk.Begin())
+        assert isinstance(begun, kiosk.Begun)
         return begun.session
 
     async def register(
         self, session: str, scopes: frozenset[Scope] = EVERYTHING, phone: str = PHONE
-    ) -> control.Registered:
-        request = control.Register(
+    ) -> kiosk.Registered:
+        request = kiosk.Register(
             session=session, notice_hash=self.office.notice.hash, scopes=scopes, phone=phone
         )
         registered = await self.reception.answer(request)
-        assert isinstance(registered, control.Registered)
+        assert isinstance(registered, kiosk.Registered)
         return registered
 
     async def registered(self, scopes: frozenset[Scope] = EVERYTHING, phone: str = PHONE) -> str:
@@ -173,14 +173,14 @@ class AtTheDesk:
 
     async def recognise(self, session: str, *seen: Seen | Exception) -> str:
         self.leases.seen = list(seen)
-        answer = await self.reception.answer(control.Recognise(session=session))
-        assert isinstance(answer, control.Recognised)
+        answer = await self.reception.answer(kiosk.Recognise(session=session))
+        assert isinstance(answer, kiosk.Recognised)
         return answer.outcome
 
-    async def read_card(self, session: str, card: CardRead | CardFailed | Exception) -> control.CardSeen:
+    async def read_card(self, session: str, card: CardRead | CardFailed | Exception) -> kiosk.CardSeen:
         self.leases.card = card
-        answer = await self.reception.answer(control.ReadCard(session=session))
-        assert isinstance(answer, control.CardSeen)
+        answer = await self.reception.answer(kiosk.ReadCard(session=session))
+        assert isinstance(answer, kiosk.CardSeen)
         return answer
 
 
@@ -221,7 +221,7 @@ def test_sessions_are_bounded(desk: AtTheDesk) -> None:
         assert len(set(sessions)) == reception.MOST_SESSIONS
         with pytest.raises(InvalidInput, match="too_many_sessions"):
             await desk.begin()
-        await desk.reception.answer(control.End(session=sessions[0]))
+        await desk.reception.answer(kiosk.End(session=sessions[0]))
         await desk.begin()
 
     asyncio.run(scene())
@@ -264,10 +264,10 @@ def test_a_visitors_number_leaves_memory_though_nobody_comes_after(
 
 
 @pytest.mark.parametrize("request_of", [
-    lambda s: control.Recognise(session=s), lambda s: control.ReadCard(session=s),
+    lambda s: kiosk.Recognise(session=s), lambda s: kiosk.ReadCard(session=s),
 ])  # fmt: skip
 def test_without_registration_there_is_no_lease(
-    desk: AtTheDesk, request_of: Callable[[str], control.KioskRequest]
+    desk: AtTheDesk, request_of: Callable[[str], kiosk.KioskRequest]
 ) -> None:
     """P1: an unknown session, one that only began, one that declined: nothing looks, nothing reads."""
 
@@ -290,7 +290,7 @@ def test_a_session_registers_once_even_when_the_button_is_pressed_twice(desk: At
     async def scene() -> None:
         session = await desk.begin()
         results = await asyncio.gather(*(desk.register(session) for _ in range(3)), return_exceptions=True)
-        assert [isinstance(r, control.Registered) for r in results].count(True) == 1
+        assert [isinstance(r, kiosk.Registered) for r in results].count(True) == 1
         refused = [r for r in results if isinstance(r, GatehouseError)]
         assert [r.cause for r in refused] == ["already_registered"] * 2
         assert rows(desk.office, "visits") == 1
@@ -301,10 +301,10 @@ def test_a_session_registers_once_even_when_the_button_is_pressed_twice(desk: At
 def test_a_cleared_screen_ends_its_visitors_lease(desk: AtTheDesk) -> None:
     async def scene() -> None:
         session = await desk.registered()
-        await desk.reception.answer(control.End(session=session))
+        await desk.reception.answer(kiosk.End(session=session))
         assert len(desk.leases.cancelled) == 1
-        await desk.reception.answer(control.End(session=session))
-        await desk.reception.answer(control.End(session=await desk.begin()))
+        await desk.reception.answer(kiosk.End(session=session))
+        await desk.reception.answer(kiosk.End(session=await desk.begin()))
         assert len(desk.leases.cancelled) == 1
 
     asyncio.run(scene())
@@ -316,24 +316,24 @@ def test_p41_an_erased_persons_session_is_forgotten(desk: AtTheDesk) -> None:
     async def scene() -> None:
         session, other = await desk.registered(), await desk.begin()
         await desk.register(other, phone="13900139000")
-        asked = control.Living(sessions=(session, other, "0" * 32))
-        assert await desk.reception.answer(asked) == control.Alive(sessions=(session, other))
+        asked = kiosk.Living(sessions=(session, other, "0" * 32))
+        assert await desk.reception.answer(asked) == kiosk.Alive(sessions=(session, other))
         number = normalise(PHONE)
         token = desk.office.tokens.token("registration", number)
         person = desk.office.store.person_by_token(desk.office.gate.permit_rights(), token)
         assert person is not None
         desk.reception.forget((person,))
-        assert await desk.reception.answer(asked) == control.Alive(sessions=(other,))
+        assert await desk.reception.answer(asked) == kiosk.Alive(sessions=(other,))
         assert desk.leases.cancelled == [person]
         with pytest.raises(InvalidInput, match="session_over"):
-            await desk.reception.answer(control.Recognise(session=session))
+            await desk.reception.answer(kiosk.Recognise(session=session))
         assert not desk.reception.idle
 
     asyncio.run(scene())
 
 
 def test_the_notice_is_told_without_a_session(desk: AtTheDesk) -> None:
-    assert asyncio.run(desk.reception.answer(control.GetNotice())) is desk.office.notice
+    assert asyncio.run(desk.reception.answer(kiosk.GetNotice())) is desk.office.notice
 
 
 # ---- face -----------------------------------------------------------------------------------
@@ -406,7 +406,7 @@ def test_a_box_offline_for_over_seven_days_matches_no_face(desk: AtTheDesk) -> N
 def test_p43_a_withdrawal_during_the_lease_keeps_no_template(desk: AtTheDesk) -> None:
     async def scene() -> None:
         session = await desk.registered()
-        withdraw = control.Withdraw(phone=PHONE, scopes=frozenset({Scope.FACE_MATCH}))
+        withdraw = kiosk.Withdraw(phone=PHONE, scopes=frozenset({Scope.FACE_MATCH}))
 
         @contextlib.asynccontextmanager
         async def recognition(
@@ -416,7 +416,7 @@ def test_p43_a_withdrawal_during_the_lease_keeps_no_template(desk: AtTheDesk) ->
                 yield face()
                 yield face()
                 answer = await desk.reception.answer(withdraw)
-                assert answer == control.Withdrawn(scopes=(Scope.FACE_MATCH,))
+                assert answer == kiosk.Withdrawn(scopes=(Scope.FACE_MATCH,))
                 yield face()
 
             yield see()
@@ -434,8 +434,8 @@ def test_withdrawing_what_was_never_given_cancels_nothing(desk: AtTheDesk) -> No
     async def scene() -> None:
         await desk.registered(frozenset({Scope.REGISTRATION}))
         for phone in (PHONE, "13900139000"):
-            request = control.Withdraw(phone=phone, scopes=frozenset({Scope.FACE_MATCH}))
-            assert await desk.reception.answer(request) == control.Withdrawn(scopes=())
+            request = kiosk.Withdraw(phone=phone, scopes=frozenset({Scope.FACE_MATCH}))
+            assert await desk.reception.answer(request) == kiosk.Withdrawn(scopes=())
         assert desk.leases.cancelled == []
 
     asyncio.run(scene())
@@ -464,7 +464,7 @@ def years_ago(years: int, days: int = 0) -> str:
 def test_a_card_is_kept_and_only_masked_fields_are_shown(desk: AtTheDesk) -> None:
     async def scene() -> None:
         seen = await desk.read_card(await desk.registered(), card())
-        assert seen == control.CardSeen(
+        assert seen == kiosk.CardSeen(
             outcome="read",
             kind=CardKind.RESIDENT,
             masked_name="张**",
@@ -511,7 +511,7 @@ def test_p38_the_card_of_a_child_under_14_keeps_nothing(desk: AtTheDesk, birth: 
         seen = await desk.read_card(session, card(birth=birth))
         assert seen.outcome == ("minor" if minor else "read")
         if minor:
-            assert seen == control.CardSeen(outcome="minor")
+            assert seen == kiosk.CardSeen(outcome="minor")
             for table in ("cards", "contacts", "visits", "evidence", "templates"):
                 assert rows(desk.office, table) == 0, "what was kept before the card told is gone as well"
             with pytest.raises(GatehouseError):
@@ -545,7 +545,7 @@ def test_a_template_of_another_model_is_not_compared_but_enrolled_anew(desk: AtT
     async def scene() -> None:
         first = await desk.registered()
         assert await desk.recognise(first, *[face()] * 3) == "enrolled"
-        await desk.reception.answer(control.End(session=first))
+        await desk.reception.answer(kiosk.End(session=first))
         again = await desk.registered()
         other = [Seen(1, UNLIKE, "arcface")] * 3
         assert await desk.recognise(again, *other) == "enrolled"
@@ -565,9 +565,9 @@ def test_p43_evidence_of_a_withdrawn_scope_is_not_told_again_at_departure(desk: 
 
     async def scene() -> None:
         await desk.read_card(await desk.registered(), card())
-        withdraw = control.Withdraw(phone=PHONE, scopes=frozenset({Scope.ID_CARD}))
+        withdraw = kiosk.Withdraw(phone=PHONE, scopes=frozenset({Scope.ID_CARD}))
         await desk.reception.answer(withdraw)
-        assert await desk.reception.answer(control.Depart(phone=PHONE)) == control.Departed(closed=True)
+        assert await desk.reception.answer(kiosk.Depart(phone=PHONE)) == kiosk.Departed(closed=True)
         told = [
             {piece.kind for piece in record.evidence}
             for record in waiting(desk.office, "visit")
@@ -587,7 +587,7 @@ def test_p43_a_withdrawal_is_the_last_word_though_the_clock_was_set_back(
         await desk.registered()
         set_back = desk.office.clock.now_ms() - 3_600_000
         monkeypatch.setattr(desk.office.clock, "now_ms", lambda: set_back)
-        await desk.reception.answer(control.Withdraw(phone=PHONE, scopes=frozenset({Scope.FACE_MATCH})))
+        await desk.reception.answer(kiosk.Withdraw(phone=PHONE, scopes=frozenset({Scope.FACE_MATCH})))
         records = waiting(desk.office, "withdrawal")
         ended = [r.at_ms for r in records if isinstance(r, ConsentWithdrawn)]
         batch = desk.office.store.pending_batches()[0]
@@ -633,8 +633,8 @@ def test_without_an_assessment_no_lease_looks_at_a_face_P36(office: Office, thre
         assert (await desk.register(session)).can_match
         holds = False
         assert await desk.recognise(session, face()) == "unavailable"
-        answer = await desk.reception.answer(control.VerifyCard(session=session))
-        assert isinstance(answer, control.CardSeen) and answer.face == "unavailable"
+        answer = await desk.reception.answer(kiosk.VerifyCard(session=session))
+        assert isinstance(answer, kiosk.CardSeen) and answer.face == "unavailable"
         assert desk.leases.granted == 0
         again = await desk.register(await desk.begin(), frozenset({Scope.REGISTRATION}))
         assert not again.can_match and not again.can_verify

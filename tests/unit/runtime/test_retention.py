@@ -13,7 +13,7 @@ from edge.domain.errors import Refused
 from edge.domain.idcard import CardKind
 from edge.domain.retention import DAY_MS
 from edge.domain.rightslink import open_package, parts
-from edge.ipc import control
+from edge.ipc import kiosk
 from edge.ipc.messages import CardRead
 from edge.runtime import retention
 from edge.runtime.clock import Clock
@@ -52,7 +52,7 @@ class Place:
         self.retention = Retention(self.office, PERIODS, self.links, rights)
 
     def come(self, scopes: frozenset[Scope] = EVERYTHING) -> Visitor:
-        request = control.Register(
+        request = kiosk.Register(
             session="a" * 32, notice_hash=self.office.notice.hash, scopes=scopes, phone=PHONE, source="agent"
         )
         _answer, visitor = self.desk.register(request)

@@ -13,8 +13,9 @@ from edge.consent.gate import Gate
 from edge.domain import facts
 from edge.domain.errors import InvalidInput, Refused
 from edge.domain.facts import PersonId
-from edge.ipc.control import Imported, Notice, Register, ReportRow
+from edge.ipc.kiosk import Notice, Register
 from edge.ipc.messages import CallStarted
+from edge.ipc.operator import Imported, ReportRow
 from edge.runtime.calls import Calls
 from edge.runtime.clock import Clock
 from edge.runtime.desk import Desk

@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from edge.ipc.control import Notice
+from edge.ipc.kiosk import Notice
 from tests.unit.runtime.test_retoken import Box
 
 ROOT = Path(__file__).parents[3]

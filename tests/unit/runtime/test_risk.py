@@ -5,8 +5,9 @@ import pytest
 from edge.config import Rules
 from edge.domain.errors import InvalidInput
 from edge.domain.idcard import CardKind
-from edge.ipc.control import Register, ReportRow
+from edge.ipc.kiosk import Register
 from edge.ipc.messages import CallStarted, CardRead
+from edge.ipc.operator import ReportRow
 from edge.runtime.calls import Calls
 from edge.runtime.departures import Departures
 from edge.runtime.desk import Desk, Visitor

@@ -9,7 +9,7 @@ import pytest
 
 from edge.domain.errors import InvalidInput, Refused
 from edge.ipc import staff as protocol
-from edge.ipc.control import ReportRow
+from edge.ipc.operator import ReportRow
 from edge.runtime import counter
 from edge.runtime.amends import Amends
 from edge.runtime.counter import StaffDesk
