@@ -35,13 +35,18 @@ def _ask(name: str, config: Path, request: Message, answer: type[A], timeout: fl
     return client.ask(request, answer)
 
 
-def read_number(what: str = "telephone number") -> str:
+def read_number(what: str = "telephone number", *, twice: bool = False) -> str:
     """Return a number from the prompt, unseen, or from a line of standard input; never from an argument.
 
-    Raises InvalidInput, without the text, if it can't be one.
+    `twice`: the prompt asks again, since nobody sees what they type. Raises InvalidInput, without the text,
+    if it can't be one.
     """
     asked = sys.stdin.isatty()
-    given = typer.prompt(what, hide_input=True, err=True) if asked else sys.stdin.readline()
+    given = (
+        typer.prompt(what, hide_input=True, confirmation_prompt=twice, err=True)
+        if asked
+        else sys.stdin.readline()
+    )
     if not _NUMBER.fullmatch(given := str(given).strip()):
         raise InvalidInput(f"read a {what}", "not_a_phone_number", "digits, as the person gave them")
     return given

@@ -46,7 +46,7 @@ def show(request: RequestArgument, reason: ReasonOption, config: ConfigOption = 
     from edge.cli.operator import ask_as_officer
     from edge.ipc.officer import ReadRequest, Written
 
-    written = ask_as_officer(config, ReadRequest(request=_id(request), reason=reason), Written)
+    written = ask_as_officer(config, ReadRequest(request=id_of(request), reason=reason), Written)
     typer.secho(f"{_WHAT.get(written.line.act, written.line.act)}  {written.masked}", bold=True)
     typer.echo(f"  asked {when(written.line.asked_ms)}   answer by {when(written.line.due_ms)}")
     if written.text:
@@ -71,14 +71,15 @@ def settle(
 
     if outcome not in get_args(Settled):
         raise InvalidInput("settle a request", "unknown_outcome", ", ".join(get_args(Settled)))
-    asked = SettleRequest.model_validate({"request": _id(request), "outcome": outcome, "reason": reason})
+    asked = SettleRequest.model_validate({"request": id_of(request), "outcome": outcome, "reason": reason})
     ask_as_officer(config, asked, SettledRequest)
     typer.secho("✓ settled; the visitor's page says so", fg="green")
 
 
-def _id(given: str) -> str:
+def id_of(given: str, shown_by: str = "gatehouse requests list") -> str:
+    """Return `given` if it can be an id; InvalidInput names the command that shows them."""
     from edge.domain.errors import InvalidInput
 
     if not re.fullmatch(r"[0-9a-f]{32}", given):
-        raise InvalidInput("find a request", "not_an_id", "32 hex digits, as `gatehouse requests list` shows")
+        raise InvalidInput("read an id", "not_an_id", f"32 hex digits, as `{shown_by}` shows")
     return given

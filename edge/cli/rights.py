@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge.cli import correct
 from edge.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, ReasonOption, when
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ def add_to(app: typer.Typer) -> None:
     """Add the group to `app`."""
     group = typer.Typer(help="A person's rights (for the privacy officer).", no_args_is_help=True)
     group.command("access", short_help="Write all that is held of a person.")(access)
-    group.command("correct", short_help="Correct what a person is called.")(correct)
+    group.command("visits", short_help="Show a person's visits.")(visits)
+    correct.add_to(group)
     group.command("erase", short_help="Destroy all that is held of a person.")(erase)
     group.command("code", short_help="Show a new code for a person's own page.")(code)
     group.command("receipts", short_help="What was erased of a number.")(receipts)
@@ -40,30 +42,22 @@ def access(
     typer.secho(f"✓ {out}: {size} bytes, mode 0600; hand it over and delete it", fg="green")
 
 
-def correct(
-    reason: ReasonOption,
-    request: Annotated[
-        str | None, typer.Option(help="The visitor's request that this settles (gatehouse requests list).")
-    ] = None,
-    config: ConfigOption = DEFAULT_CONFIG,
-) -> None:
-    """Keep a person's name anew, as they gave it: asked for after the number, or the next line of stdin.
+def visits(reason: ReasonOption, config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
+    """Show a person's visits with their ids, which `rights correct visit` asks for."""
+    from edge.cli.operator import ask_as_officer, read_number
+    from edge.ipc.officer import ShowVisits, Visits
 
-    A number that was typed wrongly is corrected at the desk, while the visit lasts; who has another number
-    now registers with it, and the old one is erased.
-    """
-    from edge.cli.operator import ask_as_officer, read_name, read_number
-    from edge.ipc.officer import Corrected, CorrectName, SettledRequest, SettleRequest
-
-    asked = CorrectName(phone=read_number(), name=read_name(), reason=reason)
-    if not ask_as_officer(config, asked, Corrected).changed:
-        typer.echo("no registration stands under this number: nothing was changed")
-        raise typer.Exit(1)
-    typer.secho("✓ the name is corrected; the person's own page shows it", fg="green")
-    if request is not None:
-        settled = SettleRequest.model_validate({"request": request, "outcome": "corrected", "reason": reason})
-        ask_as_officer(config, settled, SettledRequest)
-        typer.secho("✓ their request is settled: corrected", fg="green")
+    found = ask_as_officer(config, ShowVisits(phone=read_number(), reason=reason), Visits)
+    if as_json:
+        typer.echo(found.model_dump_json())
+        return
+    if not found.visits:
+        typer.echo("no visit is kept under this number")
+    for one in found.visits:
+        typer.secho(one.visit, bold=True)
+        left = "still here" if one.departed_ms is None else f"left {when(one.departed_ms)}"
+        guess = ", estimated" if one.estimated else ""
+        typer.echo(f"  came {when(one.arrived_ms)}   {left}{guess}   party of {one.party_size}")
 
 
 def erase(

@@ -52,6 +52,7 @@ _LEAVES_WITH: dict[type[Fact], tuple[type, ...]] = {
     facts.VisitCorrected: (VisitRecorded,),
     facts.VisitMoved: (VisitRecorded,),
     facts.VisitTakenBack: (VisitReattributed,),
+    facts.NumberTakenBack: (VisitReattributed, ConsentRecorded),
     facts.CallNoted: (CallRecorded,),
     facts.VerdictReached: (VerdictIssued,),
     facts.PackageMade: (RightsPackage,),
@@ -117,6 +118,7 @@ SCOPE_OF: dict[type[Fact], tuple[Scope, Purpose]] = {
     facts.VisitReopened: (Scope.REGISTRATION, Purpose.RECEPTION),
     facts.VisitCorrected: (Scope.REGISTRATION, Purpose.RECEPTION),
     facts.VisitMoved: (Scope.REGISTRATION, Purpose.RECEPTION),
+    facts.PersonRenumbered: (Scope.REGISTRATION, Purpose.RECEPTION),
     facts.NameKept: (Scope.REGISTRATION, Purpose.RECEPTION),
     facts.VisitReceived: (Scope.REGISTRATION, Purpose.RECEPTION),
     facts.SourceTold: (Scope.CHANNEL_RISK, Purpose.CHANNEL_RISK),
@@ -149,6 +151,7 @@ _OTHER_BASES: dict[type[Fact], tuple[BasisKind, Purpose]] = {
     facts.NoticePut: (BasisKind.DUTY, Purpose.RIGHTS),
     facts.PersonRetokened: (BasisKind.DUTY, Purpose.RIGHTS),
     facts.VisitTakenBack: (BasisKind.DUTY, Purpose.RIGHTS),
+    facts.NumberTakenBack: (BasisKind.DUTY, Purpose.RIGHTS),
     facts.ReportLodged: (BasisKind.REPORT, Purpose.CHANNEL_RISK),
     facts.VerdictReached: (BasisKind.REPORT, Purpose.CHANNEL_RISK),
 }

@@ -4,6 +4,8 @@ from datetime import UTC, datetime, tzinfo
 
 UNDO_MS = 10 * 60_000
 """A tap on 已离开 can be taken back for so long."""
+LONGEST_MS = 24 * 3_600_000
+"""Nobody stays longer in a sales office: such an end is a wrong date."""
 SAME_ACT_MS = 10_000
 """What registering keeps, it keeps in one act: consents and visit, within so long before the visit's time."""
 
@@ -22,6 +24,15 @@ def undo_left_ms(departed_ms: int | None, estimated: bool, now_ms: int) -> int:
     if departed_ms is None or estimated or now_ms < departed_ms:
         return 0
     return max(0, departed_ms + UNDO_MS - now_ms)
+
+
+def departure_fault(arrived_ms: int, departed_ms: int, now_ms: int) -> str | None:
+    """Return why a visit can't have ended then, as a code; None if it can."""
+    if departed_ms < arrived_ms:
+        return "before_they_came"
+    if departed_ms > now_ms:
+        return "not_yet"
+    return "longer_than_a_day" if departed_ms - arrived_ms > LONGEST_MS else None
 
 
 def amendable(arrived_ms: int, departed_ms: int | None, day_began: int) -> bool:

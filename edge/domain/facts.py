@@ -88,6 +88,22 @@ class PersonRetokened(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NumberTakenBack(Fact):
+    """A person has another number: what was told under the old one is taken back, and told under the new."""
+
+    person: PersonId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonRenumbered(Fact):
+    """A person is found by `tokens` alone from now on, each of one scope; `phone` (E.164) is their number."""
+
+    person: PersonId
+    tokens: tuple[tuple[Scope, Token], ...]
+    phone: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ContactKept(Fact):
     """The number a person gave (E.164), sealed under the key of that person and scope."""
 
@@ -144,11 +160,15 @@ class VisitReopened(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VisitCorrected(Fact):
-    """How many they were was typed wrongly; raises the visit's revision by one."""
+    """How many they were, or when they left, was kept wrongly; raises the visit's revision by one.
+
+    `departed_ms` None: that stands as it is.
+    """
 
     visit: str
     person: PersonId
     party_size: int
+    departed_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,9 +6,9 @@ is never in a log or on a command line; what the screen shows is masked, what is
 
 import base64
 import zlib
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, model_validator
 
 from edge.domain.reasons import Reason
 from edge.ipc.messages import Message, Number, PersonName
@@ -60,6 +60,19 @@ class CorrectName(_AboutSomebody):
     name: PersonName = Field(repr=False)
 
 
+class CorrectNumber(_AboutSomebody):
+    """This person has another number now, or it was never theirs: nothing finds them by `phone` any more."""
+
+    method: Literal["correct_number"] = "correct_number"
+    new: Number = Field(repr=False)
+
+
+class ShowVisits(_AboutSomebody):
+    """The visits of this person, by the ids that a correction names."""
+
+    method: Literal["show_visits"] = "show_visits"
+
+
 class NewCode(_AboutSomebody):
     """A new code for this person's own page; it shows all, since the officer knows who they are."""
 
@@ -70,6 +83,22 @@ class ShowReceipts(_AboutSomebody):
     """What was erased here of whoever had this number."""
 
     method: Literal["show_receipts"] = "show_receipts"
+
+
+class CorrectVisit(Message):
+    """How many came, or when they left, is kept anew; None: that stands. When they came stands always."""
+
+    method: Literal["correct_visit"] = "correct_visit"
+    visit: OpaqueId
+    party_size: Annotated[int, Field(ge=1, le=99)] | None
+    departed_ms: Millis | None
+    reason: Reason
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if self.party_size is None and self.departed_ms is None:
+            raise ValueError("one of the two is corrected")
+        return self
 
 
 Settled = Literal["corrected", "answered", "copy_given", "not_founded", "identity_not_shown"]
@@ -114,11 +143,22 @@ class ExportGuardian(Message):
 
 
 AboutPerson = (
-    ShowConsents | EndConsents | ExportConsents | GiveAccess | CorrectName | EraseAll | NewCode | ShowReceipts
+    ShowConsents
+    | EndConsents
+    | ExportConsents
+    | GiveAccess
+    | CorrectName
+    | CorrectNumber
+    | ShowVisits
+    | EraseAll
+    | NewCode
+    | ShowReceipts
 )
 AboutRequest = ShowRequests | ReadRequest | SettleRequest
 AboutGuardian = ShowGuardians | ExportGuardian
-OfficerRequest = Annotated[AboutPerson | AboutRequest | AboutGuardian, Field(discriminator="method")]
+OfficerRequest = Annotated[
+    AboutPerson | CorrectVisit | AboutRequest | AboutGuardian, Field(discriminator="method")
+]
 OFFICER_REQUEST: TypeAdapter[OfficerRequest] = TypeAdapter(OfficerRequest)
 
 
@@ -161,9 +201,29 @@ class Document(Message):
 
 
 class Corrected(Message):
-    """`changed` False: no registration stands under this number, so there is nothing to correct."""
+    """`changed` False: no registration stands under this number, so there is nothing to correct.
+
+    `calls`: recorded calls from the number that was, which stay under it: they may be anybody's.
+    """
 
     changed: bool
+    calls: int = 0
+
+
+class VisitLine(Message):
+    """One visit. `estimated`: nobody saw when they left."""
+
+    visit: OpaqueId
+    arrived_ms: Millis
+    departed_ms: Millis | None
+    estimated: bool
+    party_size: int
+
+
+class Visits(Message):
+    """A person's visits, newest first."""
+
+    visits: tuple[VisitLine, ...]
 
 
 class CodeGiven(Message):

@@ -7,19 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edge import archive
-from edge.domain import facts
 from edge.domain.facts import PersonId
 from edge.domain.held import Held
 from edge.domain.phone import masked, normalise
 from edge.ipc import officer as protocol
 from edge.ipc.messages import Message
 from edge.runtime import access_page
+from edge.runtime.corrections import Corrections
 from edge.runtime.guardianproofs import GuardianProofs
 from edge.runtime.links import Links
 from edge.runtime.office import Office
 from edge.runtime.rights import Rights
 from edge.runtime.waiting import WaitingRequests, reason_code
-from edge.wire import Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +32,13 @@ class Done:
 class Officer:
     """Answers one officer's requests."""
 
-    def __init__(self, office: Office, rights: Rights, links: Links, key_id: str) -> None:
+    def __init__(
+        self, office: Office, rights: Rights, corrections: Corrections, links: Links, key_id: str
+    ) -> None:
         """`key_id` names the box's signing key."""
         self._office = office
         self._rights = rights
+        self._corrections = corrections
         self._links = links
         self._key = key_id
         self._requests = WaitingRequests(office)
@@ -48,6 +50,8 @@ class Officer:
             return Done(self._requests.answer(request, account))
         if isinstance(request, protocol.AboutGuardian):
             return Done(self._guardians.answer(request, account))
+        if isinstance(request, protocol.CorrectVisit):
+            return self._revisit(request, account)
         return self._about(normalise(request.phone), request, account)
 
     def _about(  # noqa: PLR0911 — one for each request
@@ -60,10 +64,14 @@ class Officer:
                 return self._looked(number, request, account, self._export)
             case protocol.GiveAccess():
                 return self._looked(number, request, account, self._archive)
+            case protocol.ShowVisits():
+                return self._looked(number, request, account, _visits)
             case protocol.EndConsents():
                 return self._end(number, request, account)
             case protocol.CorrectName():
-                return self._correct(number, request, account)
+                return self._rename(number, request, account)
+            case protocol.CorrectNumber():
+                return self._renumber(number, request, account)
             case protocol.EraseAll():
                 return self._erase(number, request, account)
             case protocol.NewCode():
@@ -123,17 +131,33 @@ class Officer:
         )
         return Done(shown, persons)
 
-    def _correct(self, number: str, request: protocol.CorrectName, account: str) -> Done:
+    def _rename(self, number: str, request: protocol.CorrectName, account: str) -> Done:
         """Keep the name anew, under the registration; the wrong one is overwritten."""
-        office = self._office
-        person = office.find(office.gate.permit_rights(), "registration", number)
-        standing = person is not None and office.active(person, Scope.REGISTRATION)
-        with office.store.transaction():
-            self._note(request, account, (person,) if person is not None else ())
-            if person is not None and standing:
-                fact = facts.NameKept(**office.stamp(), person=person, name=request.name)
-                office.store.apply(office.gate.clear(person, fact))
-        return Done(protocol.Corrected(changed=standing))
+        person = self._corrections.registered(number)
+        with self._office.store.transaction():
+            self._note(request, account, _one(person))
+            if person is not None:
+                self._corrections.rename(person, request.name)
+        return Done(protocol.Corrected(changed=person is not None))
+
+    def _renumber(self, number: str, request: protocol.CorrectNumber, account: str) -> Done:
+        """A refusal tells something of the new number's owner: who asked stands in the audit either way."""
+        person, new = self._corrections.registered(number), normalise(request.new)
+        self._note(request, account, _one(person))
+        if person is None:
+            return Done(protocol.Corrected(changed=False))
+        store = self._office.store
+        with store.transaction():
+            self._corrections.renumber(person, number, new)
+            store.audit("number_changed", person, self._office.clock.now_ms())
+        return Done(protocol.Corrected(changed=True, calls=self._corrections.recordings_under(number)))
+
+    def _revisit(self, request: protocol.CorrectVisit, account: str) -> Done:
+        row = self._corrections.visit(request.visit)
+        with self._office.store.transaction():
+            self._note(request, account, (row.person,))
+            self._corrections.revisit(row, request.party_size, request.departed_ms)
+        return Done(protocol.Corrected(changed=True))
 
     def _code(self, number: str, request: protocol.NewCode, account: str) -> Done:
         """Give a code to somebody whose identity the officer checked; a caller alone has no page."""
@@ -144,13 +168,37 @@ class Officer:
             link = self._links.give(person, 0, verified=True) if person is not None else None
         return Done(protocol.CodeGiven(address=self._links.address(link) if link is not None else None))
 
-    def _note(self, request: protocol.AboutPerson, account: str, persons: tuple[PersonId, ...]) -> None:
+    def _note(
+        self,
+        request: protocol.AboutPerson | protocol.CorrectVisit,
+        account: str,
+        persons: tuple[PersonId, ...],
+    ) -> None:
         """Write down what is done, why, by whom and, by their random id, to whom."""
         store, now = self._office.store, self._office.clock.now_ms()
         with store.transaction():
             store.audit(f"officer_{request.method}", f"account-{account}", now)
             for person in persons or (None,):
                 store.audit(reason_code(request.reason), person, now)
+
+
+def _one(person: PersonId | None) -> tuple[PersonId, ...]:
+    return (person,) if person is not None else ()
+
+
+def _visits(held: Held, _number: str) -> protocol.Visits:
+    return protocol.Visits(
+        visits=tuple(
+            protocol.VisitLine(
+                visit=one.visit,
+                arrived_ms=one.arrived_ms,
+                departed_ms=one.departed_ms,
+                estimated=one.departure_estimated,
+                party_size=one.party_size,
+            )
+            for one in held.visits
+        )
+    )
 
 
 def _consents(held: Held, number: str) -> protocol.Consents:

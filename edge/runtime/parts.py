@@ -17,6 +17,7 @@ from edge.runtime.audit import Audit
 from edge.runtime.backups import BackupService
 from edge.runtime.calls import Calls
 from edge.runtime.clock import Clock
+from edge.runtime.corrections import Corrections
 from edge.runtime.counter import StaffDesk
 from edge.runtime.departures import Departures
 from edge.runtime.desk import Desk
@@ -166,7 +167,7 @@ def compose(
         ),
         backups=BackupService(config.backup, store, identity_of(config), credentials, thread, clock.now_ms),
         notices=Notices(office, rights),
-        officer=Officer(office, rights, links, credentials.key_id),
+        officer=Officer(office, rights, Corrections(office, risk, rights), links, credentials.key_id),
         operation=operation,
         retokening=Retokening(office),
         phone=Phone(Calls(office, store.spool, _spoken(config).get), thread, lines),

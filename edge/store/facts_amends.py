@@ -7,7 +7,15 @@ import json
 
 from edge.consent.policy import State
 from edge.domain.errors import InvalidInput
-from edge.domain.facts import PersonId, VisitCorrected, VisitMoved, VisitReopened, VisitTakenBack
+from edge.domain.facts import (
+    NumberTakenBack,
+    PersonId,
+    PersonRenumbered,
+    VisitCorrected,
+    VisitMoved,
+    VisitReopened,
+    VisitTakenBack,
+)
 from edge.store.database import Row
 from edge.store.facts_consent import LATEST
 from edge.store.outbox import drop_waiting, void_taken
@@ -30,8 +38,11 @@ def _visit_reopened(fact: VisitReopened, _ground: Ground, to: Tables) -> None:
 @write.register
 def _visit_corrected(fact: VisitCorrected, _ground: Ground, to: Tables) -> None:
     corrected = to.database.run(
-        "UPDATE visits SET revision = revision + 1, party_size = ? WHERE visit = ? AND person = ?",
-        (fact.party_size, fact.visit, fact.person),
+        "UPDATE visits SET revision = revision + 1, party_size = ?1,"
+        " departed_ms = coalesce(?2, departed_ms),"
+        " departure_estimated = departure_estimated AND ?2 IS NULL"
+        " WHERE visit = ?3 AND person = ?4 AND (?2 IS NULL OR arrived_ms <= ?2)",
+        (fact.party_size, fact.departed_ms, fact.visit, fact.person),
     )
     if not corrected:
         raise InvalidInput("correct a visit", "no_such_visit")
@@ -184,3 +195,44 @@ def _visit_taken_back(fact: VisitTakenBack, _ground: Ground, to: Tables) -> None
     void_taken(to.database, fact.at_ms, fact.quality, condition, values)
     if fact.whole:
         to.database.run("DELETE FROM person_tokens WHERE person = ?", (fact.person,))
+
+
+# -- another number --------------------------------------------------------------------------
+
+
+@write.register
+def _number_taken_back(fact: NumberTakenBack, _ground: Ground, to: Tables) -> None:
+    """What waits is told again under the new number; what is on its way is voided."""
+    condition, values = "person = ? AND kind IN ('visit', 'consent')", (fact.person,)
+    drop_waiting(to.database, condition, values)
+    void_taken(to.database, fact.at_ms, fact.quality, condition, values)
+
+
+@write.register
+def _person_renumbered(fact: PersonRenumbered, _ground: Ground, to: Tables) -> None:
+    """No token of the old number is left, of no generation of keys: it may be somebody else's by now.
+
+    The new rows are held on the old ones' bases.
+    """
+    held = to.database.query(
+        "SELECT DISTINCT scope, basis, purpose FROM person_tokens WHERE person = ?", (fact.person,)
+    )
+    to.database.run("DELETE FROM person_tokens WHERE person = ?", (fact.person,))
+    tokens = dict(fact.tokens)
+    for row in held:
+        to.database.insert(
+            "person_tokens",
+            token=tokens[Scope(row.text("scope"))],
+            person=fact.person,
+            scope=row.text("scope"),
+            at_ms=fact.at_ms,
+            generation=to.tokens.generation,
+            basis=row.text("basis"),
+            purpose=row.text("purpose"),
+        )
+    for row in to.database.query("SELECT scope FROM contacts WHERE person = ?", (fact.person,)):
+        name = (fact.person, Scope(row.text("scope")))
+        to.database.run(
+            "UPDATE contacts SET sealed = ?, at_ms = ? WHERE person = ? AND scope = ?",
+            (to.keys.seal(name, "contacts", fact.person, fact.phone.encode()), fact.at_ms, *name),
+        )

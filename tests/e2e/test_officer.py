@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from edge.ipc.client import ControlClient
-from edge.ipc.kiosk import Begin, Begun, GetNotice, Notice, Register, Registered
+from edge.ipc.kiosk import Begin, Begun, Depart, Departed, GetNotice, Notice, Register, Registered
 from edge.store.credentials import Credentials
 from edge.store.identity import BoxIdentity
 from edge.store.store import SqlStore
@@ -118,10 +118,11 @@ def test_p40_the_rights_continue_without_a_network(box: Box, tmp_path: Path) -> 
     assert "138****8000" in shown.stdout and NUMBER not in shown.stdout
     assert "face_match" in shown.stdout
 
-    corrected = box.run("rights", "correct", number=f"{NUMBER}\n王小明")
+    corrected = box.run("rights", "correct", "name", number=f"{NUMBER}\n王小明")
     assert corrected.returncode == 0 and "王小明" not in corrected.stdout, corrected.stderr
-    assert box.run("rights", "correct", number=f"{STRANGER}\n王小明").returncode == 1
-    assert "not_a_name" in box.run("rights", "correct", number=f"{NUMBER}\n<王>").stderr
+    assert box.run("rights", "correct", "name", number=f"{STRANGER}\n王小明").returncode == 1
+    assert "not_a_name" in box.run("rights", "correct", "name", number=f"{NUMBER}\n<王>").stderr
+    corrects_number_and_visit(box)
 
     ended = box.run("consent", "withdraw", "--scope", "face_match")
     assert "✓ ended: face_match" in ended.stdout, ended.stderr
@@ -159,6 +160,22 @@ def test_p40_the_rights_continue_without_a_network(box: Box, tmp_path: Path) -> 
     kinds = json.loads(waiting.stdout)["kinds"]
     assert kinds["erasure_receipt"] == 1, "headquarters hears of it when the network is back"
     assert NUMBER not in box.core.log.read_text()
+
+
+def corrects_number_and_visit(box: Box) -> None:
+    """P4, P40: another number and back, and a visit that is over; neither number is ever on the screen."""
+    assert box.run("rights", "correct", "number", number=f"{STRANGER}\n{NUMBER}").returncode == 1
+    for old, new in ((NUMBER, STRANGER), (STRANGER, NUMBER)):
+        changed = box.run("rights", "correct", "number", number=f"{old}\n{new}")
+        assert changed.returncode == 0, changed.stderr
+        assert NUMBER not in changed.stdout and STRANGER not in changed.stdout
+        assert "nothing is held" in box.run("consent", "show", number=old).stdout
+    [visit] = json.loads(box.run("rights", "visits", "--json").stdout)["visits"]
+    words = ("rights", "correct", "visit", visit["visit"], "--party", "4")
+    assert "still_open" in box.run(*words).stderr
+    assert box.kiosk.ask(Depart(phone=NUMBER), Departed).closed
+    assert box.run(*words).returncode == 0
+    assert "party of 4" in box.run("rights", "visits").stdout
 
 
 def test_a_stranger_is_nobody(box: Box) -> None:

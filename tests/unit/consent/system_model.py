@@ -46,6 +46,7 @@ KEEP: dict[str, frozenset[Scope] | frozenset[str]] = {
     "departure": frozenset({R}),
     "corrected size": frozenset({R}),
     "moved": frozenset({R}),
+    "renumbered": frozenset({R}),
     "name": frozenset({R}),
     "reception": frozenset({R}),
     "evidence registration": frozenset({R}),

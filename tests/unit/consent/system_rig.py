@@ -122,6 +122,9 @@ def clear(  # noqa: PLR0911, PLR0912 — one per kind of fact
                 **stamp, visit=visit, person=person, was=person, returning=False, since_ms=0, until_ms=0
             )
             return (gate.clear(person, moved),)
+        case "renumbered":
+            other = facts.PersonRenumbered(**stamp, person=person, tokens=(), phone="+8613900139000")
+            return (gate.clear(person, other),)
         case "name":
             return (gate.clear(person, facts.NameKept(**stamp, person=person, name="张三")),)
         case "evidence":

@@ -109,6 +109,11 @@ PERSONAL: list[tuple[Fact, Scope, frozenset[Scope]]] = [
         Scope.REGISTRATION,
         frozenset(),
     ),
+    (
+        facts.PersonRenumbered(**STAMP, person=PERSON, tokens=(), phone="+8613900139000"),
+        Scope.REGISTRATION,
+        frozenset(),
+    ),
     (facts.NameKept(**STAMP, person=PERSON, name="name"), Scope.REGISTRATION, frozenset()),
     (indexed(Scope.REGISTRATION), Scope.REGISTRATION, frozenset()),
     (indexed(Scope.CHANNEL_RISK), Scope.CHANNEL_RISK, frozenset()),
@@ -209,7 +214,7 @@ def test_every_kind_of_fact_is_covered_by_one_door() -> None:
         facts.ConsentGiven, facts.ConsentChanged, facts.CommandDone, facts.ReportLodged,
         facts.VerdictReached, facts.CallNoted, facts.Noted, facts.LinkMade, facts.PackageMade,
         facts.RequestTaken, facts.RequestSettled, facts.AuditAnchored, facts.NoticePut, facts.PersonRetokened,
-        facts.VisitTakenBack, *get_args(facts.StaffFact),
+        facts.VisitTakenBack, facts.NumberTakenBack, *get_args(facts.StaffFact),
     }  # fmt: skip
     # By name: a dataclass with slots is made twice, and the first of the two lingers as a subclass.
     assert {kind.__name__ for kind in personal | elsewhere} == {k.__name__ for k in Fact.__subclasses__()}

@@ -102,11 +102,12 @@ def test_every_kind_of_fact_about_a_person_is_tried_by_the_model_or_rests_on_ano
         "VisitOpened", "VisitClosed", "EvidenceAdded", "SourceTold", "TemplateEnrolled", "CardKept",
         "RecordingKept", "CallNoted", "PersonIndexed", "ContactKept", "ConsentGiven", "ConsentChanged",
         "NameKept", "VisitReceived", "VisitReopened", "VisitCorrected", "VisitMoved",
+        "PersonRenumbered",
     }  # fmt: skip
     on_another_basis = {
         "ReportLodged", "VerdictReached", "CommandDone", "Noted",
         "LinkMade", "PackageMade", "RequestTaken", "RequestSettled", "AuditAnchored", "NoticePut",
-        "PersonRetokened", "VisitTakenBack",
+        "PersonRetokened", "VisitTakenBack", "NumberTakenBack",
     }  # fmt: skip
     of_staff = {kind.__name__ for kind in get_args(facts.StaffFact)}
     known = {

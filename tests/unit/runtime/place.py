@@ -4,6 +4,7 @@ from edge.config import Rules
 from edge.ipc import kiosk, operator
 from edge.ipc.messages import CallEnded, CallStarted, CardRead
 from edge.runtime.calls import Calls
+from edge.runtime.corrections import Corrections
 from edge.runtime.desk import Desk, Visitor
 from edge.runtime.links import Links
 from edge.runtime.office import Office, Told, new_id
@@ -27,7 +28,8 @@ class Place:
         self.rights = Rights(office, self.risk, "box-01", links)
         self.desk = Desk(office, self.risk, self.rights, links)
         self.calls = Calls(office, office.store.spool, lambda _line: Told("spoken_1", "0" * 64))
-        self.officer = Officer(office, self.rights, links, "0" * 16)
+        self.corrections = Corrections(office, self.risk, self.rights)
+        self.officer = Officer(office, self.rights, self.corrections, links, "0" * 16)
 
     def register(self, phone: str = PHONE, scopes: frozenset[Scope] = ALL) -> Visitor:
         request = kiosk.Register(
