@@ -34,7 +34,7 @@ def _facts(connection: Connection, tenant: str, kind: str) -> Iterator[dict[str,
     asked = (
         select(entries.c.received_ms, entries.c.outcome, entries.c.code.label("entry_code"), table)
         .join(table, same)
-        .where(entries.c.tenant == tenant)
+        .where(entries.c.tenant == tenant, entries.c.kind == kind)
         .order_by(table.c.box, table.c.epoch, table.c.sequence)
     )
     own = [c.name for c in table.columns if c.name not in (*_KEY, *_ABOUT)]

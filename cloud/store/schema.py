@@ -433,6 +433,7 @@ FACTS: Mapping[str, Table] = MappingProxyType(
         "rights_package": packages,
         "audit_head": audit_heads,
         "retokened": retokened,
+        "merged": retokened,
         "reattributed": reattributed,
     }
 )

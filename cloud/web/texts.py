@@ -349,6 +349,10 @@ _TEXTS: dict[str, tuple[str, str]] = {
         "客户自述与报备不符",
         "the visitor's own answer contradicts the report",
     ),
+    "reason.records_merged": (
+        "两条登记由案场合并为一人",
+        "two records were made one at the desk",
+    ),
     "reason.suspected_intercept": ("疑似截客", "suspected intercept"),
     "reason.no_id_at_deal": ("成交时未核验身份", "identity not verified at the deal"),
     "reason.short_deal": ("报备到签约过短", "short deal"),

@@ -22,6 +22,7 @@ def add_to(app: typer.Typer) -> None:
     group.command("access", short_help="Write all that is held of a person.")(access)
     group.command("visits", short_help="Show a person's visits.")(visits)
     correct.add_to(group)
+    group.command("merge", short_help="Make two records of one person one.")(merge)
     group.command("erase", short_help="Destroy all that is held of a person.")(erase)
     group.command("code", short_help="Show a new code for a person's own page.")(code)
     group.command("receipts", short_help="What was erased of a number.")(receipts)
@@ -58,6 +59,26 @@ def visits(reason: ReasonOption, config: ConfigOption = DEFAULT_CONFIG, as_json:
         left = "still here" if one.departed_ms is None else f"left {when(one.departed_ms)}"
         guess = ", estimated" if one.estimated else ""
         typer.echo(f"  came {when(one.arrived_ms)}   {left}{guess}   party of {one.party_size}")
+
+
+def merge(
+    reason: ReasonOption,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask again.")] = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Make two records of one person one: asks for the number they have now, then for the other one.
+
+    Check that both are theirs. A no that stands under either counts; both numbers find them from now on. It
+    can't be undone.
+    """
+    from edge.cli.operator import ask_as_officer, read_number
+    from edge.ipc.officer import Corrected, MergeRecords
+
+    number, before = read_number("number they have now"), read_number("their other number")
+    if not yes:
+        typer.confirm("Make both records one?", abort=True, err=True)
+    ask_as_officer(config, MergeRecords(phone=number, before=before, reason=reason), Corrected)
+    typer.secho("✓ both records are one; codes that were given before show less: show a new one", fg="green")
 
 
 def erase(

@@ -28,6 +28,7 @@ from edge.wire import (
     ErasureReceipt,
     Evidence,
     FootfallCounted,
+    Merged,
     Purpose,
     Retokened,
     RightsPackage,
@@ -59,6 +60,7 @@ _LEAVES_WITH: dict[type[Fact], tuple[type, ...]] = {
     facts.CommandDone: (ErasureReceipt, CommandAnswered, RightsPackage),
     facts.AuditAnchored: (AuditHead,),
     facts.PersonRetokened: (Retokened,),
+    facts.PersonsMerged: (Merged,),
     facts.Noted: _IMPERSONAL,
 }
 """Which records may leave with a kind of fact; with others none, or a visit left on an answer's basis."""
@@ -119,6 +121,7 @@ SCOPE_OF: dict[type[Fact], tuple[Scope, Purpose]] = {
     facts.VisitCorrected: (Scope.REGISTRATION, Purpose.RECEPTION),
     facts.VisitMoved: (Scope.REGISTRATION, Purpose.RECEPTION),
     facts.PersonRenumbered: (Scope.REGISTRATION, Purpose.RECEPTION),
+    facts.PersonsMerged: (Scope.REGISTRATION, Purpose.RECEPTION),
     facts.NameKept: (Scope.REGISTRATION, Purpose.RECEPTION),
     facts.VisitReceived: (Scope.REGISTRATION, Purpose.RECEPTION),
     facts.SourceTold: (Scope.CHANNEL_RISK, Purpose.CHANNEL_RISK),

@@ -104,6 +104,19 @@ class PersonRenumbered(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PersonsMerged(Fact):
+    """`was` is `person` too, by their own word: what is kept of `was` is kept of `person` from now on.
+
+    Visits move by themselves (`VisitMoved`). Of what is kept under a scope comes along what `person` agrees
+    to. `exchanged`: tokens of `person`, each with the one that takes its place; all of them still find them.
+    """
+
+    person: PersonId
+    was: PersonId
+    exchanged: tuple[tuple[Token, Token], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ContactKept(Fact):
     """The number a person gave (E.164), sealed under the key of that person and scope."""
 

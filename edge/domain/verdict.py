@@ -22,7 +22,10 @@ class Presence:
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """All that the finding rests on. `withdrawn`: the customer ended `channel_risk`."""
+    """All that the finding rests on. `withdrawn`: the customer ended `channel_risk`.
+
+    `merged`: two records were made one, by the customer's word and a receptionist's hand.
+    """
 
     report_ref: str
     reported_ms: int | None
@@ -31,20 +34,20 @@ class Inputs:
     withdrawn: bool
     rule_set: str
     rule_version: int
+    merged: bool = False
 
     def canonical(self) -> bytes:
         """Return the inputs' one spelling: same facts in any order, same bytes."""
         presences = sorted([p.at_ms, str(p.quality)] for p in set(self.presences))
-        return canonical(
-            {
-                "report": self.report_ref,
-                "reported_ms": self.reported_ms,
-                "presences": presences,
-                "sources": sorted(set(self.sources_told)),
-                "withdrawn": self.withdrawn,
-                "rule": [self.rule_set, self.rule_version],
-            }
-        )
+        told = {
+            "report": self.report_ref,
+            "reported_ms": self.reported_ms,
+            "presences": presences,
+            "sources": sorted(set(self.sources_told)),
+            "withdrawn": self.withdrawn,
+            "rule": [self.rule_set, self.rule_version],
+        }
+        return canonical(told | ({"merged": True} if self.merged else {}))
 
     def hash(self) -> str:
         """Return the SHA-256 of `canonical()`, in hex."""
@@ -93,6 +96,10 @@ def _missing(inputs: Inputs) -> tuple[str, ...]:
 
 
 def _review(inputs: Inputs) -> tuple[str, ...]:
-    """An answer that names another source than an agent contradicts every report."""
+    """An answer that names another source than an agent contradicts every report.
+
+    The office has an interest in who was here before: records that it made one are looked at by a person.
+    """
     contradicts = any(source != "agent" for source in inputs.sources_told)
-    return ("answer_contradicts_report",) if contradicts else ()
+    reasons = (("answer_contradicts_report", contradicts), ("records_merged", inputs.merged))
+    return tuple(reason for reason, holds in reasons if holds)

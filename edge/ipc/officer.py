@@ -53,6 +53,13 @@ class EraseAll(_AboutSomebody):
     method: Literal["erase_all"] = "erase_all"
 
 
+class MergeRecords(_AboutSomebody):
+    """This person registered with the number `before` as well: both records become one."""
+
+    method: Literal["merge_records"] = "merge_records"
+    before: Number = Field(repr=False)
+
+
 class CorrectName(_AboutSomebody):
     """What this person is called is kept anew, as they gave it."""
 
@@ -150,6 +157,7 @@ AboutPerson = (
     | CorrectName
     | CorrectNumber
     | ShowVisits
+    | MergeRecords
     | EraseAll
     | NewCode
     | ShowReceipts

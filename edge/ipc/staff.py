@@ -120,6 +120,19 @@ class Correct(Message):
     phone: Number | None = Field(default=None, repr=False)
 
 
+class Merge(Message):
+    """The visitor says that they registered here before with `phone`: both records become one.
+
+    Refused with `nothing_to_merge` where no registration stands under it, and after a few of those in a row
+    for every number, until the pause is over; with `other_card` if the cards that were kept are two people's.
+    """
+
+    method: Literal["merge"] = "merge"
+    session: OpaqueId = Field(repr=False)
+    visit: OpaqueId
+    phone: Number = Field(repr=False)
+
+
 class Reopen(Message):
     """The party of this visit hadn't left: within ten minutes of the tap."""
 
@@ -142,6 +155,7 @@ StaffRequest = Annotated[
     | KeepMyCard
     | DropMyCard
     | Correct
+    | Merge
     | Reopen,
     Field(discriminator="method"),
 ]

@@ -76,6 +76,47 @@ DESK_TEXTS: dict[str, tuple[str, str]] = {
         "This number can’t be entered here. The visitor can register with it at the visitors’ page.",
     ),
     "desk.same_number": ("号码和现在的一样。", "This is the number as it is now."),
+    "desk.merge_ask": (
+        "以前用另一个号码登记过？合并成一条",
+        "Registered before with another number? Make it one record",
+    ),
+    "desk.merge": ("合并两条登记", "Make two records one"),
+    "desk.merge_lead": (
+        "访客现在的号码是 {phone}。请访客说出以前登记用的号码。",
+        "The number now is {phone}. Ask for the number they registered with before.",
+    ),
+    "desk.merge_visits": (
+        "以前的来访归到这位访客名下，今后两个号码都能找到。",
+        "Earlier visits become this visitor’s; both numbers find them from now on.",
+    ),
+    "desk.merge_no": (
+        "在任何一个号码下说过“不同意”的，都算不同意。",
+        "A no that was said under either number counts.",
+    ),
+    "desk.merge_codes": (
+        "以前给的二维码会少显示一些内容；访客要看全部，请找隐私专员。",
+        "Codes given before show less; the privacy officer can give one that shows all.",
+    ),
+    "desk.merge_for_good": ("合并之后不能再拆开。", "It can’t be undone."),
+    "desk.merge_number": ("以前登记的手机号", "The number they had before"),
+    "desk.merge_said": (
+        "访客本人说：两个号码都是自己的",
+        "The visitor said that both numbers are theirs",
+    ),
+    "desk.merge_do": ("合并", "Make them one"),
+    "desk.must_be_said": ("请先问访客本人。", "Please ask the visitor first."),
+    "desk.nothing_to_merge": (
+        "这个号码没有可以合并的登记。",
+        "There is no record under this number that could be joined.",
+    ),
+    "desk.other_card": (
+        "两条登记留有不同的证件，不能合并。",
+        "Different cards were kept in the two records; they can’t be joined.",
+    ),
+    "desk.same_record": (
+        "这个号码已经在同一条登记里。",
+        "This number belongs to the same record already.",
+    ),
     "desk.not_saved": ("没有保存：情况有变。", "Not saved: something changed meanwhile."),
     "desk.gone": ("今天已离开", "Left today"),
     "desk.gone_at": ("{at} 离开", "left at {at}"),

@@ -7,6 +7,7 @@ from edge.domain.facts import PersonId
 from edge.domain.held import Held, HeldCard, HeldReport, HeldVisit, Told
 from edge.ports import Permit
 from edge.runtime.office import Office
+from edge.wire import Scope, Token
 
 _TOLD_BY_STATE = {
     "ACTIVE": "consent",
@@ -41,8 +42,9 @@ class Access:
             templates=tuple(t for p in permits for t in store.every_template(p)),
             recordings=tuple(r for p in permits for r in store.every_recording(p)),
             callers=store.callers(office.gate.permit_rights(), number) if number else (),
-            reports=self._reports(number) if number else (),
         )
+        claimed = self._claimed(held, number)
+        held = held.model_copy(update={"reports": self._reports(claimed)})
         return held.model_copy(update={"headquarters": self._told(held, persons)})
 
     def _visits(self, permit: Permit) -> list[HeldVisit]:
@@ -70,9 +72,13 @@ class Access:
             kind=row.kind, name=row.name, number=row.number, valid_until=row.valid_until, at_ms=since
         )
 
-    def _reports(self, number: str) -> tuple[HeldReport, ...]:
+    def _claimed(self, held: Held, number: str | None) -> tuple[Token, ...]:
+        """Return under which tokens agents may have claimed them: of this number, and of one before it."""
+        its = self._office.tokens.tokens("channel_risk", number) if number else ()
+        return (*its, *(t.token for t in held.tokens if t.scope is Scope.CHANNEL_RISK))
+
+    def _reports(self, tokens: Sequence[Token]) -> tuple[HeldReport, ...]:
         store, rights = self._office.store, self._office.gate.permit_rights()
-        tokens = self._office.tokens.tokens("channel_risk", number)
         return tuple(
             HeldReport(
                 channel=report.channel,

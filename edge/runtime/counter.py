@@ -22,10 +22,12 @@ from edge.ipc.messages import CardRead, Message
 from edge.runtime.amends import Amends
 from edge.runtime.departures import Departures
 from edge.runtime.guests import Guests
+from edge.runtime.merging import Merging
 from edge.runtime.office import new_id
 from edge.runtime.owncard import OwnCard, Unread
 from edge.runtime.staff import Staff
 from edge.runtime.storethread import StoreThread
+from edge.runtime.strangers import Strangers
 from edge.wire import Purpose
 
 LOCK_S = 300.0
@@ -69,6 +71,7 @@ class StaffDesk:
         guests: Guests,
         departures: Departures,
         amends: Amends,
+        merging: Merging,
         thread: StoreThread,
         own: OwnCard | None = None,
     ) -> None:
@@ -77,6 +80,8 @@ class StaffDesk:
         self._guests = guests
         self._departures = departures
         self._amends = amends
+        self._merging = merging
+        self._strangers = Strangers()
         self._moved: Callable[[PersonId], Awaitable[None]] | None = None
         self._own = own if own is not None and own.there else None
         self._call = thread.run
@@ -128,6 +133,8 @@ class StaffDesk:
                 await self._call(self._reopen, staff, request.visit)
             case protocol.Correct():
                 await self._correct(staff, request)
+            case protocol.Merge():
+                await self._merge(staff, request)
         return protocol.Done()
 
     async def manage(
@@ -316,6 +323,27 @@ class StaffDesk:
                 amends.resize(amends.visit(request.visit), request.party_size)
                 self._staff.note(staff, "desk_corrected_party", request.visit)
         return was, erasure
+
+    async def _merge(self, staff: StaffId, request: protocol.Merge) -> None:
+        if not self._strangers.may_ask():
+            raise Refused("merge records", "nothing_to_merge")
+        try:
+            persons, erasure = await self._call(self._merged, staff, request)
+        except Refused as error:
+            if error.code == "nothing_to_merge":
+                self._strangers.note()
+            raise
+        for person in persons:
+            if self._moved is not None:
+                await self._moved(person)
+        await self._call(self._amends.conclude, erasure)
+
+    def _merged(self, staff: StaffId, request: protocol.Merge) -> tuple[tuple[PersonId, PersonId], str]:
+        with self._amends.transaction():
+            was = self._amends.visit(request.visit).person
+            person, erasure = self._merging.merge(was, request.phone)
+            self._staff.note(staff, "desk_merged", request.visit)
+        return (was, person), erasure
 
 
 def _verify(pin_hash: str | None, pin: str) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edge import archive
+from edge.domain.errors import Refused
 from edge.domain.facts import PersonId
 from edge.domain.held import Held
 from edge.domain.phone import masked, normalise
@@ -16,6 +17,7 @@ from edge.runtime import access_page
 from edge.runtime.corrections import Corrections
 from edge.runtime.guardianproofs import GuardianProofs
 from edge.runtime.links import Links
+from edge.runtime.merging import Merging
 from edge.runtime.office import Office
 from edge.runtime.rights import Rights
 from edge.runtime.waiting import WaitingRequests, reason_code
@@ -33,12 +35,19 @@ class Officer:
     """Answers one officer's requests."""
 
     def __init__(
-        self, office: Office, rights: Rights, corrections: Corrections, links: Links, key_id: str
+        self,
+        office: Office,
+        rights: Rights,
+        corrections: Corrections,
+        merging: Merging,
+        links: Links,
+        key_id: str,
     ) -> None:
         """`key_id` names the box's signing key."""
         self._office = office
         self._rights = rights
         self._corrections = corrections
+        self._merging = merging
         self._links = links
         self._key = key_id
         self._requests = WaitingRequests(office)
@@ -72,6 +81,8 @@ class Officer:
                 return self._rename(number, request, account)
             case protocol.CorrectNumber():
                 return self._renumber(number, request, account)
+            case protocol.MergeRecords():
+                return self._merge(number, request, account)
             case protocol.EraseAll():
                 return self._erase(number, request, account)
             case protocol.NewCode():
@@ -158,6 +169,18 @@ class Officer:
             self._note(request, account, (row.person,))
             self._corrections.revisit(row, request.party_size, request.departed_ms)
         return Done(protocol.Corrected(changed=True))
+
+    def _merge(self, number: str, request: protocol.MergeRecords, account: str) -> Done:
+        """Make both records one; the officer checked that both numbers are this person's."""
+        office = self._office
+        was = office.find(office.gate.permit_rights(), "registration", number)
+        if was is None:
+            raise Refused("merge records", "no_number", "no registration stands under their number")
+        with office.store.transaction():
+            person, erasure = self._merging.merge(was, request.before)
+            self._note(request, account, (was, person))
+        office.store.finish_forgetting(erasure, office.clock.now_ms())
+        return Done(protocol.Corrected(changed=True), (was, person))
 
     def _code(self, number: str, request: protocol.NewCode, account: str) -> Done:
         """Give a code to somebody whose identity the officer checked; a caller alone has no page."""

@@ -24,6 +24,7 @@ from edge.runtime.desk import Desk
 from edge.runtime.guests import Guests
 from edge.runtime.leases import Leases
 from edge.runtime.links import Links
+from edge.runtime.merging import Merging
 from edge.runtime.moments import Moments
 from edge.runtime.mydata import MyData
 from edge.runtime.notices import Notices
@@ -141,6 +142,7 @@ def compose(
     guests = Guests(office)
     moments, operation, leases = Moments(store, clock), Operation(office), Leases(_models(config))
     workers = _workers(config, hears, own_workers)
+    merging = Merging(office, risk, rights)
     own = OwnCard(config, gate, leases, workers)
     lines = {d.id: str(getattr(d, "line", d.id)) for d in config.devices}
     return Parts(
@@ -162,12 +164,15 @@ def compose(
             guests,
             departures,
             Amends(office, risk, rights),
+            merging,
             thread,
             own,
         ),
         backups=BackupService(config.backup, store, identity_of(config), credentials, thread, clock.now_ms),
         notices=Notices(office, rights),
-        officer=Officer(office, rights, Corrections(office, risk, rights), links, credentials.key_id),
+        officer=Officer(
+            office, rights, Corrections(office, risk, rights), merging, links, credentials.key_id
+        ),
         operation=operation,
         retokening=Retokening(office),
         phone=Phone(Calls(office, store.spool, _spoken(config).get), thread, lines),

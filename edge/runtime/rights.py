@@ -168,7 +168,9 @@ class Rights:
         """One human may be several records that nothing joined (visitor, caller): the number finds all."""
         store, rights = self._office.store, self._office.gate.permit_rights()
         persons = tuple(dict.fromkeys((*known, *(self.find(number) if number is not None else ()))))
+        held = (token for p in persons for _, token in store.tokens_of(self._office.gate.permit_rights(p)))
         tokens = self._tokens(number) if number is not None else (order.who,)
+        tokens = tuple(dict.fromkeys((*tokens, *held)))  # whose two records became one has another number's
         # Headquarters deletes what was made up to the receipt's time: a clock set back must not save it.
         at_ms = max(self._office.clock.now_ms(), store.newest_ms(rights, persons, tokens))
         partings = self._links.part(persons)

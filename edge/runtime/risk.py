@@ -72,6 +72,7 @@ class Risk:
         if not self._rules.late_report:
             return
         lookup = self._office.gate.permit_lookup(Purpose.CHANNEL_RISK)
+        tokens = self._office.store.known_by(lookup, *tokens)
         for report in self._office.store.reports_by_token(lookup, *tokens):
             self._judge(report, tokens)
 
@@ -83,6 +84,7 @@ class Risk:
             presences=tuple(Presence(p.at_ms, p.quality) for p in store.presences(lookup, *tokens)),
             sources_told=tuple(store.sources_told(lookup, *tokens)),
             withdrawn=store.withdrew_channel_risk(lookup, *tokens),
+            merged=store.merged(lookup, *tokens),
             rule_set=self._rules.name,
             rule_version=self._rules.version,
         )

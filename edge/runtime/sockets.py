@@ -88,7 +88,7 @@ class Sockets:
     async def _officer_asks(self, request: officer.OfficerRequest) -> Message:
         parts = self._parts
         done = await parts.call(parts.officer.answer, request, account())
-        if isinstance(request, officer.EraseAll):
+        if isinstance(request, officer.EraseAll | officer.MergeRecords):
             parts.reception.forget(done.ended)
         await parts.ended(done.ended)
         return done.answer

@@ -1,23 +1,27 @@
 """Rows of what was typed wrongly and put right: a visit's size, its end, its person; never reads for a page.
 
-A visit that is moved takes along what was given with it, sealed anew under its person's own keys.
+A visit that is moved takes along what was given with it, sealed anew under its person's own keys; so does
+all of a record that is another one's person too.
 """
 
 import json
+from dataclasses import dataclass
 
 from edge.consent.policy import State
+from edge.domain.amending import SAME_ACT_MS
 from edge.domain.errors import InvalidInput
 from edge.domain.facts import (
     NumberTakenBack,
     PersonId,
     PersonRenumbered,
+    PersonsMerged,
     VisitCorrected,
     VisitMoved,
     VisitReopened,
     VisitTakenBack,
 )
 from edge.store.database import Row
-from edge.store.facts_consent import LATEST
+from edge.store.facts_consent import LATEST, exchange_token
 from edge.store.outbox import drop_waiting, void_taken
 from edge.store.tables import Tables
 from edge.store.writing import Ground, write
@@ -51,6 +55,19 @@ def _visit_corrected(fact: VisitCorrected, _ground: Ground, to: Tables) -> None:
 # -- moving ----------------------------------------------------------------------------------
 
 
+_EVER = 1 << 62
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """Whose rows become whose: those made from `since_ms` to before `until_ms`."""
+
+    person: PersonId
+    was: PersonId
+    since_ms: int
+    until_ms: int
+
+
 @write.register
 def _visit_moved(fact: VisitMoved, ground: Ground, to: Tables) -> None:
     moved = to.database.run(
@@ -70,10 +87,14 @@ def _visit_moved(fact: VisitMoved, ground: Ground, to: Tables) -> None:
         "DELETE FROM sources WHERE visit = ? AND basis NOT IN (SELECT value FROM json_each(?))",
         (fact.visit, bases),
     )
-    _one_of_each(fact, "names", Scope.REGISTRATION, ground, to)
-    _one_of_each(fact, "cards", Scope.ID_CARD, ground, to)
-    _templates(fact, to)
-    _links(fact, to)
+    _bring_along(_Span(fact.person, fact.was, fact.since_ms, fact.until_ms), ground, to)
+
+
+def _bring_along(span: _Span, ground: Ground, to: Tables) -> None:
+    _one_of_each(span, "names", Scope.REGISTRATION, ground, to)
+    _one_of_each(span, "cards", Scope.ID_CARD, ground, to)
+    _templates(span, to)
+    _links(span, to)
 
 
 def _active(person: PersonId, to: Tables) -> frozenset[Scope]:
@@ -85,73 +106,83 @@ def _active(person: PersonId, to: Tables) -> frozenset[Scope]:
     )
 
 
-def _one_of_each(fact: VisitMoved, table: str, scope: Scope, ground: Ground, to: Tables) -> None:
+def _one_of_each(span: _Span, table: str, scope: Scope, ground: Ground, to: Tables) -> None:
     """Bring along what there is one of for each person, in place of what they had, as registering does."""
     row = to.database.one(
         f"SELECT * FROM {table} WHERE person = ? AND at_ms >= ? AND at_ms < ?",  # noqa: S608 — constants
-        (fact.was, fact.since_ms, fact.until_ms),
+        (span.was, span.since_ms, span.until_ms),
     )
     if row is None:
         return
-    if scope in _active(fact.person, to):
-        plain = to.keys.open((fact.was, scope), table, fact.was, row.blob("sealed"))
+    if scope in _active(span.person, to):
+        plain = to.keys.open((span.was, scope), table, span.was, row.blob("sealed"))
         to.database.insert(
             table,
-            "ON CONFLICT DO UPDATE SET sealed = excluded.sealed, at_ms = excluded.at_ms",
-            person=fact.person,
-            sealed=to.keys.seal((fact.person, scope), table, fact.person, plain),
+            "ON CONFLICT DO UPDATE SET sealed = excluded.sealed, at_ms = excluded.at_ms"
+            " WHERE excluded.at_ms >= at_ms",
+            person=span.person,
+            sealed=to.keys.seal((span.person, scope), table, span.person, plain),
             at_ms=row.integer("at_ms"),
             basis=row.text("basis"),
             purpose=row.text("purpose"),
         )
-    to.database.run(f"DELETE FROM {table} WHERE person = ?", (fact.was,))  # noqa: S608 — constants
+    to.database.run(f"DELETE FROM {table} WHERE person = ?", (span.was,))  # noqa: S608 — constants
 
 
-def _templates(fact: VisitMoved, to: Tables) -> None:
+def _templates(span: _Span, to: Tables) -> None:
     """A face that was enrolled in this visit is its person's, unless they have one or don't agree to it."""
     rows = to.database.query(
         "SELECT * FROM templates WHERE person = ? AND at_ms >= ? AND at_ms < ?",
-        (fact.was, fact.since_ms, fact.until_ms),
+        (span.was, span.since_ms, span.until_ms),
     )
-    has_one = to.database.one("SELECT 1 FROM templates WHERE person = ?", (fact.person,)) is not None
-    wanted = not has_one and Scope.FACE_MATCH in _active(fact.person, to)
+    has_one = to.database.one("SELECT 1 FROM templates WHERE person = ?", (span.person,)) is not None
+    wanted = not has_one and Scope.FACE_MATCH in _active(span.person, to)
     for row in rows:
         template = row.text("template")
-        plain = to.keys.open((fact.was, Scope.FACE_MATCH), "templates", template, row.blob("sealed"))
+        plain = to.keys.open((span.was, Scope.FACE_MATCH), "templates", template, row.blob("sealed"))
         to.database.run("DELETE FROM templates WHERE template = ?", (template,))
         if wanted:
             to.database.insert(
                 "templates",
                 template=template,
-                person=fact.person,
+                person=span.person,
                 model=row.text("model"),
-                sealed=to.keys.seal((fact.person, Scope.FACE_MATCH), "templates", template, plain),
+                sealed=to.keys.seal((span.person, Scope.FACE_MATCH), "templates", template, plain),
                 at_ms=row.integer("at_ms"),
                 basis=row.text("basis"),
                 purpose=row.text("purpose"),
             )
 
 
-def _links(fact: VisitMoved, to: Tables) -> None:
+def _links(span: _Span, to: Tables) -> None:
     """The code that was given out in this visit shows its person's data from now on."""
     given = to.database.query(
         "SELECT * FROM rights_links WHERE person = ? AND since_ms >= ? AND since_ms < ? ORDER BY since_ms",
-        (fact.was, fact.since_ms, fact.until_ms),
+        (span.was, span.since_ms, span.until_ms),
     )
     for row in given:
-        _end_earlier(fact.person, row.integer("since_ms"), to)
-        _reseal(row, "rights_links", "link", fact, to)
+        _end_earlier(span.person, row.integer("since_ms"), to)
+        _reseal(row, "rights_links", "link", span, to)
+        _card_marks(row.text("link"), span, to)
         for asked in to.database.query("SELECT * FROM rights_requests WHERE link = ?", (row.text("link"),)):
-            _reseal(asked, "rights_requests", "request", fact, to)
+            _reseal(asked, "rights_requests", "request", span, to)
         # It had ended the view of the codes before it, which were another person's.
         to.database.run(
             "UPDATE rights_links SET until_ms = NULL, dirty = 1"
-            " WHERE person = ? AND verified = 0 AND until_ms = ?",
-            (fact.was, row.integer("since_ms")),
+            " WHERE person = ?1 AND verified = 0 AND until_ms = ?2 AND since_ms < ?2",
+            (span.was, row.integer("since_ms")),
         )
     to.database.run(
-        "UPDATE rights_links SET dirty = 1 WHERE person IN (?, ?) AND dirty = 0", (fact.person, fact.was)
+        "UPDATE rights_links SET dirty = 1 WHERE person IN (?, ?) AND dirty = 0", (span.person, span.was)
     )
+
+
+def _card_marks(link: str, span: _Span, to: Tables) -> None:
+    """The card that was kept with a code opens it still, as far as its person agrees to `id_card`."""
+    if Scope.ID_CARD in _active(span.person, to):
+        to.database.run("UPDATE card_marks SET person = ? WHERE link = ?", (span.person, link))
+    else:
+        to.database.run("DELETE FROM card_marks WHERE link = ?", (link,))
 
 
 def _end_earlier(person: PersonId, since_ms: int, to: Tables) -> None:
@@ -162,14 +193,51 @@ def _end_earlier(person: PersonId, since_ms: int, to: Tables) -> None:
     )
 
 
-def _reseal(row: Row, table: str, name: str, fact: VisitMoved, to: Tables) -> None:
+def _reseal(row: Row, table: str, name: str, span: _Span, to: Tables) -> None:
     sealed = row.maybe_blob("sealed")
     if sealed is not None:
-        plain = to.keys.open((fact.was, Scope.REGISTRATION), table, row.text(name), sealed)
-        sealed = to.keys.seal((fact.person, Scope.REGISTRATION), table, row.text(name), plain)
+        plain = to.keys.open((span.was, Scope.REGISTRATION), table, row.text(name), sealed)
+        sealed = to.keys.seal((span.person, Scope.REGISTRATION), table, row.text(name), plain)
     to.database.run(
         f"UPDATE {table} SET person = ?, sealed = ? WHERE {name} = ?",  # noqa: S608 — constants
-        (fact.person, sealed, row.text(name)),
+        (span.person, sealed, row.text(name)),
+    )
+
+
+# -- merging ---------------------------------------------------------------------------------
+
+_OTHERS_NEXT = (
+    "(SELECT max(min(v.arrived_ms) - ?1, since_ms) FROM visits v"
+    " WHERE v.person = CASE rights_links.person WHEN ?2 THEN ?3 ELSE ?2 END AND v.arrived_ms >= since_ms)"
+)
+
+
+@write.register
+def _persons_merged(fact: PersonsMerged, ground: Ground, to: Tables) -> None:
+    _narrow_codes(fact, to)
+    _bring_along(_Span(fact.person, fact.was, 0, _EVER), ground, to)
+    to.database.run("UPDATE person_tokens SET person = ? WHERE person = ?", (fact.person, fact.was))
+    to.database.run("UPDATE outbox SET person = ? WHERE person = ?", (fact.person, fact.was))
+    for old, new in fact.exchanged:
+        exchange_token(fact.person, old, new, to)
+
+
+def _narrow_codes(fact: PersonsMerged, to: Tables) -> None:
+    """Let no code that was given before show what the other record holds: nobody proved to be both.
+
+    Each ends where the other record goes on; one whose bearer proved to be a record's person, and saw all of
+    it, shows nothing any more: the officer gives a new one.
+    """
+    values = (SAME_ACT_MS, fact.person, fact.was)
+    to.database.run(
+        f"UPDATE rights_links SET until_ms = {_OTHERS_NEXT}, dirty = 1 WHERE person IN (?2, ?3)"  # noqa: S608 — constants
+        f" AND verified = 0 AND coalesce(until_ms, {_EVER}) > {_OTHERS_NEXT}",
+        values,
+    )
+    to.database.run(
+        "UPDATE rights_links SET verified = 0, since_ms = 0, until_ms = 0, dirty = 1"
+        " WHERE person IN (?, ?) AND verified = 1",
+        (fact.person, fact.was),
     )
 
 

@@ -15,7 +15,7 @@ from edge.store.database import Row
 from edge.store.keys import GUARDIAN, KeyName
 from edge.store.tables import Tables
 from edge.store.writing import Ground, keys_of, write
-from edge.wire import Scope, canonical
+from edge.wire import Scope, Token, canonical
 
 LATEST = """
 SELECT state, version, at_ms, notice_version, act, EXISTS (
@@ -134,16 +134,20 @@ def _person_indexed(fact: PersonIndexed, ground: Ground, to: Tables) -> None:
 
 @write.register
 def _person_retokened(fact: PersonRetokened, _ground: Ground, to: Tables) -> None:
-    """The new row is held on the old one's basis; the old one stays, orders and claims may still name it."""
+    exchange_token(fact.person, fact.old, fact.new, to)
+
+
+def exchange_token(person: PersonId, old: Token, new: Token, to: Tables) -> None:
+    """Let `new` find a person too, on the old one's basis: orders and claims may still name that one."""
     to.database.run(
         "INSERT INTO person_tokens (token, person, scope, at_ms, generation, basis, purpose)"
         " SELECT ?, person, scope, at_ms, ?, basis, purpose FROM person_tokens WHERE token = ? AND person = ?"
         " ON CONFLICT (token) DO NOTHING",
-        (fact.new, to.tokens.generation, fact.old, fact.person),
+        (new, to.tokens.generation, old, person),
     )
     if not to.database.run(
         "UPDATE person_tokens SET successor = ? WHERE token = ? AND person = ? AND successor IS NULL",
-        (fact.new, fact.old, fact.person),
+        (new, old, person),
     ):
         raise InvalidInput("exchange a token", "not_waiting")
 

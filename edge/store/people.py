@@ -95,13 +95,22 @@ class PeopleReads(Part):
         return PersonId(row.text("person")) if row else None
 
     def tokens_of(self, permit: Permit) -> tuple[tuple[Scope, Token], ...]:
-        """Return the tokens by which the permit's person is found, newest generation first."""
+        """Return the tokens by which the permit's person is found, the one in use first."""
         person = self._subject(permit, Purpose.RECEPTION)
         rows = self._database.query(
-            "SELECT scope, token FROM person_tokens WHERE person = ? ORDER BY generation DESC, scope, token",
+            "SELECT scope, token FROM person_tokens WHERE person = ?"
+            " ORDER BY successor IS NOT NULL, generation DESC, scope, token",
             (person,),
         )
         return tuple((Scope(row.text("scope")), row.text("token")) for row in rows)
+
+    def standing_tokens(self, permit: Permit) -> tuple[Token, ...]:
+        """Return the tokens of the permit's person that no other took the place of."""
+        rows = self._database.query(
+            "SELECT token FROM person_tokens WHERE person = ? AND successor IS NULL ORDER BY token",
+            (self._subject(permit),),
+        )
+        return tuple(row.text("token") for row in rows)
 
     def waiting_tokens(self, permit: Permit, after: Token, limit: int) -> tuple[tuple[PersonId, Token], ...]:
         """Return up to `limit` tokens of older keys that nothing took the place of, from `after` on.

@@ -81,6 +81,30 @@ class RiskReads(Part):
         )
         return row is not None
 
+    def known_by(self, permit: Permit, *tokens: Token) -> tuple[Token, ...]:
+        """Return these tokens, and the others of the same purpose by which the same persons are found."""
+        self._allow(permit, Purpose.CHANNEL_RISK)
+        rows = self._database.query(
+            "SELECT DISTINCT o.token FROM person_tokens t JOIN person_tokens o USING (person, scope)"
+            " WHERE t.token IN (SELECT value FROM json_each(?)) ORDER BY o.token",
+            (json.dumps(tokens),),
+        )
+        return tuple(dict.fromkeys((*tokens, *(row.text("token") for row in rows))))
+
+    def merged(self, permit: Permit, *tokens: Token) -> bool:
+        """Return whether these find somebody of whom two records were made one, on a receptionist's word.
+
+        Such a person has a token that another of the same keys took the place of: another number's.
+        """
+        self._allow(permit, Purpose.CHANNEL_RISK)
+        row = self._database.one(
+            "SELECT 1 FROM person_tokens t JOIN person_tokens o USING (person, scope)"
+            " JOIN person_tokens n ON n.token = o.successor AND n.generation = o.generation"
+            " WHERE t.token IN (SELECT value FROM json_each(?))",
+            (json.dumps(tokens),),
+        )
+        return row is not None
+
     def verdicts(self, report_ref: str) -> tuple[VerdictRow, ...]:
         """Return every version of the finding on a report, first one first."""
         rows = self._database.query(

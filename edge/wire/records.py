@@ -222,14 +222,9 @@ class AuditHead(Frozen):
     at_ms: Millis
 
 
-class Retokened(Frozen):
-    """The project's keys were exchanged: whom this box knew by `old` it knows by `new` from now on.
+class _Exchange(Frozen):
+    """One token took another's place, for one purpose."""
 
-    The same number and the same purpose; nobody is joined with anybody else by it.
-    """
-
-    kind: Literal["retokened"] = "retokened"
-    v: Literal[1] = 1
     old: Token
     new: Token
 
@@ -238,6 +233,26 @@ class Retokened(Frozen):
         if self.old == self.new or self.old.partition(":")[0] != self.new.partition(":")[0]:
             raise ValueError("old and new are two tokens of one purpose")
         return self
+
+
+class Retokened(_Exchange):
+    """The project's keys were exchanged: whom this box knew by `old` it knows by `new` from now on.
+
+    The same number and the same purpose; nobody is joined with anybody else by it.
+    """
+
+    kind: Literal["retokened"] = "retokened"
+    v: Literal[1] = 1
+
+
+class Merged(_Exchange):
+    """Two records of one person became one: whom this box knew by `old` it knows by `new` from now on.
+
+    They said that both numbers are theirs; what comes later of them may still name `old`.
+    """
+
+    kind: Literal["merged"] = "merged"
+    v: Literal[1] = 1
 
 
 class VisitReattributed(Frozen):
@@ -277,6 +292,7 @@ Record = Annotated[
     | CommandAnswered
     | AuditHead
     | Retokened
+    | Merged
     | VisitReattributed
     | Voided,
     Field(discriminator="kind"),

@@ -93,7 +93,7 @@ def _sound(value: dict[str, Any]) -> dict[str, Any]:
         return {k: v for k, v in value.items() if k not in ("who", "recorded_ms")} | (
             {"who": who} if value["recorded"] else {}
         )
-    if value.get("kind") == "retokened":
+    if value.get("kind") in {"retokened", "merged"}:
         purpose, digest = value["old"].split(":")
         other = digest[:-1] + format(int(digest[-1], 16) ^ 1, "x")
         return value | {"new": f"{purpose}:{other}"}

@@ -20,6 +20,7 @@ from edge.runtime.desk import Desk
 from edge.runtime.guests import Guests
 from edge.runtime.leases import Leases
 from edge.runtime.links import Links
+from edge.runtime.merging import Merging
 from edge.runtime.mydata import MyData
 from edge.runtime.office import Office
 from edge.runtime.owncard import OwnCard
@@ -86,7 +87,8 @@ class DeskRig:
         leases, workers = Leases({}), dict[str, Worker]()
         own = OwnCard(CONFIG, self.office.gate, leases, workers)
         amends = Amends(self.office, self.risk, self.rights)
-        self.counter = StaffDesk(self.staff, self.guests, self.departures, amends, self._thread, own)
+        merging = Merging(self.office, self.risk, self.rights)
+        self.counter = StaffDesk(self.staff, self.guests, self.departures, amends, merging, self._thread, own)
         reception = Reception(
             CONFIG,
             self.desk,

@@ -328,6 +328,14 @@ def _desk(visitor: Visitor, audit: Audit, core: CoreDouble) -> None:
     page.click("#save")
     page.wait_for_selector(".error")
     audit.look("correcting a visit, with an error")
+    page.goto(door)
+    page.click("a[href*='/desk/correct']")
+    page.click("#to-merge")
+    page.wait_for_selector("#merge")
+    audit.look("making two records one")
+    page.click("#save")
+    page.wait_for_selector(".error")
+    audit.look("making two records one, with errors")
 
 
 def _trouble(visitor: Visitor, audit: Audit, core: CoreDouble) -> None:

@@ -188,6 +188,40 @@ def test_p29_a_number_that_ended_its_registration_is_not_entered_again(
     expect(page.locator("article.guest")).to_contain_text("138****8009")
 
 
+def test_two_records_of_one_person_become_one_at_the_desk(
+    page: Page, tablet: Page, rig: DeskRig, url: str
+) -> None:
+    """P4: who did it is in the audit; the page shows nothing of the other record before."""
+    number = rig.add("王小明")
+    visitor = Visitor(tablet, url)
+    visitor.register(NUMBER, ["registration"], name="欧阳")
+    rig.call(rig.departures.by_number, NUMBER)
+    visitor.register("13800138009", ["registration"], name="欧阳晓晴")
+    on_shift(page, url, number)
+    guest = page.locator("article.guest")
+    expect(guest).to_contain_text("首访")
+    guest.get_by_role("link", name="更正").click()
+    page.click("#to-merge")
+    expect(page.locator("body")).to_have_attribute("data-page", "desk-merge")
+    expect(page.locator("body")).to_contain_text("138****8009")
+    page.fill("#phone", NUMBER)
+    page.click("#save")
+    expect(page.locator("#error-said")).to_contain_text("先问访客")
+    expect(page.locator("#phone")).to_have_value(NUMBER)
+    page.click("label[for=said]")
+    page.fill("#phone", "13800138007")
+    page.click("#save")
+    expect(page.locator("#error-phone")).to_contain_text("没有可以合并")
+    page.fill("#phone", NUMBER)
+    page.click("#save")
+    expect(guest).to_contain_text(re.compile(r"欧阳晓晴.*138\*\*\*\*8009", re.DOTALL))
+    expect(guest).not_to_contain_text("首访")
+    assert len(rig.call(rig.rights.find, "+86" + NUMBER)) == 1
+    assert rig.call(rig.rights.find, "+86" + NUMBER) == rig.call(rig.rights.find, "+8613800138009")
+    rows = rig.call(rig.store._database.query, "SELECT subject FROM audit WHERE code = 'desk_merged'")
+    assert [row.text("subject").rpartition(".")[2] for row in rows] == [f"staff{number}"]
+
+
 def test_a_tap_by_mistake_is_taken_back(page: Page, tablet: Page, rig: DeskRig, url: str) -> None:
     """Within ten minutes; who has no number is gone with the tap, and the button says so before."""
     on_shift(page, url, rig.add("王小明"))
@@ -217,7 +251,7 @@ def test_the_desk_is_closed_to_whoever_has_no_session(page: Page, rig: DeskRig, 
     assert page.request.get(f"{url}/desk/live").status == 401
     cookie = next(c for c in page.context.cookies() if c["name"] == "gatehouse_desk")
     assert (cookie["httpOnly"], cookie["sameSite"], cookie["path"]) == (True, "Strict", "/desk")
-    for path in ("shift", "turn", "receive", "leave", "sign-out", "notice", "correct", "reopen"):
+    for path in ("shift", "turn", "receive", "leave", "sign-out", "notice", "correct", "merge", "reopen"):
         assert page.request.post(f"{url}/desk/{path}", form={"csrf": "0" * 64}).status == 403
 
 

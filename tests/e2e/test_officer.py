@@ -21,7 +21,7 @@ from edge.wire import Scope
 from scripts.site.processes import BIN, Program, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
-NUMBER, STRANGER = "13800138000", "13900139000"
+NUMBER, NEW_NUMBER, STRANGER = "13800138000", "13700137000", "13900139000"
 
 
 class Box:
@@ -79,11 +79,11 @@ approved_by = "the test's officer"
     def kiosk(self) -> ControlClient:
         return ControlClient(self.root / "run" / "kiosk.sock", 10.0)
 
-    def register(self, *scopes: Scope) -> None:
+    def register(self, *scopes: Scope, phone: str = NUMBER) -> None:
         notice = self.kiosk.ask(GetNotice(), Notice)
         session = self.kiosk.ask(Begin(), Begun).session
         request = Register(
-            session=session, notice_hash=notice.hash, scopes=frozenset(scopes), phone=NUMBER, party_size=2
+            session=session, notice_hash=notice.hash, scopes=frozenset(scopes), phone=phone, party_size=2
         )
         assert self.kiosk.ask(request, Registered).outcome == "registered"
 
@@ -150,9 +150,17 @@ def test_p40_the_rights_continue_without_a_network(box: Box, tmp_path: Path) -> 
     assert wrong.returncode == 1
     assert "✗" in wrong.stderr and "Traceback" not in wrong.stderr
 
+    box.register(Scope.REGISTRATION, phone=NEW_NUMBER)
+    none = box.run("rights", "merge", "--yes", number=f"{NEW_NUMBER}\n{STRANGER}")
+    assert none.returncode == 2 and "nothing_to_merge" in none.stderr and STRANGER not in none.stderr
+    merged = box.run("rights", "merge", "--yes", number=f"{NEW_NUMBER}\n{NUMBER}")
+    assert merged.returncode == 0 and "both records are one" in merged.stdout, merged.stderr
+    assert "WITHDRAWN" in box.run("consent", "show", number=NEW_NUMBER).stdout
+
     erased = box.run("rights", "erase", "--yes")
     assert "keys destroyed" in erased.stdout, erased.stderr
-    assert "nothing is held" in box.run("consent", "show").stdout
+    for number in (NUMBER, NEW_NUMBER):
+        assert "nothing is held" in box.run("consent", "show", number=number).stdout
     assert "keys destroyed" in box.run("rights", "receipts").stdout
     waiting = subprocess.run(
         [BIN / "gatehouse", "outbox", "-c", box.config, "--json"], capture_output=True, text=True, check=True

@@ -33,7 +33,7 @@ def add_to(routes: APIRouter, pages: CounterPages) -> None:
         if session is None:
             return pages.home(request)
         visit = forms.opaque(request.query_params.get("visit", ""))
-        guest = await _guest(pages, session, visit)
+        guest = await guest_of(pages, session, visit)
         if guest is None:
             return pages.home(request)
         return _form(pages, request, guest, _Typed("", guest.name or "", str(guest.party_size)), {})
@@ -42,7 +42,7 @@ def add_to(routes: APIRouter, pages: CounterPages) -> None:
     async def save(request: Request) -> Response:
         fields = await forms.read(request, _FIELDS)
         session, visit = pages.check(request, fields), forms.opaque(fields.get("visit", ""))
-        guest = await _guest(pages, session, visit)
+        guest = await guest_of(pages, session, visit)
         if guest is None:
             return pages.home(request)
         typed = _Typed(*(fields.get(one, "") for one in ("phone", "name", "party_size")))
@@ -63,7 +63,7 @@ def _wrong(typed: _Typed) -> dict[str, str]:
     return found
 
 
-async def _guest(pages: CounterPages, session: str, visit: str) -> staff.Guest | None:
+async def guest_of(pages: CounterPages, session: str, visit: str) -> staff.Guest | None:
     """Return the visit as the desk shows it now; None if it isn't there, or nobody is signed in any more."""
     try:
         view = await pages.ask(staff.GetDesk(session=session), staff.DeskView)

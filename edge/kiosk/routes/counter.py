@@ -12,7 +12,7 @@ from edge.kiosk import forms
 from edge.kiosk.counter import HOME, CounterPages
 from edge.kiosk.desk import SILENT
 from edge.kiosk.forms import BadForm
-from edge.kiosk.routes import corrections
+from edge.kiosk.routes import corrections, merging
 
 _LOST = frozenset({"signed_out", "notice_unread"})
 _SHIFT = ("begin", "pause", "resume", "end")
@@ -93,6 +93,7 @@ def router(pages: CounterPages) -> APIRouter:
         return await _act(pages, request, staff.Reopen(session=session, visit=_visit(fields)))
 
     corrections.add_to(routes, pages)
+    merging.add_to(routes, pages)
     return routes
 
 

@@ -101,6 +101,10 @@ def retokened(**changes: Any) -> wire.Retokened:
     return wire.Retokened(**{"old": "visit:" + "ea" * 32, "new": "visit:" + "eb" * 32, **changes})
 
 
+def merged(**changes: Any) -> wire.Merged:
+    return wire.Merged(**{"old": "visit:" + "ea" * 32, "new": "visit:" + "eb" * 32, **changes})
+
+
 def reattributed(**changes: Any) -> wire.VisitReattributed:
     fields = {
         "visit_id": hexid(7), "who": WHO, "scopes": (wire.Scope.ID_CARD,), "since_ms": NOON - 10_000,
@@ -111,5 +115,5 @@ def reattributed(**changes: Any) -> wire.VisitReattributed:
 
 ONE_OF_EACH: tuple[Callable[[], wire.Record], ...] = (
     visit, consent, withdrawal, call, verdict, footfall, health, blind, erasure, answer,
-    package, audit_head, retokened, reattributed, wire.Voided
+    package, audit_head, retokened, merged, reattributed, wire.Voided
 )  # fmt: skip

@@ -61,6 +61,7 @@ _BASES = {
     "answer": ({"kind": "duty", "scope": None}, "rights"),
     "rights_package": ({"kind": "duty", "scope": None}, "rights"),
     "audit_head": ({"kind": "duty", "scope": None}, "operation"),
+    "merged": ({"kind": "consent", "scope": "registration"}, "reception"),
     "retokened": ({"kind": "duty", "scope": None}, "rights"),
     "reattributed": ({"kind": "duty", "scope": None}, "rights"),
     "voided": ({"kind": "duty", "scope": None}, "rights"),

@@ -1,6 +1,7 @@
-"""After an exchange of keys: rows of one person stay joined, whatever arrives in which order."""
+"""After an exchange of keys, or of two records: rows of one person are joined, in any order of arrival."""
 
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -44,13 +45,14 @@ def exchange(site: Site, box: str, old: str = WHO, new: str = FIRST, wall_ms: in
     site.say(box, records.retokened(old=old, new=new), wall_ms)
 
 
-def test_every_row_of_the_box_moves_to_the_new_token(site: Site) -> None:
+@pytest.mark.parametrize("exchanged", [records.retokened, records.merged])
+def test_every_row_of_the_box_moves_to_the_new_token(site: Site, exchanged: Callable[..., Record]) -> None:
     for record in HELD:
         site.say("box-1", record)
     site.say("box-1", records.visit(visit_id=hexid(9), who=OTHER))
-    exchange(site, "box-1")
+    site.say("box-1", exchanged(old=WHO, new=FIRST), NOON + 200)
     assert whose(site) == {"box-1": {FIRST, OTHER}}
-    exchange(site, "box-1")
+    site.say("box-1", exchanged(old=WHO, new=FIRST), NOON + 200)
     assert whose(site) == {"box-1": {FIRST, OTHER}}, "twice is once"
 
 

@@ -47,6 +47,7 @@ KEEP: dict[str, frozenset[Scope] | frozenset[str]] = {
     "corrected size": frozenset({R}),
     "moved": frozenset({R}),
     "renumbered": frozenset({R}),
+    "merged": frozenset({R}),
     "name": frozenset({R}),
     "reception": frozenset({R}),
     "evidence registration": frozenset({R}),

@@ -10,7 +10,7 @@ from typing import Any, ParamSpec
 from edge.consent.policy import Event, State
 from edge.domain import facts
 from edge.domain.errors import InvalidInput, Refused
-from edge.domain.facts import Fact, StaffId
+from edge.domain.facts import Fact, PersonId, StaffId
 from edge.domain.idcard import CardKind
 from edge.ports import Cleared, Permit
 from edge.wire import Basis, BasisKind, Evidence, Purpose, Scope
@@ -125,6 +125,9 @@ def clear(  # noqa: PLR0911, PLR0912 — one per kind of fact
         case "renumbered":
             other = facts.PersonRenumbered(**stamp, person=person, tokens=(), phone="+8613900139000")
             return (gate.clear(person, other),)
+        case "merged":  # with nobody in particular: what the other one holds is tried elsewhere
+            merged = facts.PersonsMerged(**stamp, person=person, was=PersonId(new_id()), exchanged=())
+            return (gate.clear(person, merged),)
         case "name":
             return (gate.clear(person, facts.NameKept(**stamp, person=person, name="张三")),)
         case "evidence":

@@ -114,6 +114,11 @@ PERSONAL: list[tuple[Fact, Scope, frozenset[Scope]]] = [
         Scope.REGISTRATION,
         frozenset(),
     ),
+    (
+        facts.PersonsMerged(**STAMP, person=PERSON, was=OTHER, exchanged=()),
+        Scope.REGISTRATION,
+        frozenset(),
+    ),
     (facts.NameKept(**STAMP, person=PERSON, name="name"), Scope.REGISTRATION, frozenset()),
     (indexed(Scope.REGISTRATION), Scope.REGISTRATION, frozenset()),
     (indexed(Scope.CHANNEL_RISK), Scope.CHANNEL_RISK, frozenset()),

@@ -102,7 +102,7 @@ def test_every_kind_of_fact_about_a_person_is_tried_by_the_model_or_rests_on_ano
         "VisitOpened", "VisitClosed", "EvidenceAdded", "SourceTold", "TemplateEnrolled", "CardKept",
         "RecordingKept", "CallNoted", "PersonIndexed", "ContactKept", "ConsentGiven", "ConsentChanged",
         "NameKept", "VisitReceived", "VisitReopened", "VisitCorrected", "VisitMoved",
-        "PersonRenumbered",
+        "PersonRenumbered", "PersonsMerged",
     }  # fmt: skip
     on_another_basis = {
         "ReportLodged", "VerdictReached", "CommandDone", "Noted",

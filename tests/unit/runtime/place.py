@@ -7,6 +7,7 @@ from edge.runtime.calls import Calls
 from edge.runtime.corrections import Corrections
 from edge.runtime.desk import Desk, Visitor
 from edge.runtime.links import Links
+from edge.runtime.merging import Merging
 from edge.runtime.office import Office, Told, new_id
 from edge.runtime.officer import Officer
 from edge.runtime.rights import Rights
@@ -29,7 +30,8 @@ class Place:
         self.desk = Desk(office, self.risk, self.rights, links)
         self.calls = Calls(office, office.store.spool, lambda _line: Told("spoken_1", "0" * 64))
         self.corrections = Corrections(office, self.risk, self.rights)
-        self.officer = Officer(office, self.rights, self.corrections, links, "0" * 16)
+        self.merging = Merging(office, self.risk, self.rights)
+        self.officer = Officer(office, self.rights, self.corrections, self.merging, links, "0" * 16)
 
     def register(self, phone: str = PHONE, scopes: frozenset[Scope] = ALL) -> Visitor:
         request = kiosk.Register(

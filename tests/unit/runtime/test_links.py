@@ -41,6 +41,7 @@ from edge.runtime.corrections import Corrections
 from edge.runtime.departures import Departures
 from edge.runtime.desk import Desk, Visitor
 from edge.runtime.links import Links
+from edge.runtime.merging import Merging
 from edge.runtime.office import Office, Told
 from edge.runtime.officer import Officer
 from edge.runtime.orders import Orders
@@ -82,6 +83,7 @@ class Site:
         risk, self.links = Risk(office, RULES), Links(office, PAGE)
         self.rights = Rights(office, risk, "box-01", self.links)
         self.corrections = Corrections(office, risk, self.rights)
+        self.merging = Merging(office, risk, self.rights)
         self.desk = Desk(office, risk, self.rights, self.links)
         self.orders = Orders(office, self.rights, Requests(office, self.rights, self.links))
         self.sent: list[RightsPackage] = []
@@ -250,7 +252,7 @@ def test_a_code_that_the_officer_gives_shows_all_and_may_erase_all_P40(site: Sit
     """The officer knows who the person is; looking is in the audit before the code is out."""
     visitor, _, _ = site.register(Scope.ID_CARD)
     site.register()
-    officer = Officer(site.office, site.rights, site.corrections, site.links, "0" * 16)
+    officer = Officer(site.office, site.rights, site.corrections, site.merging, site.links, "0" * 16)
     ask = protocol.NewCode(phone=PHONE, reason=Reason.VISITOR_REQUEST)
     given = officer.answer(ask, "li").answer
     assert isinstance(given, protocol.CodeGiven) and given.address is not None

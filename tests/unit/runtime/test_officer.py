@@ -90,7 +90,9 @@ def test_p40_the_archive_is_the_boxs_own_word(place: Place, office: Office) -> N
     """P40, P44: anybody can check it with the box's public key alone."""
     place.register()
     public = public_key(office)
-    officer = Officer(office, place.rights, place.corrections, Links(office, None), key_id(public))
+    officer = Officer(
+        office, place.rights, place.corrections, place.merging, Links(office, None), key_id(public)
+    )
     for request in (
         protocol.GiveAccess(phone=PHONE, reason=ASKED),
         protocol.ExportConsents(phone=PHONE, reason=ASKED),

@@ -14,6 +14,7 @@ from edge.runtime import counter
 from edge.runtime.amends import Amends
 from edge.runtime.counter import StaffDesk
 from edge.runtime.guests import Guests
+from edge.runtime.merging import Merging
 from edge.runtime.office import Office
 from edge.runtime.staff import Staff
 from edge.runtime.staffnotice import load_staff
@@ -41,7 +42,8 @@ class AtTheDesk:
         guests = Guests(self.front.office)
         self.staff = Staff(self.front.office, guests, NOTICE)
         self.amends = Amends(self.front.office, self.front.risk, self.front.rights)
-        self.desk = StaffDesk(self.staff, guests, self.front.departures, self.amends, Inline())
+        self.merging = Merging(self.front.office, self.front.risk, self.front.rights)
+        self.desk = StaffDesk(self.staff, guests, self.front.departures, self.amends, self.merging, Inline())
 
     async def add(self, name: str, pin: str = PIN) -> int:
         members = await self.desk.manage(protocol.AddStaff(name=name, pin=pin))

@@ -35,7 +35,13 @@ class Counter(AtTheDesk):
         workers = {"card": cast(Worker, object())}
         own = OwnCard(CONFIG, self.office.gate, cast(Leases, self.leases), workers)
         self.desk = StaffDesk(
-            self.staff, Guests(self.office), self.front.departures, self.amends, Inline(), own
+            self.staff,
+            Guests(self.office),
+            self.front.departures,
+            self.amends,
+            self.merging,
+            Inline(),
+            own,
         )
 
     def lay(self, number: str, **change: object) -> None:
