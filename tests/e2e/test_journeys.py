@@ -16,12 +16,13 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from edge.runtime.chores import TELL_S
 from scripts.site.demo import browser_page
 from scripts.site.place import Options, Place
 from scripts.site.play import CARD
+from scripts.site.processes import BIN, run
 from scripts.site.visitor import Visitor
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
@@ -184,6 +185,52 @@ def test_my_data_by_card(journey: Journey, place: Place) -> None:
         journey.picture()
     assert (seen["outcome"], "code" in seen) == ("nothing", False)
     assert not re.search(r"13800000007|800.{0,4}0007|19491231", journey.page.content())
+
+
+def operate(place: Place, *words: str, stdin: str = "") -> str:
+    """Run `gatehouse staff …` as an operator of the box."""
+    return run(str(BIN / "gatehouse"), "staff", *words, "--config", str(place.config), stdin=stdin)
+
+
+@pytest.fixture
+def reception(place: Place, page: Page) -> Iterator[Page]:
+    """The receptionists' screen, signed in by PIN as number 11."""
+    operate(place, "add", stdin="王小明\n280914\n")
+    browser = page.context.browser
+    assert browser is not None
+    with browser.new_context(viewport={"width": 1280, "height": 800}) as context:
+        screen = context.new_page()
+        screen.goto(f"{place.kiosk_url}/desk")
+        screen.fill("#number", "11")
+        screen.fill("#pin", "280914")
+        screen.click("#enter")
+        screen.click("#read")
+        screen.wait_for_selector("#card-keep")
+        yield screen
+
+
+def test_a_receptionists_card(journey: Journey, place: Place, reception: Page) -> None:
+    """P2: the operator has it kept, it signs in, no other does; a visitor comes first, and is served."""
+    mine, others = (CARD | {"number": with_check_digit(number)} for number in (OTHERS, STRANGERS))
+    with laid(place, mine):
+        assert "✓ 11 signs in by card or PIN" in operate(place, "card", "11")
+    reception.click("#sign-out")
+    with laid(place, others):
+        reception.click("#by-card")
+        expect(reception.locator("#alert")).to_contain_text("没有登记用于登录", timeout=25_000)
+    with laid(place, mine):
+        reception.click("#by-card")
+        expect(reception.locator("#my-name")).to_have_text("王小明 · 11", timeout=25_000)
+    reception.click("#sign-out")
+    fill(journey, "13800000009", "registration", "id_card")
+    journey.visitor._act("#register-submit")
+    reception.click("#by-card")
+    reception.wait_for_selector("#waiting")
+    journey.page.click("#read-card")
+    expect(reception.locator("#alert")).to_contain_text("可能有访客先用了读卡器", timeout=10_000)
+    with laid(place, others):
+        journey.page.wait_for_selector("body:not(:has(#waiting)) [data-outcome]", timeout=40_000)
+    assert journey.page.locator("[data-outcome]").get_attribute("data-outcome") == "read"
 
 
 KEYSTROKE_S = 0.28
