@@ -14,7 +14,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from edge.domain.errors import GatehouseError, LinkDown, ProtocolError, Refused
 from edge.ipc.client import ControlClient
-from edge.kiosk.counter import CounterPages
+from edge.kiosk.counter import HOME, CounterPages
 from edge.kiosk.desk import Desk, Expired
 from edge.kiosk.forms import BadForm
 from edge.kiosk.routes import again, child, code, lease, mine, rights, staffcard, visit
@@ -56,26 +56,31 @@ def create_app(
     for duty in (counter_routes, staffcard):
         app.include_router(duty.router(pages))
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
-    _explain(app, desk)
+    _explain(app, desk, pages)
     return app
 
 
-def _explain(app: FastAPI, desk: Desk) -> None:
-    """Every error ends on a page that says what to do; none says anything about a person."""
+def _explain(app: FastAPI, desk: Desk, counter: CounterPages) -> None:
+    """Every error ends on a page that says what to do, to visitors or the desk; none tells of a person."""
+
+    def told(request: Request, status: int, key: str) -> Response:
+        if request.url.path == HOME or request.url.path.startswith(f"{HOME}/"):
+            return counter.page(request, "desk/trouble.html", status=status, key=key)
+        return desk.page(request, "trouble.html", status=status, key=key)
 
     @app.exception_handler(GatehouseError)
     async def known(request: Request, error: GatehouseError) -> Response:
         status, key = _kind(error)
         log.warning("page_failed status=%d kind=%s cause=%s", status, type(error).__name__, error.cause)
-        return desk.page(request, "trouble.html", status=status, key=key)
+        return told(request, status, key)
 
     @app.exception_handler(HTTPException)
     async def routing(request: Request, error: HTTPException) -> Response:
-        return desk.page(request, "trouble.html", status=error.status_code, key="missing")
+        return told(request, error.status_code, "missing")
 
     @app.exception_handler(500)
     async def fault(request: Request, error: Exception) -> Response:
-        return desk.page(request, "trouble.html", status=500, key="fault")
+        return told(request, 500, "fault")
 
 
 def _kind(error: GatehouseError) -> tuple[int, str]:

@@ -49,7 +49,7 @@ def add_to(routes: APIRouter, pages: CounterPages) -> None:
         wrong = _wrong(typed)
         if not wrong:
             wrong = await _save(pages, session, guest, typed)
-        return _form(pages, request, guest, typed, wrong, 422) if wrong else pages.home(request)
+        return _form(pages, request, guest, typed, wrong, 422) if wrong else pages.home(request, saved="1")
 
 
 def _wrong(typed: _Typed) -> dict[str, str]:

@@ -38,12 +38,13 @@ def router(pages: CounterPages) -> APIRouter:
         pages.check(request, fields)
         number, pin = _number(fields.get("number", "")), fields.get("pin", "").strip()
         if number is None or not (pin.isascii() and pin.isdigit() and 6 <= len(pin) <= 12):
-            return await door(pages, request, "desk.wrong", 422)
+            return await door(pages, request, "desk.wrong", 422, number)
         try:
             signed = await pages.ask(staff.SignIn(number=number, pin=pin), staff.SignedIn)
         except Refused as error:
             slow = error.code == "too_many_attempts"
-            return await door(pages, request, "desk.slow" if slow else "desk.wrong", 429 if slow else 422)
+            told, status = ("desk.slow", 429) if slow else ("desk.wrong", 422)
+            return await door(pages, request, told, status, number)
         return entered(pages, request, signed)
 
     @routes.post("/notice")
@@ -111,11 +112,13 @@ async def _desk(pages: CounterPages, request: Request, template: str) -> Respons
         if whole:
             raise
         return Response(status_code=503)
-    changed = "changed" in request.query_params
+    changed, saved = ("changed" in request.query_params), ("saved" in request.query_params)
     told = request.query_params.get("card", "")
     told = told if told in CARD_TOLD else ""
     now_ms = time.time_ns() // 1_000_000
-    return pages.page(request, template, view=view, now_ms=now_ms, changed=changed, told=told)
+    return pages.page(
+        request, template, view=view, now_ms=now_ms, changed=changed, saved=saved, told=told, whole=whole
+    )
 
 
 async def _act(pages: CounterPages, request: Request, act: Message) -> Response:
@@ -127,14 +130,21 @@ async def _act(pages: CounterPages, request: Request, act: Message) -> Response:
     return pages.home(request)
 
 
-async def door(pages: CounterPages, request: Request, alert: str = "", status: int = 200) -> Response:
-    """Return the page to sign in on; what a card was read for before is forgotten."""
+async def door(
+    pages: CounterPages, request: Request, alert: str = "", status: int = 200, number: int | None = None
+) -> Response:
+    """Return the page to sign in on; what a card was read for before is forgotten.
+
+    `number` was typed, and stands there still; it is no secret, and the PIN alone is typed again.
+    """
     pages.forget_card(pages.session(request))
     try:
         card = (await pages.ask(staff.GetDoor(), staff.Door)).card
     except SILENT:
         card = False  # a PIN is asked for all the same, and the page says then that nothing answers
-    return pages.page(request, "desk/sign_in.html", status=status, alert=alert, card=card)
+    return pages.page(
+        request, "desk/sign_in.html", status=status, alert=alert, card=card, number=number or ""
+    )
 
 
 def entered(pages: CounterPages, request: Request, signed: staff.SignedIn) -> Response:

@@ -106,6 +106,17 @@ def test_anything_else_is_not_there(browser: Browser, path: str) -> None:
     assert (browser.status, browser.shows("trouble")) == (404, "missing")
 
 
+def test_trouble_at_the_desk_leads_back_to_the_desk(browser: Browser) -> None:
+    """Not to the visitors' page, nor by itself after half a minute: somebody works here."""
+    browser.get("/desk/nowhere")
+    assert (browser.status, browser.shows("trouble"), browser.shows("page")) == (
+        404,
+        "missing",
+        "desk-trouble",
+    )
+    assert browser.shows("idle") is None and 'id="back" href="/desk"' in browser.html
+
+
 @pytest.mark.parametrize("path", POSTS)
 def test_p11_an_extra_field_is_a_400_on_every_form(browser: Browser, core: CoreDouble, path: str) -> None:
     browser.arrive()
