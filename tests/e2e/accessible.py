@@ -1,18 +1,19 @@
 """What can be seen of a page without eyes or a mouse: axe-core, the keyboard, the accessibility tree.
 
-axe-core comes with a Python package (nothing of it is committed) and runs in Chromium; it reads the page and
-asks no server.
+axe-core comes from the npm registry (scripts/setup puts it into .cache; nothing of it is committed) and runs
+in Chromium; it reads the page and asks no server.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Page
 
-AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
+_NPM = Path(__file__).parents[2] / ".cache" / "npm" / "node_modules"
+AXE = (_NPM / "axe-core" / "axe.min.js").read_text("utf-8")
 GRAVE = {"serious", "critical"}
 _RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 _RUN = """
