@@ -7,7 +7,6 @@ answered alike, and no sooner.
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable, Coroutine
 from datetime import date
 from typing import Any
@@ -18,10 +17,9 @@ from edge.ipc.kiosk import MyCodeOutcome
 from edge.ipc.messages import CardRead
 from edge.runtime.office import Office
 from edge.runtime.owncard import OwnCard
+from edge.runtime.strangers import Strangers
 from edge.wire import Purpose, Scope
 
-MOST_MISSES, MISSES_S = 5, 600.0
-"""So many cards that open nothing in so many seconds: then none is read for a while."""
 ANSWER_S = 0.5
 """From the read to the answer, whatever it is: far longer than the store takes for any of them."""
 
@@ -35,11 +33,11 @@ class MyData:
         self._office = office
         self._own = own
         self._call = call
-        self._misses: deque[float] = deque(maxlen=MOST_MISSES)
+        self._strangers = Strangers()
 
     async def ask(self, asker: PersonId) -> tuple[MyCodeOutcome, str | None]:
         """Have the card read under a lease of `asker`; return how it ended, and the link if it opens one."""
-        if self._too_often():
+        if not self._strangers.may_ask():
             await self._call(self._note, "card_asked_too_often")
             return "later", None
         card = await self._own.read(Purpose.RIGHTS, asker)
@@ -51,13 +49,9 @@ class MyData:
         link = await self._call(self._find, card)
         await asyncio.sleep(answers_at - time.monotonic())
         if link is None:
-            self._misses.append(time.monotonic())
+            self._strangers.note()
             return "nothing", None
         return "found", link
-
-    def _too_often(self) -> bool:
-        full = len(self._misses) == MOST_MISSES
-        return full and time.monotonic() - self._misses[0] < MISSES_S
 
     def _find(self, card: CardRead) -> str | None:
         office = self._office

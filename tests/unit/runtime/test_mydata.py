@@ -11,7 +11,7 @@ from edge.domain.errors import GatehouseError, InvalidInput, NotLeased
 from edge.domain.idcard import CardKind
 from edge.ipc import kiosk
 from edge.ipc.messages import CardFailed, CardRead
-from edge.runtime import mydata
+from edge.runtime import mydata, strangers
 from edge.runtime.office import Office
 from edge.runtime.storethread import StoreThread
 from edge.wire import Scope
@@ -170,12 +170,12 @@ def test_cards_that_open_nothing_are_counted_and_then_none_is_read_for_a_while(
 ) -> None:
     async def scene() -> None:
         code = await registered(desk, OWN)
-        for _ in range(mydata.MOST_MISSES):
+        for _ in range(strangers.MOST):
             assert (await find(desk, IMPOSTORS))[0] == "nothing"
         read = desk.leases.granted
         assert await find(desk, OWN) == ("later", None)
         assert desk.leases.granted == read
-        monkeypatch.setattr(mydata, "MISSES_S", 0.0)
+        monkeypatch.setattr(strangers, "WITHIN_S", 0.0)
         assert await find(desk, OWN) == ("found", code)
         codes = [entry.code for entry in desk.office.store.audit_tail(4)]
         assert codes == ["card_opens_nothing", "card_asked_too_often", "code_by_card"] or set(codes) >= {
