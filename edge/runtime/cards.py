@@ -13,25 +13,20 @@ from typing import Any, Literal
 from edge.config import Config
 from edge.domain.age import CHILD_UNTIL, younger
 from edge.domain.errors import LinkDown, NotLeased, ProtocolError
-from edge.domain.idcard import LONG_TERM
+from edge.domain.idcard import expired
 from edge.domain.idnumber import NATIONS
 from edge.ipc.kiosk import CardOutcome, CardSeen, FaceCheck
-from edge.ipc.messages import CardFailed, CardRead
+from edge.ipc.messages import CardRead
 from edge.runtime.desk import Desk, Visitor
 from edge.runtime.held import Waiting
 from edge.runtime.leases import Device, Leases, Verification
 from edge.runtime.rights import Rights
+from edge.runtime.terminal import Terminal, why
 from edge.runtime.workers import Worker
 from edge.wire import Purpose
 
 log = logging.getLogger(__name__)
 
-OUTCOMES: dict[str, CardOutcome] = {
-    "no_card": "no_card",
-    "not_lifted": "not_lifted",
-    "unsupported_layout": "unknown_card",
-}
-"""By a failed read's code; any other is `failed`."""
 _FACES: dict[str, FaceCheck] = {
     "same": "verified",
     "different": "not_verified",
@@ -61,24 +56,16 @@ class Cards:
         self._rights = rights
         self._leases = leases
         self._workers = workers
+        self._terminal = Terminal(config, leases, workers)
         self._call = call
 
     async def read(self, visitor: Visitor) -> CardSeen:
         """Grant one card lease; Refused without `id_card`."""
         await self._call(self._desk.may_lease, visitor, Purpose.IDENTITY_CHECK)
         self._leases.held.drop(visitor.person)
-        terminal = self._device("card")
-        if terminal is None:
-            return CardSeen(outcome="failed")
-        try:
-            card = await self._leases.read_card(visitor.person, terminal.name, terminal.worker)
-        except TimeoutError:
-            return CardSeen(outcome="no_card")
-        except (LinkDown, NotLeased) as error:
-            log.warning("card unavailable cause=%s", error.cause)
-            return CardSeen(outcome="failed")
-        if isinstance(card, CardFailed):
-            return CardSeen(outcome=OUTCOMES.get(card.code, "failed"))
+        card = await self._terminal.read(visitor.person)
+        if not isinstance(card, CardRead):
+            return CardSeen(outcome="failed" if card == "busy" else card)
         return await self._problem(visitor, card) or await self._take(visitor, Waiting(card, "not_asked"))
 
     def can_verify(self) -> bool:
@@ -148,7 +135,7 @@ class Cards:
         if younger(CHILD_UNTIL, card.birth, today):
             await self._call(self._rights.erase_minor, visitor.number())
             return CardSeen(outcome="minor")
-        if card.valid_until not in ("", LONG_TERM) and card.valid_until < today:
+        if expired(card.valid_until, today):
             return CardSeen(outcome="expired")
         return None
 
@@ -174,7 +161,7 @@ class _Verifying:
         if isinstance(answer, CardRead):
             self.card, self.failed = answer, "failed"
         else:
-            self.failed = OUTCOMES.get(answer.code, "failed")
+            self.failed = why(answer)
 
     async def compare(self, lease: Verification) -> None:
         """Have the photo compared, if there is one."""

@@ -24,10 +24,11 @@ from edge.runtime.departures import Departures
 from edge.runtime.guests import Guests
 from edge.runtime.merging import Merging
 from edge.runtime.office import new_id
-from edge.runtime.owncard import OwnCard, Unread
+from edge.runtime.owncard import OwnCard
 from edge.runtime.staff import Staff
 from edge.runtime.storethread import StoreThread
 from edge.runtime.strangers import Strangers
+from edge.runtime.terminal import Unread
 from edge.wire import Purpose
 
 LOCK_S = 300.0

@@ -4,46 +4,32 @@ Keeps nothing by itself, and passes on no more of a card than the proof needs: n
 its photo.
 """
 
-import logging
 from datetime import date
 
 from edge.config import Config
 from edge.domain.age import ADULT_FROM, younger
-from edge.domain.errors import InvalidInput, LinkDown, NotLeased
+from edge.domain.errors import InvalidInput
 from edge.domain.facts import PersonId
-from edge.domain.idcard import LONG_TERM
+from edge.domain.idcard import expired
 from edge.ipc.kiosk import LEAST_POINTS, GuardianOutcome, RegisterChild
-from edge.ipc.messages import CardFailed, CardRead
-from edge.runtime.cards import OUTCOMES
+from edge.ipc.messages import CardRead
 from edge.runtime.leases import Leases
 from edge.runtime.office import Shown
+from edge.runtime.terminal import Terminal
 from edge.runtime.workers import Worker
-
-log = logging.getLogger(__name__)
 
 
 class Guardians:
     """Reads cards under leases that guardians ask for."""
 
     def __init__(self, config: Config, leases: Leases, workers: dict[str, Worker]) -> None:
-        self._terminal = config.desk.terminal
-        self._leases = leases
-        self._workers = workers
+        self._terminal = Terminal(config, leases, workers)
 
     async def by_card(self, holder: PersonId) -> Shown | GuardianOutcome:
         """Read one card in a lease of `holder`'s; return what the proof keeps of it, or why it is none."""
-        worker = self._workers.get("card")
-        if self._terminal is None or worker is None:
-            return "failed"
-        try:
-            card = await self._leases.read_card(holder, self._terminal, worker)
-        except TimeoutError:
-            return "no_card"
-        except (LinkDown, NotLeased) as error:
-            log.warning("guardian's card unavailable cause=%s", error.cause)
-            return "failed"
-        if isinstance(card, CardFailed):
-            return _failed(card.code)
+        card = await self._terminal.read(holder)
+        if not isinstance(card, CardRead):
+            return "failed" if card == "busy" else card
         return _shown(card, date.today().strftime("%Y%m%d"))  # noqa: DTZ011 — the site's own calendar day
 
 
@@ -58,18 +44,10 @@ def by_signature(request: RegisterChild) -> Shown:
     return Shown("signature", {"name": request.guardian, "drawn": drawn})
 
 
-def _failed(code: str) -> GuardianOutcome:
-    match OUTCOMES.get(code):
-        case "no_card" | "not_lifted" | "unknown_card" as outcome:
-            return outcome
-        case _:
-            return "failed"
-
-
 def _shown(card: CardRead, today: str) -> Shown | GuardianOutcome:
     if younger(ADULT_FROM, card.birth, today):
         return "not_adult"
-    if card.valid_until not in ("", LONG_TERM) and card.valid_until < today:
+    if expired(card.valid_until, today):
         return "expired"
     if not card.confirmed_twice:
         return "unsure"

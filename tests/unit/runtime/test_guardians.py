@@ -120,7 +120,7 @@ def test_a_guardian_who_walks_away_while_their_card_is_read_registers_nobody(
     async def scene() -> None:
         session = await desk.begin()
 
-        async def read(*_lease: object) -> CardRead:
+        async def read(*_lease: object, **_how: object) -> CardRead:
             await desk.reception.answer(kiosk.End(session=session))
             return card(CardKind.RESIDENT)
 
