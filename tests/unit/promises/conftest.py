@@ -1,6 +1,5 @@
 """The desk over a real store, gate and office, as the runtime's tests have it."""
 
-from tests.unit.runtime.conftest import notice, office
-from tests.unit.runtime.test_reception import desk, thread
+from tests.unit.runtime.conftest import desk, notice, office, thread
 
 __all__ = ["desk", "notice", "office", "thread"]

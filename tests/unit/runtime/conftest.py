@@ -1,4 +1,4 @@
-"""A real store, gate and office in a new directory for each test."""
+"""A real store, gate and office in a new directory for each test, and a reception over them."""
 
 from collections.abc import Iterator
 from importlib import resources
@@ -14,6 +14,8 @@ from edge.runtime.office import Office
 from edge.store.credentials import Credentials
 from edge.store.identity import BoxIdentity
 from edge.store.store import SqlStore
+from tests.unit.runtime.samethread import SameThread
+from tests.unit.runtime.test_reception import AtTheDesk
 
 
 @pytest.fixture
@@ -28,3 +30,15 @@ def office(tmp_path: Path, notice: Notice) -> Iterator[Office]:
     store = SqlStore.open(tmp_path / "state", credentials, identity)
     yield Office(store, Gate(store), credentials.tokens, Clock("hypervisor"), notice, credentials.sign)
     store.close()
+
+
+@pytest.fixture
+def thread() -> Iterator[SameThread]:
+    one = SameThread()
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def desk(office: Office, thread: SameThread) -> AtTheDesk:
+    return AtTheDesk(office, thread)

@@ -16,9 +16,9 @@ from edge.runtime.office import Office, Told
 from edge.runtime.phone import Phone
 from edge.runtime.rights import Rights
 from edge.runtime.risk import Risk
-from edge.runtime.storethread import StoreThread
 from edge.runtime.workers import Worker
 from edge.wire import Scope
+from tests.unit.runtime.samethread import SameThread
 
 CALL = "5" * 32
 RULES = Rules(name="office", version=1, late_report=True, report_keeps_days=30)
@@ -65,19 +65,12 @@ class Heard:
         self.said.append(message)
 
 
-class InTheLoop(StoreThread):
-    """The tests' store is called from the loop's own thread: one thread at a time is what counts."""
-
-    async def run(self, function, *args, **kwargs):  # type: ignore[no-untyped-def] # as its parent
-        return function(*args, **kwargs)
-
-
 def test_p43_a_withdrawal_during_a_call_stops_its_recording(office: Office) -> None:
     """P43: withdrawal ends use; audio of the rest of the call is use."""
     rights, worker, thread = (
         Rights(office, Risk(office, RULES), "box-01", Links(office, None)),
         Heard(),
-        InTheLoop(),
+        SameThread(),
     )
     phone = Phone(
         Calls(office, office.store.spool, lambda _line: Told("spoken_test", "0" * 64)),

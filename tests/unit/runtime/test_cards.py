@@ -1,7 +1,6 @@
 """What a card comes to: every kind is kept as far as `id_card` allows; an unsure one waits for a yes."""
 
 import asyncio
-from collections.abc import Iterator
 from datetime import date, timedelta
 
 import pytest
@@ -12,8 +11,6 @@ from edge.domain.idcard import CardKind
 from edge.ipc import kiosk
 from edge.ipc.messages import CardFailed, CardRead, Compared
 from edge.runtime import held
-from edge.runtime.office import Office
-from edge.runtime.storethread import StoreThread
 from edge.store.rows import CardRow
 from edge.wire import Purpose, Scope
 from tests.unit.runtime.test_reception import EVERYTHING, PHONE, AtTheDesk, rows, years_ago
@@ -28,23 +25,6 @@ NUMBERS = {
 }
 FOREIGN = (CardKind.FOREIGNER_2017, CardKind.FOREIGNER_2023)
 KINDS = pytest.mark.parametrize("kind", list(CardKind))
-
-
-@pytest.fixture
-def thread() -> Iterator[StoreThread]:
-    class SameThread(StoreThread):
-        async def run(self, function, *args, **kwargs):  # type: ignore[no-untyped-def] # as its parent
-            await asyncio.sleep(0)
-            return function(*args, **kwargs)
-
-    one = SameThread()
-    yield one
-    one.close()
-
-
-@pytest.fixture
-def desk(office: Office, thread: StoreThread) -> AtTheDesk:
-    return AtTheDesk(office, thread)
 
 
 def card(kind: CardKind, **change: object) -> CardRead:

@@ -1,7 +1,6 @@
 """Coming again at the core: the number opens the visit; nothing is asked within 48 h of its refusal."""
 
 import asyncio
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -9,26 +8,12 @@ from hypothesis import strategies as st
 
 from edge.domain.errors import InvalidInput
 from edge.ipc import kiosk
-from edge.runtime.office import Office
-from edge.runtime.storethread import StoreThread
 from edge.runtime.strangers import MOST, WITHIN_S, Strangers
 from edge.wire import Scope
 from tests.unit.runtime.test_reception import EVERYTHING, PHONE, AtTheDesk, rows
 
 R, F, C, I = Scope.REGISTRATION, Scope.FACE_MATCH, Scope.CHANNEL_RISK, Scope.ID_CARD  # noqa: E741
 STRANGER = "13900000001"
-
-
-@pytest.fixture
-def desk(office: Office) -> Iterator[AtTheDesk]:
-    class SameThread(StoreThread):
-        async def run(self, function, *args, **kwargs):  # type: ignore[no-untyped-def] # as its parent
-            await asyncio.sleep(0)
-            return function(*args, **kwargs)
-
-    thread = SameThread()
-    yield AtTheDesk(office, thread)
-    thread.close()
 
 
 async def come(desk: AtTheDesk, phone: str = PHONE, session: str = "") -> kiosk.Registered:

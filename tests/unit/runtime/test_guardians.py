@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Literal
 
@@ -23,7 +22,6 @@ from edge.ipc.messages import CardFailed, CardRead
 from edge.runtime.departures import Departures
 from edge.runtime.guardianproofs import GuardianProofs
 from edge.runtime.office import Office, Shown, new_id
-from edge.runtime.storethread import StoreThread
 from edge.store.keys import GUARDIAN
 from edge.wire import Scope, key_id
 from tests.unit.runtime.test_cards import EARLIER, card
@@ -32,18 +30,6 @@ from tests.unit.runtime.test_reception import AtTheDesk, rows, years_ago
 from tests.unit.runtime.test_retention import PERIODS
 
 DRAWN = tuple(tuple((100 * s + 10 * n, 50 + n) for n in range(6)) for s in range(2))
-
-
-@pytest.fixture
-def desk(office: Office) -> Iterator[AtTheDesk]:
-    class SameThread(StoreThread):
-        async def run(self, function, *args, **kwargs):  # type: ignore[no-untyped-def] # as its parent
-            await asyncio.sleep(0)
-            return function(*args, **kwargs)
-
-    thread = SameThread()
-    yield AtTheDesk(office, thread)
-    thread.close()
 
 
 async def child(desk: AtTheDesk, session: str | None = None, **fields: object) -> kiosk.ChildRegistered:

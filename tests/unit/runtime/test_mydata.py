@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
 from datetime import date, timedelta
 
 import pytest
@@ -20,18 +19,6 @@ from tests.unit.runtime.test_reception import EVERYTHING, PHONE, AtTheDesk, rows
 
 OWN, IMPOSTORS = "11010519491231002X", "110105198108030030"
 YESTERDAY = f"{date.today() - timedelta(days=1):%Y%m%d}"  # noqa: DTZ011 — as the desk's calendar
-
-
-@pytest.fixture
-def thread() -> Iterator[StoreThread]:
-    class SameThread(StoreThread):
-        async def run(self, function, *args, **kwargs):  # type: ignore[no-untyped-def] # as its parent
-            await asyncio.sleep(0)
-            return function(*args, **kwargs)
-
-    one = SameThread()
-    yield one
-    one.close()
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import date
 from typing import cast
@@ -182,25 +182,6 @@ class AtTheDesk:
         answer = await self.reception.answer(kiosk.ReadCard(session=session))
         assert isinstance(answer, kiosk.CardSeen)
         return answer
-
-
-@pytest.fixture
-def thread() -> Iterator[StoreThread]:
-    """The tests' store is called from the loop's own thread: one thread at a time is what counts."""
-
-    class SameThread(StoreThread):
-        async def run(self, function, *args, **kwargs):  # type: ignore[no-untyped-def] # as its parent
-            await asyncio.sleep(0)
-            return function(*args, **kwargs)
-
-    one = SameThread()
-    yield one
-    one.close()
-
-
-@pytest.fixture
-def desk(office: Office, thread: StoreThread) -> AtTheDesk:
-    return AtTheDesk(office, thread)
 
 
 def face(vector: Vector = LIKE, faces: int = 1) -> Seen:

@@ -18,22 +18,15 @@ from edge.runtime.merging import Merging
 from edge.runtime.office import Office
 from edge.runtime.staff import Staff
 from edge.runtime.staffnotice import load_staff
-from edge.runtime.storethread import StoreThread
 from edge.store.staff import STAFF_KEPT_MS
 from edge.wire import Scope
+from tests.unit.runtime.samethread import SameThread
 from tests.unit.runtime.test_departures import Front
 
 PIN = "280914"
 OTHER_PIN = "771503"
 PHONE = "13800138000"
 NOTICE = load_staff(Path(str(resources.files("edge"))) / "staff-notice.example.toml")
-
-
-class Inline(StoreThread):
-    """The store's thread is the test's own, which made the store."""
-
-    async def run(self, work: Callable[..., object], *args: object) -> object:  # type: ignore[override]
-        return work(*args)
 
 
 class AtTheDesk:
@@ -43,7 +36,9 @@ class AtTheDesk:
         self.staff = Staff(self.front.office, guests, NOTICE)
         self.amends = Amends(self.front.office, self.front.risk, self.front.rights)
         self.merging = Merging(self.front.office, self.front.risk, self.front.rights)
-        self.desk = StaffDesk(self.staff, guests, self.front.departures, self.amends, self.merging, Inline())
+        self.desk = StaffDesk(
+            self.staff, guests, self.front.departures, self.amends, self.merging, SameThread()
+        )
 
     async def add(self, name: str, pin: str = PIN) -> int:
         members = await self.desk.manage(protocol.AddStaff(name=name, pin=pin))

@@ -18,9 +18,10 @@ from edge.runtime.office import Office
 from edge.runtime.owncard import OwnCard
 from edge.runtime.workers import Worker
 from edge.wire import Purpose
+from tests.unit.runtime.samethread import SameThread
 from tests.unit.runtime.test_cards import card
 from tests.unit.runtime.test_reception import CONFIG, ScriptedLeases
-from tests.unit.runtime.test_staff import AtTheDesk, Inline
+from tests.unit.runtime.test_staff import AtTheDesk
 
 MINE, SOMEBODYS = "11010519491231002X", "110105198108030030"
 
@@ -40,7 +41,7 @@ class Counter(AtTheDesk):
             self.front.departures,
             self.amends,
             self.merging,
-            Inline(),
+            SameThread(),
             own,
         )
 
