@@ -63,10 +63,11 @@ def ended(session: Session, seconds: float = 25.0) -> BaseException:
 
 def chain(error: BaseException) -> str:
     """Return every text that a traceback of `error` could show."""
-    texts, seen = [], error
+    texts = list[str]()
+    seen: BaseException | None = error
     while seen is not None:
         texts.append(repr(seen) + str(seen))
-        seen = seen.__cause__ or seen.__context__  # type: ignore[assignment]
+        seen = seen.__cause__ or seen.__context__
     return " ".join(texts)
 
 

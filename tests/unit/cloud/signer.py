@@ -8,7 +8,10 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from cloud.fleet.boxes import enrol
+from cloud.store.database import Database
 from edge.wire import Entry, Record, Signed, Topics, key_id, signing_input
+from edge.wire.batch import Context
 
 NOON = 1_790_000_000_000
 WHO = "visit:" + "ab" * 32
@@ -32,8 +35,12 @@ class Signer:
     def public(self) -> bytes:
         return self.key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
 
-    def sign(self, body: Any, context: str = "batch") -> bytes:
-        signature = self.key.sign(signing_input(context, body)).hex()  # type: ignore[arg-type]
+    def enrolled_in(self, database: Database, *, replace: bool = False) -> None:
+        """Make this box known there, or give it this key."""
+        database.write(lambda c: enrol(c, self.topics, self.public.hex(), now_ms=NOON, replace=replace))
+
+    def sign(self, body: Any, context: Context = "batch") -> bytes:
+        signature = self.key.sign(signing_input(context, body)).hex()
         return Signed(body=body, key_id=key_id(self.public), signature=signature).to_bytes()
 
     def body(self, entries: Sequence[dict[str, Any]], **changes: Any) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, text
 
-from cloud.fleet.boxes import enrol
 from cloud.ingest.intake import Intake
 from cloud.keys import SigningKey
 from cloud.rights.orders import Ground, order_erasure
@@ -72,8 +71,7 @@ def _site(database: Database) -> Site:
     for name in ("box-1", "box-2", "box-3"):
         signer = Signer(topics=Topics("demo", "harbour", name))
         boxes[name] = signer
-        topics, public = signer.topics, signer.public.hex()
-        database.write(lambda c, t=topics, p=public: enrol(c, t, p, now_ms=NOON, replace=True))  # type: ignore[misc]
+        signer.enrolled_in(database, replace=True)
     return Site(database, Intake(database, SigningKey(bytes(32)), lambda: NOON + 1000), boxes)
 
 

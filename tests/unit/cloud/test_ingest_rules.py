@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Table, func, select
 
 from cloud.fleet.boxes import enrol
 from cloud.ingest.intake import Answer, Intake
@@ -16,14 +16,14 @@ from tests.unit.cloud import records
 from tests.unit.cloud.signer import NOON, OTHER, WHO, Signer, entry, hexid
 
 
-def count(database: Database, table: object) -> int:
+def count(database: Database, table: Table) -> int:
     with database.read() as connection:
-        return int(connection.execute(select(func.count()).select_from(table)).scalar_one())  # type: ignore[arg-type]
+        return int(connection.execute(select(func.count()).select_from(table)).scalar_one())
 
 
-def rows(database: Database, table: object) -> list[dict[str, object]]:
+def rows(database: Database, table: Table) -> list[dict[str, object]]:
     with database.read() as connection:
-        return [dict(r) for r in connection.execute(select(table)).mappings()]  # type: ignore[call-overload]
+        return [dict(r) for r in connection.execute(select(table)).mappings()]
 
 
 def outcomes(answer: Answer | None) -> list[tuple[int, str, str]]:

@@ -185,7 +185,7 @@ def test_an_order_goes_to_every_box_that_knows_the_person_and_ends_with_its_own_
     second = Signer(topics=Topics("demo", "garden", "box-2"))
     third = Signer(topics=Topics("demo", "garden", "box-3"))
     for one in (second, third):
-        database.write(lambda c, o=one: boxes.enrol(c, o.topics, o.public.hex(), now_ms=NOON))  # type: ignore[misc]
+        one.enrolled_in(database)
     report(intake, signer, (records.visit(), NOON))
     intake.accept(second.topics.batch, second.batch([entry(1, records.verdict())]))
     intake.accept(third.topics.batch, third.batch([entry(1, records.visit(who=OTHER))]))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Table, func, insert, select, update
+from sqlalchemy import Insert, Table, Update, func, insert, select, update
 
 from cloud.config import Retention
 from cloud.fleet.boxes import enrol
@@ -57,6 +57,9 @@ class Hq:
 
     def apply(self, keep: Retention = KEEP) -> dict[str, int]:
         return keeper.keep_house(self.database, "demo", keep, self.now)
+
+    def execute(self, statement: Insert | Update) -> None:
+        self.database.write(lambda c: c.execute(statement))
 
     def count(self, table: Table) -> int:
         with self.database.read() as connection:
@@ -148,7 +151,7 @@ def test_p8_what_headquarters_writes_itself_has_a_period_too(hq: Hq, name: str) 
         values = {"tenant": "demo", **row, column: at_ms}
         if key != column:
             values[key] = f"{row[key][:-1]}{n}" if isinstance(row.get(key), str) else row[key]
-        hq.database.write(lambda c, v=values: c.execute(insert(table).values(**v)))  # type: ignore[misc]
+        hq.execute(insert(table).values(**values))
     hq.now = NOON + lasts - 1
     hq.apply()
     assert hq.count(table) == 2
@@ -280,8 +283,7 @@ def test_p8_orders_and_requests_go_after_their_answer_and_not_before(hq: Hq) -> 
         ("requests", schema.requests, KEEP.requests_days),
         ("orders", schema.commands, KEEP.proofs_days),
     ):
-        answered = update(table).values(state="answered", answered_ms=NOON)
-        hq.database.write(lambda c, a=answered: c.execute(a))  # type: ignore[misc]
+        hq.execute(update(table).values(state="answered", answered_ms=NOON))
         hq.now = NOON + days * DAY - 1
         assert hq.count(table) == 1 and name not in hq.apply()
         hq.now += 1

@@ -8,7 +8,7 @@ import pytest
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
 from sqlalchemy import select
-from starlette.routing import Mount
+from starlette.routing import BaseRoute, Mount
 
 from cloud.fleet.boxes import enrol
 from cloud.ingest.intake import Intake
@@ -72,8 +72,8 @@ MATRIX = {
 def served(pages: Pages) -> set[tuple[str, str]]:
     found: set[tuple[str, str]] = set()
 
-    def walk(routes: object) -> None:
-        for route in routes:  # type: ignore[attr-defined]
+    def walk(routes: list[BaseRoute]) -> None:
+        for route in routes:
             if isinstance(route, APIRoute):
                 found.update((method, route.path) for method in route.methods or ())
             elif isinstance(inner := getattr(route, "original_router", None), APIRouter):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 from fastapi.testclient import TestClient
+from sqlalchemy import Connection
 
 from cloud.config import Headquarters, load
 from cloud.setup import CONFIG, init
@@ -57,9 +58,9 @@ class Pages:
         """Add somebody with the test's password."""
         accounts = self.site.accounts
 
-        def work(connection: object) -> None:
-            token = accounts.invite(connection, username, role, self.now())  # type: ignore[arg-type]
-            accounts.set_first_password(connection, token, PASSWORD, self.now())  # type: ignore[arg-type]
+        def work(connection: Connection) -> None:
+            token = accounts.invite(connection, username, role, self.now())
+            accounts.set_first_password(connection, token, PASSWORD, self.now())
 
         self.database.write(work)
 

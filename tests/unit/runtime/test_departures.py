@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from edge.domain.errors import InvalidInput, Refused
+from edge.domain.facts import PersonId
 from edge.ipc.kiosk import Register
 from edge.runtime.clock import Clock
 from edge.runtime.departures import Departures
@@ -48,7 +49,7 @@ class Front:
         self.desk = Desk(self.office, risk, self.rights, links)
         self.departures = Departures(self.office, CLOSES)
 
-    def register(self, phone: str | None = PHONE, **more: object) -> str:
+    def register(self, phone: str | None = PHONE, **more: object) -> PersonId:
         request = Register.model_validate(
             {
                 "session": "a" * 32,
@@ -88,7 +89,7 @@ def front(office: Office) -> Iterator[Front]:
 
 def test_a_name_is_kept_sealed_and_read_only_for_the_reception(front: Front) -> None:
     person = front.register(name=NAME)
-    permit = front.office.gate.permit(Purpose.RECEPTION, person)  # type: ignore[arg-type]
+    permit = front.office.gate.permit(Purpose.RECEPTION, person)
     assert front.office.store.name(permit) == NAME
     raw = front.office.store._database.one("SELECT sealed FROM names")
     assert raw and NAME.encode() not in raw.blob("sealed")
@@ -99,7 +100,7 @@ def test_p43_a_withdrawn_registration_shows_no_name_any_more(front: Front) -> No
     person = front.register(name=NAME)
     front.rights.withdraw(PHONE, frozenset({Scope.REGISTRATION}))
     with pytest.raises(Refused):
-        front.office.gate.permit(Purpose.RECEPTION, person)  # type: ignore[arg-type]
+        front.office.gate.permit(Purpose.RECEPTION, person)
 
 
 def test_p41_an_erasure_takes_the_name_along(front: Front) -> None:
@@ -137,7 +138,7 @@ def test_without_a_number_nothing_but_the_registration_can_be_agreed_to(front: F
 def test_somebody_with_a_number_is_never_forgotten_without_an_order(front: Front) -> None:
     person = front.register()
     with pytest.raises(Refused, match="has_a_token"):
-        front.departures.forget(person)  # type: ignore[arg-type]
+        front.departures.forget(person)
 
 
 def test_who_says_goodbye_leaves_at_that_time(front: Front) -> None:

@@ -1,9 +1,10 @@
 """Receptionists over a real store: signing in, what they have read, turns, and what they see of a guest."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,11 +68,11 @@ class AtTheDesk:
         return view
 
 
-def run(test: Callable[..., object]) -> Callable[..., object]:
+def run(test: Callable[[AtTheDesk], Coroutine[Any, Any, None]]) -> Callable[[Office], None]:
     """Run an async test in a loop of its own, over a real store."""
 
     def running(office: Office) -> None:
-        asyncio.run(test(AtTheDesk(office)))  # type: ignore[arg-type]
+        asyncio.run(test(AtTheDesk(office)))
 
     running.__name__, running.__doc__ = test.__name__, test.__doc__
     return running

@@ -1,8 +1,8 @@
 """Signing in by card: it gives what a PIN gives; of the card a keyed hash is kept, of others nothing."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import cast
+from collections.abc import Callable, Coroutine
+from typing import Any, cast
 
 import pytest
 
@@ -67,9 +67,9 @@ class Counter(AtTheDesk):
         return [(row.text("mark"), row.text("basis"), row.text("purpose")) for row in rows]
 
 
-def run(test: Callable[[Counter], Awaitable[None]]) -> Callable[[Office], None]:
+def run(test: Callable[[Counter], Coroutine[Any, Any, None]]) -> Callable[[Office], None]:
     def running(office: Office) -> None:
-        asyncio.run(test(Counter(office)))  # type: ignore[arg-type] # a coroutine
+        asyncio.run(test(Counter(office)))
 
     running.__name__, running.__doc__ = test.__name__, test.__doc__
     return running

@@ -89,7 +89,7 @@ async def pumping(outbox: MemoryOutbox, **options: Any) -> AsyncIterator[tuple[P
 
     key = Ed25519PrivateKey.generate()
     pump = Pump(
-        outbox, run, uplink, key.sign, key_id(key.public_key().public_bytes_raw()),  # type: ignore[arg-type]
+        outbox, run, uplink, key.sign, key_id(key.public_key().public_bytes_raw()),  # type: ignore[arg-type]  # the uplink is the test's
         headquarters=Headquarters([HQ.public_key().public_bytes_raw()], "box-1"),
         on_command=no_command, **options,
     )  # fmt: skip
