@@ -4,8 +4,9 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
-from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, case, delete, func, select, update
 
 from cloud.clock import now_ms
 from cloud.config import Headquarters, Retention
@@ -18,6 +19,10 @@ from edge.wire import CallRecorded, ConsentRecorded, Entry, TimeQuality, Verdict
 
 _LOG = logging.getLogger(__name__)
 _EVERY_S = 3600.0
+AT_ONCE = 2000
+"""Rows of one transaction: it is over in a moment."""
+REST_S = 0.1
+"""Between two of them: whoever waits for SQLite's lock looks that often at least."""
 _DAYS = {
     VisitRecorded: "visits_days",
     CallRecorded: "calls_days",
@@ -37,7 +42,7 @@ class Class:
 
 
 def plan(connection: Connection, tenant: str, keep: Retention, at_ms: int) -> tuple[Class, ...]:
-    """Return what `apply` would take at `at_ms`, by class; changes nothing."""
+    """Return what `keep_house` would take at `at_ms`, by class; changes nothing."""
     return tuple(_plan(connection, tenant, keep, lapse, at_ms) for lapse in LAPSES)
 
 
@@ -52,22 +57,34 @@ def _plan(connection: Connection, tenant: str, keep: Retention, lapse: Lapse, at
     return Class(lapse.name, int(held), int(gone), None if next_ms is None else int(next_ms))
 
 
-def apply(connection: Connection, tenant: str, keep: Retention, at_ms: int) -> dict[str, int]:
-    """Delete, or empty, what is over at `at_ms`; return how many rows by class, those with any."""
-    gone = {lapse.name: _end(connection, tenant, keep, lapse, at_ms) for lapse in LAPSES}
-    return {name: count for name, count in gone.items() if count}
+def _end(
+    database: Database, tenant: str, keep: Retention, lapse: Lapse, at_ms: int, stop: threading.Event
+) -> int:
+    """Delete, or empty, what is over of one class, `AT_ONCE` rows in each transaction; return how many."""
+    asked = select(*lapse.table.primary_key.columns).where(_mine(lapse, tenant), lapse.until(keep) <= at_ms)
+    ended = 0
+    with database.read() as connection:  # asked once: each row's end costs several look-ups
+        for found in connection.execution_options(yield_per=AT_ONCE).execute(asked).partitions():
+            if stop.is_set() or (ended and stop.wait(REST_S)):
+                break
+            keys = [{f"key_{name}": value for name, value in row._mapping.items()} for row in found]
+            ended += database.write(partial(_end_rows, lapse=lapse, keys=keys))
+    return ended
 
 
-def _end(connection: Connection, tenant: str, keep: Retention, lapse: Lapse, at_ms: int) -> int:
-    table, doomed = lapse.table, and_(_mine(lapse, tenant), lapse.until(keep) <= at_ms)
-    if lapse.is_fact and lapse.emptied is None:
-        keys = select(table.c.box, table.c.epoch, table.c.sequence).where(doomed)
-        in_ledger = tuple_(entries.c.box, entries.c.epoch, entries.c.sequence).in_(keys)
-        whole = (entries.c.tenant == tenant, entries.c.code == "ok", in_ledger)
-        connection.execute(update(entries).where(*whole).values(code="lapsed"))
+def _end_rows(connection: Connection, *, lapse: Lapse, keys: list[dict[str, object]]) -> int:
+    """One look-up for each row: for a list of such keys SQLite would read the whole table."""
+    this = _is_key(lapse.table)
     if lapse.emptied is not None:
-        return connection.execute(update(table).where(doomed).values(**lapse.emptied)).rowcount
-    return connection.execute(delete(table).where(doomed)).rowcount
+        return connection.execute(update(lapse.table).where(this).values(**lapse.emptied), keys).rowcount
+    if lapse.is_fact:  # its key is its row's in the ledger
+        whole = and_(_is_key(entries), entries.c.code == "ok")
+        connection.execute(update(entries).where(whole).values(code="lapsed"), keys)
+    return connection.execute(delete(lapse.table).where(this), keys).rowcount
+
+
+def _is_key(table: Table) -> ColumnElement[bool]:
+    return and_(*(column == bindparam(f"key_{column.name}") for column in table.primary_key.columns))
 
 
 def _mine(lapse: Lapse, tenant: str) -> ColumnElement[bool]:
@@ -88,16 +105,20 @@ def over_at_arrival(keep: Retention, site: str, entry: Entry, at_ms: int) -> boo
     return entry.wall_ms + keep.of(name, site) * DAY_MS <= at_ms
 
 
-def keep_house(database: Database, tenant: str, keep: Retention, at_ms: int) -> dict[str, int]:
-    """Apply every period, and leave nothing of it in the write-ahead log."""
+def keep_house(
+    database: Database, tenant: str, keep: Retention, at_ms: int, stop: threading.Event | None = None
+) -> dict[str, int]:
+    """Apply every period, and leave nothing of it in the write-ahead log; return how many rows by class.
 
-    def work(connection: Connection) -> dict[str, int]:
-        links.forget(connection, at_ms)
-        return apply(connection, tenant, keep, at_ms)
-
-    gone = database.write(work)
+    However much is due, ingest and pages get their turn in between. `stop` breaks off, as a lost database
+    does; the next call goes on. Each class goes whole before the next, so proofs go after what rests on them.
+    """
+    stop = stop or threading.Event()
+    database.write(lambda connection: links.forget(connection, at_ms))
+    ended = {lapse.name: _end(database, tenant, keep, lapse, at_ms, stop) for lapse in LAPSES}
+    gone = {name: count for name, count in ended.items() if count}
+    database.forget_freed_pages()  # of an earlier call that broke off, too
     if gone:
-        database.forget_freed_pages()
         _LOG.info("deleted what was due counts=%s", gone)
     return gone
 
@@ -110,7 +131,7 @@ def keeper(
     def run(stop: threading.Event) -> None:
         while not stop.is_set():
             try:
-                keep_house(database, config.tenant, config.retention, clock())
+                keep_house(database, config.tenant, config.retention, clock(), stop)
             except StoreUnavailable as away:
                 _LOG.warning("retention put off cause=%s", away)
             stop.wait(_EVERY_S)

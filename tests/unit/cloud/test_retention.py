@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Insert, Table, Update, func, insert, select, update
+from sqlalchemy import Connection, Insert, Table, Update, func, insert, select, update
 
 from cloud.config import Retention
+from cloud.errors import StoreUnavailable
 from cloud.fleet.boxes import enrol
 from cloud.ingest.intake import Intake
 from cloud.keys import SigningKey
@@ -323,6 +324,87 @@ def test_the_service_keeps_house_at_its_start_and_ends_when_told(hq: Hq, tmp_pat
         stop.set()
         part.join(20)
     assert hq.count(schema.visits) == 0 and not part.is_alive()
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 1000])
+def test_however_few_rows_go_at_once_the_same_rows_go(
+    hq: Hq, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    """Old and young rows of each class take turns; no transaction takes more than it may."""
+    monkeypatch.setattr(keeper, "AT_ONCE", at_once)
+    monkeypatch.setattr(keeper, "REST_S", 0.0)
+    first = hq.now
+    for n in range(1, 8):
+        hq.now = first + n + (9999 * DAY if n % 3 == 0 else 0)
+        hq.send(*(made(100 * n + m, hq.now) for m, (made, _, _) in enumerate(FACTS.values())))
+    hq.now = first + 9998 * DAY
+    left, most = hq.count(schema.visits), 0
+    write = hq.database.write
+
+    def counted(work: Callable[[Connection], Any]) -> Any:
+        nonlocal left, most
+        result = write(work)
+        most, left = max(most, left - hq.count(schema.visits)), hq.count(schema.visits)
+        return result
+
+    monkeypatch.setattr(hq.database, "write", counted)
+    assert hq.apply() == dict.fromkeys(FACTS, 5) | {"suppression": 5, "ledger": 5 * len(FACTS)}
+    assert most == min(at_once, 5)
+    assert hq.due() == {} and hq.codes().count("lapsed") == 5 * len(FACTS)
+
+
+def test_what_breaks_off_is_gone_on_with_and_never_shows_what_had_ended(
+    hq: Hq, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P43: after each of its transactions whoever withdrew is still who withdrew."""
+    monkeypatch.setattr(keeper, "AT_ONCE", 2)
+    for n in range(1, 6):
+        hq.send(records.consent(consent_version=n, at_ms=hq.now))
+        hq.send(records.withdrawal(at_ms=hq.now + 1))
+        hq.now += DAY
+    hq.send(*(records.visit(visit_id=hexid(n), arrived_ms=hq.now) for n in range(1, 6)))
+    hq.now += 9999 * DAY
+    write, rounds = hq.database.write, 0
+
+    def shown() -> int:
+        with hq.database.read() as connection:
+            visits = visits_between(connection, "demo", 0, hq.now)
+            return len(visits) + len(standing_scopes(connection, "demo", WHO))
+
+    def once(work: Callable[[Connection], Any]) -> Any:
+        if write(work):
+            raise StoreUnavailable("write to the database", "away")
+        return []
+
+    monkeypatch.setattr(hq.database, "write", once)
+    while hq.due():
+        with pytest.raises(StoreUnavailable):
+            hq.apply()
+        rounds += 1
+        assert shown() == 0
+    assert rounds == 3 * 3 + 8, "two rows each: of three classes and the ledger"
+    assert hq.count(schema.visits) == hq.count(schema.consents) == hq.count(schema.withdrawals) == 0
+    assert set(hq.codes()) == {"lapsed"}
+
+
+def test_who_is_told_to_stop_takes_no_further_row(hq: Hq, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service ends in time, however much is due, and begins no class of which another isn't done."""
+    monkeypatch.setattr(keeper, "AT_ONCE", 2)
+    for n in range(1, 6):
+        hq.send(records.consent(consent_version=n, at_ms=hq.now))
+    hq.send(records.withdrawal(at_ms=hq.now + 1))
+    hq.now += 9999 * DAY
+    stop, write = threading.Event(), hq.database.write
+
+    def first(work: Callable[[Connection], Any]) -> Any:
+        if result := write(work):
+            stop.set()
+        return result
+
+    monkeypatch.setattr(hq.database, "write", first)
+    assert keeper.keep_house(hq.database, "demo", KEEP, hq.now, stop) == {"consents": 2}
+    monkeypatch.undo()
+    assert hq.apply() == {"consents": 3, "withdrawals": 1, "ledger": 6}
 
 
 def test_every_table_has_a_period_or_a_reason_to_have_none() -> None:
