@@ -83,7 +83,7 @@ class ConsentRow:
     at_ms: int
     notice_version: str
     act: str = ""
-    """By which act it was agreed to (tap, key, guardian); empty where this state is no agreement."""
+    """By which act it was agreed to (tap, key, guardian, paper); empty where this state is no agreement."""
     outdated: bool = False
 
     @property

@@ -203,10 +203,11 @@ class _Writer:
         }
 
     def _fact_row(self, entry: Entry) -> dict[str, Any]:
-        fields = entry.record.model_dump(mode="json", exclude={"kind", "v"})
+        absent = dict.fromkeys(type(entry.record).model_fields.keys() - {"kind", "v"})
         return (
             self._key(entry.sequence)
-            | fields
+            | absent
+            | entry.record.model_dump(mode="json", exclude={"kind", "v"})
             | {
                 "site": self.box.site,
                 "wall_ms": entry.wall_ms,

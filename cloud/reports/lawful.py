@@ -5,13 +5,17 @@ later, by an act, counts again. Both are asked of the rows themselves, so the or
 arrived makes no difference.
 """
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, exists, not_, select
+from sqlalchemy import ColumnElement, Connection, Table, and_, exists, func, not_, select
 
 from cloud.store.schema import consents, withdrawals
 
 
 def lawful(table: Table) -> ColumnElement[bool]:
-    """Return the condition that no withdrawal of a row's scope stood when the row was made."""
+    """Return the condition that no withdrawal of a row's scope stood when the row was made.
+
+    What came on paper was made when somebody typed it in: a form is no way around a later no (P29).
+    """
+    made = func.coalesce(table.c.entered_ms, table.c.wall_ms) if "entered_ms" in table.c else table.c.wall_ms
     ended = withdrawals.alias()
     renewed = consents.alias()
     again = exists().where(
@@ -19,7 +23,7 @@ def lawful(table: Table) -> ColumnElement[bool]:
         renewed.c.who == ended.c.who,
         renewed.c.scope == ended.c.scope,
         renewed.c.at_ms > ended.c.at_ms,
-        renewed.c.at_ms <= table.c.wall_ms,
+        renewed.c.at_ms <= made,
     )
     again = again.correlate(ended, table)  # two levels up: it would ask of all rows by itself
     return not_(
@@ -27,7 +31,7 @@ def lawful(table: Table) -> ColumnElement[bool]:
             ended.c.tenant == table.c.tenant,
             ended.c.who == table.c.who,
             ended.c.scope == table.c.basis_scope,
-            ended.c.at_ms < table.c.wall_ms,
+            ended.c.at_ms < made,
             not_(again),
         )
     )

@@ -40,6 +40,8 @@ def _facts(connection: Connection, tenant: str, kind: str) -> Iterator[dict[str,
     own = [c.name for c in table.columns if c.name not in (*_KEY, *_ABOUT)]
     for row in connection.execute(asked).mappings():
         record = {"kind": kind} | {name: row[table.c[name]] for name in own}
+        if record.get("entered_ms", 0) is None:
+            del record["entered_ms"]  # as it came: of what isn't from paper the record has no such field
         known = {name: row[table.c[name]] for name in (*_KEY, *_ABOUT) if name != "basis_scope"}
         ledger = {"received_ms": row["received_ms"], "outcome": row["outcome"], "code": row["entry_code"]}
         yield {"kind": kind, **known, **ledger, "record": record}

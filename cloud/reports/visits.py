@@ -23,6 +23,8 @@ class Visit:
     departure_estimated: bool
     evidence: tuple[str, ...]
     time_quality: str
+    entered_ms: int | None = None
+    """When it was typed in from paper."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ def visits_between(
             departure_estimated=row.departure_estimated,
             evidence=tuple(dict.fromkeys(e["kind"] for e in row.evidence)),
             time_quality=row.time_quality,
+            entered_ms=row.entered_ms,
         )
         for row in connection.execute(asked)
     )

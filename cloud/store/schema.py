@@ -121,6 +121,7 @@ visits = _fact(
     Column("arrived_ms", BigInteger, nullable=False),
     Column("departed_ms", BigInteger),
     Column("departure_estimated", Boolean, nullable=False, server_default=false()),
+    Column("entered_ms", BigInteger),
     Column("evidence", JSON, nullable=False),
     Index("ix_visits_visit", "tenant", "visit_id"),
     Index("ix_visits_arrived", "tenant", "arrived_ms"),
@@ -144,6 +145,7 @@ consents = _fact(
     Column("notice_hash", _SHA256, nullable=False),
     Column("act", String(12), nullable=False),
     Column("at_ms", BigInteger, nullable=False),
+    Column("entered_ms", BigInteger),
 )
 
 withdrawals = _fact(

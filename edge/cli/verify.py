@@ -100,6 +100,8 @@ def _details(one: "CheckedConsent", wanted: str | None) -> list[str]:
         None: "signature can't be checked: what was signed isn't held any more",
     }
     lines = [f"{said[one.holds]}; by {consent.act}; clock {consent.quality}"]
+    if consent.record is not None and consent.record.entered_ms is not None:
+        lines.append(f"the time is what stands on paper; typed in {when(consent.record.entered_ms)}")
     lines.append(f"notice {consent.notice_version}, sha256 {consent.notice_hash}")
     if wanted is not None:
         same = consent.notice_hash == wanted

@@ -14,6 +14,7 @@ from edge.consent.policy import Event, State, step, usable
 from edge.domain import facts
 from edge.domain.errors import Refused
 from edge.domain.facts import Fact, PersonId
+from edge.domain.paper import SCOPES as ON_PAPER
 from edge.ports import Cleared, ConsentReader, ConsentVersion, Permit
 from edge.wire import (
     AuditHead,
@@ -33,6 +34,7 @@ from edge.wire import (
     Retokened,
     RightsPackage,
     Scope,
+    TimeQuality,
     VerdictIssued,
     VisitReattributed,
     VisitRecorded,
@@ -142,6 +144,7 @@ _EVIDENCE_SCOPE = {
     "id_card": Scope.ID_CARD,
     "appointment": Scope.REGISTRATION,
     "announced_call": Scope.RECORDING,
+    "paper": Scope.REGISTRATION,
 }
 _OTHER_BASES: dict[type[Fact], tuple[BasisKind, Purpose]] = {
     facts.ConsentChanged: (BasisKind.DUTY, Purpose.RIGHTS),
@@ -188,6 +191,16 @@ def _consented(offered: State, act: str) -> State:
         return step(offered, Event.AGREE)
     minor = offered if offered is State.MINOR else step(offered, Event.FOUND_MINOR)
     return step(minor, Event.GUARDIAN_AGREES)
+
+
+def _check_paper(fact: facts.ConsentGiven) -> None:
+    """Refuse what no form on paper can show: another scope, a time that a clock saw."""
+    if (fact.act == "paper") != (fact.entered_ms is not None):
+        raise Refused(f"consent to {fact.scope}", "no_proof", "a form on paper says when it was typed in")
+    if fact.act == "paper" and fact.scope not in ON_PAPER:
+        raise Refused(f"consent to {fact.scope}", "not_on_paper", "only in person")
+    if fact.act == "paper" and fact.quality is not TimeQuality.UNKNOWN:
+        raise Refused(f"consent to {fact.scope}", "no_clock_saw_it", "the time is what stands on the form")
 
 
 def _evidence_scope(evidence: Evidence) -> Scope:
@@ -277,6 +290,7 @@ class Gate:
             raise Refused(f"consent to {fact.scope}", "no_proof", "the box signs what was agreed to")
         if (fact.guardian is not None) != (fact.act == "guardian"):
             raise Refused(f"consent to {fact.scope}", "no_proof", "a guardian shows that they are one")
+        _check_paper(fact)
         if fact.act != "guardian" and self._consents.known_minor(fact.person):
             raise Refused(f"consent to {fact.scope}", "guardian_needed", "a child's own word isn't enough")
         step(_consented(_offered(state), fact.act), Event.PROOF_STORED)

@@ -105,6 +105,17 @@ def carries_over(standing: State) -> bool:
     return standing in {_S.SILENT, _S.NOTICED, _S.OFFERED, _S.EXPIRED, _S.RECONSENT}
 
 
+def carries_from_paper(standing: State, changed_ms: int, given_ms: int) -> bool:
+    """Return whether a yes on a form of `given_ms`, typed in later, may make this person's scope ACTIVE.
+
+    `standing` since `changed_ms`. What ended is begun again by the person alone, whenever it ended: a form
+    can't show whether it was signed before or after (P29). Changed words need a yes that came after them.
+    """
+    if standing is _S.RECONSENT:
+        return changed_ms < given_ms
+    return standing in {_S.SILENT, _S.NOTICED, _S.OFFERED}
+
+
 def may_ask(state: State, changed_ms: int, now_ms: int) -> bool:
     """Return whether a scope may be offered now: only where an offer leads on, and 48 h after a refusal."""
     if state is State.DECLINED:

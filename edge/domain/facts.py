@@ -17,7 +17,7 @@ PersonId = NewType("PersonId", str)
 StaffId = NewType("StaffId", str)
 """32 hex digits, random: a receptionist of this box."""
 
-type_of_act = Literal["tap", "key", "guardian"]
+type_of_act = Literal["tap", "key", "guardian", "paper"]
 type_of_source = Literal["agent", "walk_in", "advert", "friend", "other"]
 
 
@@ -57,6 +57,8 @@ class ConsentGiven(Fact):
     proof: bytes
     guardian: GuardianProof | None = None
     """With the act of a guardian, and only with it."""
+    entered_ms: int | None = None
+    """With a form on paper, and only with it: when it was typed in. `at_ms` is the time that stands on it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +144,8 @@ class VisitOpened(Fact):
     party_size: int
     returning: bool
     evidence: tuple[Evidence, ...]
+    entered_ms: int | None = None
+    """When it was typed in from paper; None: as it happened."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -59,6 +59,8 @@ class HeldVisit(Frozen):
     party_size: int
     returning: bool
     revision: int
+    entered_ms: Millis | None = Field(default=None, exclude_if=lambda at_ms: at_ms is None)
+    """When it was typed in from paper; absent of others, as in files from before there was such a field."""
     evidence: tuple[Evidence, ...]
     source: str | None = None
 

@@ -18,6 +18,8 @@ class Presence:
 
     at_ms: int
     quality: TimeQuality
+    on_paper: bool = False
+    """Its time was written by hand and typed in later: a person looks at it, and no finding rests on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,8 @@ class Inputs:
 
     def canonical(self) -> bytes:
         """Return the inputs' one spelling: same facts in any order, same bytes."""
-        presences = sorted([p.at_ms, str(p.quality)] for p in set(self.presences))
+        presences = sorted([p.at_ms, str(p.quality)] for p in set(self.presences) if not p.on_paper)
+        on_paper = sorted({p.at_ms for p in self.presences if p.on_paper})
         told = {
             "report": self.report_ref,
             "reported_ms": self.reported_ms,
@@ -47,7 +50,8 @@ class Inputs:
             "withdrawn": self.withdrawn,
             "rule": [self.rule_set, self.rule_version],
         }
-        return canonical(told | ({"merged": True} if self.merged else {}))
+        more = {"merged": True} if self.merged else {}
+        return canonical(told | more | ({"on_paper": on_paper} if on_paper else {}))
 
     def hash(self) -> str:
         """Return the SHA-256 of `canonical()`, in hex."""
@@ -55,8 +59,9 @@ class Inputs:
 
     @property
     def first_presence(self) -> Presence | None:
-        """The earliest evidence; of two at one instant, the worse clock counts."""
-        ranked = sorted(self.presences, key=lambda p: (p.at_ms, p.quality is TimeQuality.SYNCHRONISED))
+        """The earliest evidence that a clock saw; of two at one instant, the worse clock counts."""
+        seen = (p for p in self.presences if not p.on_paper)
+        ranked = sorted(seen, key=lambda p: (p.at_ms, p.quality is TimeQuality.SYNCHRONISED))
         return ranked[0] if ranked else None
 
 
@@ -96,10 +101,17 @@ def _missing(inputs: Inputs) -> tuple[str, ...]:
 
 
 def _review(inputs: Inputs) -> tuple[str, ...]:
-    """An answer that names another source than an agent contradicts every report.
+    """An answer that names another source than an agent contradicts every report; so does an earlier form.
 
-    The office has an interest in who was here before: records that it made one are looked at by a person.
+    The office has an interest in who was here before: records that it made one, and what it typed in, are
+    looked at by a person.
     """
+    reported = inputs.reported_ms
     contradicts = any(source != "agent" for source in inputs.sources_told)
-    reasons = (("answer_contradicts_report", contradicts), ("records_merged", inputs.merged))
+    on_paper = reported is not None and any(p.on_paper and p.at_ms <= reported for p in inputs.presences)
+    reasons = (
+        ("answer_contradicts_report", contradicts),
+        ("records_merged", inputs.merged),
+        ("paper_before_report", on_paper),
+    )
     return tuple(reason for reason, holds in reasons if holds)

@@ -4,12 +4,13 @@ Every request but `SignIn` carries a session that the core itself gave out and c
 that serves the page can do nothing of this by itself. A session ends after five minutes without an act.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, TypeAdapter
+from pydantic import Field, StringConstraints, TypeAdapter, model_validator
 
+from edge.domain.facts import type_of_source
 from edge.ipc.messages import Message, Number, PersonName
-from edge.wire import Millis, OpaqueId, Scope
+from edge.wire import Millis, NoticeText, OpaqueId, Scope
 from edge.wire.records import Code
 
 StaffNumber = Annotated[int, Field(ge=11, le=9999)]
@@ -141,6 +142,46 @@ class Reopen(Message):
     visit: OpaqueId
 
 
+class GetPaper(Message):
+    """What the form for a visit on paper needs: the notice in force, and who works here."""
+
+    method: Literal["paper"] = "paper"
+    session: OpaqueId = Field(repr=False)
+
+
+class EnterPaper(Message):
+    """A visit that was registered on paper, while the kiosk or the power was off.
+
+    `scopes` and `declined` as the visitor ticked them there, at most `domain.paper.SCOPES`. `code`: what the
+    form carries of its notice. `ended` "unknown": until closing time, as an estimate. Refused with
+    `not_by_paper` for whoever has to register themselves, and never with why.
+    """
+
+    method: Literal["enter_paper"] = "enter_paper"
+    session: OpaqueId = Field(repr=False)
+    code: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}$")]
+    fourteen: bool
+    """The visitor is 14 or older: for a child a guardian registers at the kiosk (P39)."""
+    scopes: frozenset[Scope]
+    declined: frozenset[Scope] = frozenset()
+    phone: Number | None = Field(default=None, repr=False)
+    name: PersonName | None = Field(default=None, repr=False)
+    party_size: Annotated[int, Field(ge=1, le=99)]
+    source: type_of_source | None = None
+    """Kept only with `channel_risk`."""
+    receiver: StaffNumber | None = None
+    arrived_ms: Millis
+    ended: Literal["left", "here", "unknown"]
+    departed_ms: Millis | None = None
+    """With `left`, and only with it."""
+
+    @model_validator(mode="after")
+    def _left_at_some_time(self) -> Self:
+        if (self.ended == "left") != (self.departed_ms is not None):
+            raise ValueError("departed_ms is present exactly when they left")
+        return self
+
+
 StaffRequest = Annotated[
     SignIn
     | SignInByCard
@@ -156,7 +197,9 @@ StaffRequest = Annotated[
     | DropMyCard
     | Correct
     | Merge
-    | Reopen,
+    | Reopen
+    | GetPaper
+    | EnterPaper,
     Field(discriminator="method"),
 ]
 STAFF_REQUEST: TypeAdapter[StaffRequest] = TypeAdapter(StaffRequest)
@@ -231,6 +274,22 @@ class Guest(Message):
     """Nobody saw them go."""
     undo_s: int = 0
     """For how long the end can be taken back."""
+
+
+class Receiver(Message):
+    """Somebody who works here, on shift or not."""
+
+    number: int
+    name: str = Field(repr=False)
+
+
+class PaperDesk(Message):
+    """`code` is what a form with the notice in force carries; `scopes` are on forms that may still come."""
+
+    notice: NoticeText
+    code: str
+    scopes: tuple[Scope, ...]
+    staff: tuple[Receiver, ...]
 
 
 class DeskView(Message):

@@ -130,7 +130,8 @@ def party(typed: str) -> int | None:
     return int(plain) if re.fullmatch(r"[1-9][0-9]?", plain) else None
 
 
-def _one_of(choices: tuple[C, ...], given: str | None) -> C | None:
+def one_of(choices: tuple[C, ...], given: str | None) -> C | None:
+    """Return which of `choices` was given, None if none was; BadForm for anything else."""
     if given is None:
         return None
     found = next((choice for choice in choices if choice == given), None)
@@ -168,10 +169,10 @@ class Registration:
             no=frozenset(s for s, v in chosen.items() if v == "no"),
             typed_phone=fields.get("phone", ""),
             typed_name=fields.get("name", ""),
-            no_phone=_one_of(("yes",), fields.get("no_phone")) is not None,
+            no_phone=one_of(("yes",), fields.get("no_phone")) is not None,
             typed_party=fields.get("party_size", "1"),
-            source=_one_of(SOURCES, fields.get("source")),
-            switch=_one_of(_LANGS, fields.get("switch")),
+            source=one_of(SOURCES, fields.get("source")),
+            switch=one_of(_LANGS, fields.get("switch")),
         )
 
     def check_offered(self, notice: Notice) -> None:
@@ -237,9 +238,9 @@ class Child:
             typed_party=fields.get("party_size", "1"),
             typed_guardian=fields.get("guardian", ""),
             drawn=drawn(fields.get("drawn", "")),
-            typed=_one_of(("yes",), fields.get("typed")) is not None,
-            by=_one_of(_WAYS, fields.get("act")),
-            switch=_one_of(_LANGS, fields.get("switch")),
+            typed=one_of(("yes",), fields.get("typed")) is not None,
+            by=one_of(_WAYS, fields.get("act")),
+            switch=one_of(_LANGS, fields.get("switch")),
         )
 
     def errors(self) -> dict[str, str]:

@@ -4,6 +4,7 @@ from typing import Literal
 
 from edge.kiosk.texts_desk import DESK_TEXTS
 from edge.kiosk.texts_mine import MINE_TEXTS
+from edge.kiosk.texts_paper import PAPER_TEXTS
 from edge.wire import Scope
 
 Lang = Literal["zh", "en"]
@@ -408,7 +409,7 @@ _SCOPES: dict[Scope, tuple[str, str]] = {
     Scope.RECORDING: ("通话录音", "Call recording"),
     Scope.LOCATION: ("位置", "Location"),
 }
-_TEXTS |= DESK_TEXTS | MINE_TEXTS
+_TEXTS |= DESK_TEXTS | MINE_TEXTS | PAPER_TEXTS
 KEYS = frozenset(_TEXTS)
 
 

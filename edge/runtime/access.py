@@ -58,6 +58,7 @@ class Access:
                 party_size=row.party_size,
                 returning=row.returning,
                 revision=row.revision,
+                entered_ms=row.entered_ms,
                 evidence=row.evidence,
                 source=sources.get(row.visit),
             )

@@ -26,6 +26,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "tap": ("本人在屏幕上点选", "a tap on the screen"),
     "key": ("通话中本人按键", "a key pressed in a call"),
     "guardian": ("监护人同意", "the guardian agreed"),
+    "paper": ("纸质表格，后来补录", "a form on paper, typed in later"),
     "synchronised": ("时钟已同步", "clock synchronised"),
     "drifting": ("时钟可能有偏差", "clock may have drifted"),
     "unknown": ("时钟未经核对", "clock not checked"),

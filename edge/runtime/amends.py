@@ -14,18 +14,15 @@ from edge.domain.amending import SAME_ACT_MS, amendable, day_began_ms, undo_left
 from edge.domain.errors import InvalidInput, Refused
 from edge.domain.facts import PersonId
 from edge.domain.phone import normalise
-from edge.runtime.indexing import index, keep_name
-from edge.runtime.office import Office, Stamp, Told, new_id
+from edge.runtime.carrying import Carrying
+from edge.runtime.indexing import keep_name
+from edge.runtime.office import Office
 from edge.runtime.records import next_record
 from edge.runtime.retoken import exchange_tokens_of
 from edge.runtime.rights import Rights
 from edge.runtime.risk import Risk
 from edge.store.rows import GivenRow, VisitRow
 from edge.wire import Purpose, Scope, Token, VisitReattributed
-
-
-def _by_themselves() -> Refused:
-    return Refused("correct a number", "not_by_correction", "they register with it at the kiosk")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +50,7 @@ class Amends:
         self._office = office
         self._risk = risk
         self._rights = rights
+        self._carrying = Carrying(office, rights, "not_by_correction", lambda now, *_times: carries_over(now))
 
     def visit(self, visit: str) -> VisitRow:
         """Return a visit that may be corrected now; InvalidInput for one that is over since yesterday."""
@@ -114,7 +112,7 @@ class Amends:
         number, typed = normalise(phone), self._typed(row)
         if number == typed.number:
             raise InvalidInput("correct a number", "same_number")
-        to = self._owner(number)
+        to = self._carrying.owner(number, row.arrived_ms)
         self._register_again(typed, to, number)
         self._move(typed, to)
         self._take_back(typed)
@@ -160,36 +158,13 @@ class Amends:
         consents = self._office.store.consents(row.person).items()
         return tuple(s for s, c in consents if State(c.state) in no and since <= c.at_ms <= row.arrived_ms)
 
-    def _owner(self, number: str) -> PersonId:
-        office = self._office
-        person = office.find(office.gate.permit_lookup(Purpose.RECEPTION), "registration", number)
-        if person is None:
-            if office.store.suppressed(*office.tokens.tokens("registration", number)):
-                raise _by_themselves()
-            return PersonId(new_id())
-        exchange_tokens_of(office, person)
-        for scope in office.store.outdated_of(person):
-            self._rights.ask_again(person, scope)
-        standing = State(office.store.consent(person, Scope.REGISTRATION).stands)
-        if standing is not State.ACTIVE and not carries_over(standing):
-            raise _by_themselves()
-        return person
-
     def _register_again(self, typed: _Typed, to: PersonId, number: str) -> None:
         """The visitor's own yes and no, at their own time, under the notice that they were shown."""
-        office, given = self._office, {one.scope: one for one in typed.given}
-        who = office.tokens.token("registration", number)
-        if Scope.REGISTRATION not in given and not office.active(to, Scope.REGISTRATION):
-            raise _by_themselves()  # who comes again gives the number alone: nobody ticked anything today
-        for scope in sorted(given, key=lambda s: s is not Scope.REGISTRATION):
-            one = given[scope]
-            if carries_over(State(office.store.consent(to, scope).stands)):
-                told, when = (
-                    Told(one.notice_version, one.notice_hash),
-                    Stamp(at_ms=one.at_ms, quality=one.quality),
-                )
-                office.agree(to, scope, one.act, who, told, when=when)
-                index(office, to, scope, number)
+        scopes = {one.scope for one in typed.given}
+        if Scope.REGISTRATION not in scopes and not self._office.active(to, Scope.REGISTRATION):
+            # Who comes again gives the number alone: nobody ticked anything today.
+            raise self._carrying.refusal()
+        self._carrying.agree(to, number, typed.given)
         for scope in typed.declined:
             self._rights.decline(to, scope)
 

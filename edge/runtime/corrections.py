@@ -167,5 +167,6 @@ def _again(consent: HeldConsent, who: Token) -> ConsentRecorded:
             "notice_hash": consent.notice_hash,
             "act": consent.act,
             "at_ms": consent.at_ms,
+            "entered_ms": consent.record.entered_ms if consent.record is not None else None,
         }
     )

@@ -16,6 +16,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from edge.domain.errors import InvalidInput, Refused
 from edge.domain.facts import PersonId, StaffId
+from edge.domain.paper import code_of
 from edge.domain.throttle import wait_s, weak
 from edge.ipc import staff as protocol
 from edge.ipc.messages import CardRead, Message
@@ -25,6 +26,7 @@ from edge.runtime.guests import Guests
 from edge.runtime.merging import Merging
 from edge.runtime.office import new_id
 from edge.runtime.owncard import OwnCard
+from edge.runtime.paper import Paper
 from edge.runtime.staff import Staff
 from edge.runtime.storethread import StoreThread
 from edge.runtime.strangers import Strangers
@@ -73,6 +75,7 @@ class StaffDesk:
         departures: Departures,
         amends: Amends,
         merging: Merging,
+        paper: Paper,
         thread: StoreThread,
         own: OwnCard | None = None,
     ) -> None:
@@ -83,6 +86,7 @@ class StaffDesk:
         self._amends = amends
         self._merging = merging
         self._strangers = Strangers()
+        self._paper = paper
         self._moved: Callable[[PersonId], Awaitable[None]] | None = None
         self._own = own if own is not None and own.there else None
         self._call = thread.run
@@ -106,6 +110,8 @@ class StaffDesk:
             view: protocol.DeskView = await self._call(self._staff.view, session.staff, int(left))
             return view.model_copy(update={"card": await self._card_of(session.staff)})
         session.touched = time.monotonic()
+        if isinstance(request, protocol.GetPaper | protocol.EnterPaper):
+            return await self._call(self._paperwork, session.staff, request)
         return await self._act(session, request)
 
     async def _act(self, session: _Session, request: protocol.StaffRequest) -> Message:
@@ -301,6 +307,23 @@ class StaffDesk:
         with self._amends.transaction():
             self._amends.reopen(self._amends.visit(visit))
             self._staff.note(staff, "desk_reopened", visit)
+
+    def _paperwork(self, staff: StaffId, form: protocol.GetPaper | protocol.EnterPaper) -> Message:
+        if isinstance(form, protocol.GetPaper):
+            notice = self._paper.notice()
+            return protocol.PaperDesk(
+                notice=notice,
+                code=code_of(notice.hash),
+                scopes=self._paper.scopes(),
+                staff=self._staff.receivers(),
+            )
+        with self._paper.transaction():
+            row = self._paper.open(form)
+            if form.receiver is not None:
+                self._staff.give(row, form.receiver)
+            self._paper.end(form, row)
+            self._staff.note(staff, "desk_entered_paper", row.visit)
+        return protocol.Done()
 
     async def _correct(self, staff: StaffId, request: protocol.Correct) -> None:
         was, erasure = await self._call(self._corrected, staff, request)

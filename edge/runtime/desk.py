@@ -15,7 +15,7 @@ from edge.ipc.messages import CardRead
 from edge.runtime.indexing import index, keep_name
 from edge.runtime.links import Links
 from edge.runtime.office import Office, Shown, new_id
-from edge.runtime.records import next_record
+from edge.runtime.records import arrive, next_record
 from edge.runtime.retoken import exchange_tokens_of
 from edge.runtime.rights import Rights
 from edge.runtime.risk import Risk
@@ -25,7 +25,6 @@ from edge.wire import (
     Evidence,
     Purpose,
     Scope,
-    VisitRecorded,
 )
 
 
@@ -194,32 +193,16 @@ class Desk:
     def _open_visit(self, person: PersonId, number: str | None, party: int, returning: bool) -> str:
         stamp, visit = self._office.stamp(), new_id()
         basis = Basis(kind=BasisKind.CONSENT, scope=Scope.REGISTRATION)
-        evidence = (Evidence(kind="registration", at_ms=stamp["at_ms"], basis=basis),)
-        records = () if number is None else (self._first_record(visit, number, party, returning, evidence),)
         opened = facts.VisitOpened(
             **stamp,
             visit=visit,
             person=person,
             party_size=party,
             returning=returning,
-            evidence=evidence,
-            records=records,
+            evidence=(Evidence(kind="registration", at_ms=stamp["at_ms"], basis=basis),),
         )
-        self._office.store.apply(self._office.gate.clear(person, opened))
+        arrive(self._office, number, opened)
         return visit
-
-    def _first_record(
-        self, visit: str, number: str, party: int, returning: bool, evidence: tuple[Evidence, ...]
-    ) -> VisitRecorded:
-        return VisitRecorded(
-            visit_id=visit,
-            revision=1,
-            who=self._office.tokens.token("registration", number),
-            returning=returning,
-            party_size=party,
-            arrived_ms=evidence[0].at_ms,
-            evidence=evidence,
-        )
 
     def _tell_source(self, person: PersonId, visit: str, source: Source) -> None:
         fact = facts.SourceTold(**self._office.stamp(), visit=visit, person=person, source=source)

@@ -100,7 +100,7 @@ class Merging:
     def _agree_again(self, person: PersonId, scope: Scope, one: GivenRow, who: Token) -> None:
         """Their own yes, at their own time, to the words that they were shown."""
         told, when = Told(one.notice_version, one.notice_hash), Stamp(at_ms=one.at_ms, quality=one.quality)
-        self._office.agree(person, scope, one.act, who, told, when=when)
+        self._office.agree(person, scope, one.act, who, told, when=when, entered_ms=one.entered_ms)
 
     # -- rows ------------------------------------------------------------------------------
 

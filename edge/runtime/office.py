@@ -87,13 +87,14 @@ class Office:
         told: Told | None = None,
         guardian: Shown | None = None,
         when: Stamp | None = None,
+        entered_ms: int | None = None,
     ) -> None:
         """Keep the signed proof that a person agreed to `scope` by `act`; it is ACTIVE afterwards.
 
         `who` None: somebody without a number, of whom nothing leaves the box; the proof is signed
         over the same words with `who` null. `told` is the notice that they were given; None: the one
         that the kiosk shows. `guardian`: what was shown by who agrees for a child; the box signs its hash.
-        `when` None: they agree now.
+        `when` None: they agree now. `entered_ms`: of a form on paper, when it was typed in.
         """
         told = told or Told(self.notice.version, self.notice.hash)
         stamp = when or self.stamp()
@@ -108,7 +109,7 @@ class Office:
             "notice_hash": told.hash,
             "act": act,
             "at_ms": stamp["at_ms"],
-        }
+        } | ({} if entered_ms is None else {"entered_ms": entered_ms})
         shown = canonical(guardian.what) if guardian is not None else b""
         words = said | (
             {"guardian": {"by": guardian.by, "sha256": hashlib.sha256(shown).hexdigest()}} if guardian else {}
@@ -122,6 +123,7 @@ class Office:
             notice_hash=told.hash,
             act=act,
             proof=self.sign(AGREED + canonical(words)),
+            entered_ms=entered_ms,
             guardian=GuardianProof(new_id(), guardian.by, canonical(words).decode(), shown)
             if guardian
             else None,
@@ -158,13 +160,14 @@ class Office:
         event: Event,
         state: State,
         record: ConsentWithdrawn | None = None,
+        when: Stamp | None = None,
     ) -> None:
-        """Keep a change of a consent that is none: refused, withdrawn, to be asked again.
+        """Keep a change of a consent that is none: refused, withdrawn, to be asked again; `when` None: now.
 
         A person's own word leaves before all others.
         """
         fact = ConsentChanged(
-            **self.stamp(),
+            **(when or self.stamp()),
             person=person,
             scope=scope,
             version=self.store.consent(person, scope).version + 1,

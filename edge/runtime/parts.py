@@ -33,6 +33,7 @@ from edge.runtime.officer import Officer
 from edge.runtime.operation import Operation
 from edge.runtime.orders import Orders
 from edge.runtime.owncard import OwnCard
+from edge.runtime.paper import Paper
 from edge.runtime.phone import Phone
 from edge.runtime.reception import Reception
 from edge.runtime.requests import Requests
@@ -165,6 +166,7 @@ def compose(
             departures,
             Amends(office, risk, rights),
             merging,
+            Paper(office, risk, rights, departures, config.desk.closes_at),
             thread,
             own,
         ),

@@ -1,8 +1,30 @@
 """What headquarters is told of a visit, revision after revision; never of whom it couldn't find again."""
 
+from dataclasses import replace
+
+from edge.domain.facts import VisitOpened
 from edge.runtime.office import Office
 from edge.store.rows import VisitRow
 from edge.wire import Evidence, Scope, Token, VisitRecorded
+
+
+def arrive(office: Office, number: str | None, opened: VisitOpened) -> None:
+    """Keep an arrival and tell headquarters of it; nothing leaves of somebody without a number."""
+    told = replace(opened, records=() if number is None else (_first_record(office, number, opened),))
+    office.store.apply(office.gate.clear(opened.person, told))
+
+
+def _first_record(office: Office, number: str, opened: VisitOpened) -> VisitRecorded:
+    return VisitRecorded(
+        visit_id=opened.visit,
+        revision=1,
+        who=office.tokens.token("registration", number),
+        returning=opened.returning,
+        party_size=opened.party_size,
+        arrived_ms=opened.at_ms,
+        entered_ms=opened.entered_ms,
+        evidence=opened.evidence,
+    )
 
 
 def next_record(
@@ -32,6 +54,7 @@ def next_record(
         arrived_ms=row.arrived_ms,
         departed_ms=row.departed_ms if departed_ms is None else departed_ms,
         departure_estimated=row.estimated if estimated is None else estimated,
+        entered_ms=row.entered_ms,
         evidence=standing,
     )
 

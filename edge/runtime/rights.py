@@ -15,7 +15,7 @@ from edge.domain.phone import normalise
 from edge.ports import Cleared
 from edge.runtime.access import Access
 from edge.runtime.links import Links
-from edge.runtime.office import Office, new_id
+from edge.runtime.office import Office, Stamp, new_id
 from edge.runtime.risk import Risk
 from edge.store.rows import Erased
 from edge.wire import ConsentWithdrawn, EraseCommand, ErasureReceipt, Scope, Token
@@ -86,12 +86,12 @@ class Rights:
         """End one scope by the person's word; its record leaves before all others."""
         self._end(person, scope, Event.WITHDRAW, State.WITHDRAWN, by)
 
-    def decline(self, person: PersonId, scope: Scope) -> None:
-        """A no to one scope: it ends what stood; of what never stood it is remembered."""
+    def decline(self, person: PersonId, scope: Scope, when: Stamp | None = None) -> None:
+        """A no to one scope: it ends what stood; of what never stood it is remembered, since `when`."""
         if self._office.active(person, scope):
             self.end_scope(person, scope, "visitor")
         elif State(self._office.store.consent(person, scope).state) is not State.DECLINED:
-            self._office.change(person, scope, Event.DECLINE, State.DECLINED)
+            self._office.change(person, scope, Event.DECLINE, State.DECLINED, when=when)
 
     def ask_again(self, person: PersonId, scope: Scope) -> None:
         """The notice's words on this scope changed: use stops until the person agrees anew (P23)."""

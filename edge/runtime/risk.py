@@ -81,7 +81,10 @@ class Risk:
         inputs = Inputs(
             report_ref=report.report_ref,
             reported_ms=report.reported_ms,
-            presences=tuple(Presence(p.at_ms, p.quality) for p in store.presences(lookup, *tokens)),
+            presences=tuple(
+                Presence(p.at_ms, p.quality, on_paper=p.kind == "paper")
+                for p in store.presences(lookup, *tokens)
+            ),
             sources_told=tuple(store.sources_told(lookup, *tokens)),
             withdrawn=store.withdrew_channel_risk(lookup, *tokens),
             merged=store.merged(lookup, *tokens),

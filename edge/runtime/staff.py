@@ -12,7 +12,7 @@ from edge.ipc.messages import CardRead
 from edge.ports import Permit
 from edge.runtime.guests import Guests
 from edge.runtime.office import Office, new_id
-from edge.store.rows import StaffRow
+from edge.store.rows import StaffRow, VisitRow
 from edge.wire import Purpose
 
 
@@ -161,11 +161,23 @@ class Staff:
         before = self._office.store.receptions(self._guests.permit(row)).get(visit)
         if before == member.staff:
             return
-        fact = facts.VisitReceived(**self._office.stamp(), visit=visit, person=row.person, staff=member.staff)
         with self._office.store.transaction():
-            self._office.store.apply(self._office.gate.clear(row.person, fact))
+            self.give(row, number)
             if self._shift_of(member.staff) is not None:
                 self._took_turn(member.staff)
+
+    def give(self, row: VisitRow, number: int) -> None:
+        """Keep who received a visit, by their number; whose turn it is stays as it is."""
+        member = self.member(number)
+        fact = facts.VisitReceived(
+            **self._office.stamp(), visit=row.visit, person=row.person, staff=member.staff
+        )
+        self._office.store.apply(self._office.gate.clear(row.person, fact))
+
+    def receivers(self) -> tuple[protocol.Receiver, ...]:
+        """Return who may have received a visit: everybody who works here."""
+        members = self._office.store.staff(self._permit())
+        return tuple(protocol.Receiver(number=m.number, name=m.name) for m in members if m.active)
 
     def _took_turn(self, staff: StaffId) -> None:
         since = since_after_turn(self._office.clock.now_ms(), self._office.store.on_shift(self._permit()))

@@ -51,6 +51,7 @@ def _consent_given(fact: ConsentGiven, ground: Ground, to: Tables) -> None:
         notice_hash=fact.notice_hash,
         act=fact.act,
         proof=fact.proof,
+        entered_ms=fact.entered_ms,
         basis=ground.basis,
         purpose=ground.purpose,
     )

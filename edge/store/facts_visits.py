@@ -20,6 +20,7 @@ def _visit_opened(fact: VisitOpened, ground: Ground, to: Tables) -> None:
         party_size=fact.party_size,
         is_returning=int(fact.returning),
         quality=fact.quality,
+        entered_ms=fact.entered_ms,
         basis=ground.basis,
         purpose=ground.purpose,
     )

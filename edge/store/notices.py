@@ -1,6 +1,9 @@
 """The notices that were in force here, and which consents they leave behind; never judges a notice."""
 
+import json
+
 from edge.domain.facts import NoticePut, PersonId
+from edge.domain.paper import Span
 from edge.store.rows import KeptNotice
 from edge.store.tables import Part, Tables
 from edge.store.writing import Ground, write
@@ -20,6 +23,27 @@ class NoticeReads(Part):
     def notice_known(self, notice_hash: str) -> bool:
         """Return whether a notice with this hash was ever in force here."""
         return self._database.one("SELECT 1 FROM notices WHERE hash = ?", (notice_hash,)) is not None
+
+    def notice_spans(self) -> tuple[Span, ...]:
+        """Return every notice with the time in which it was in force, oldest first.
+
+        One that came back is known for its last time alone.
+        """
+        rows = self._database.query(
+            "SELECT hash, version, at_ms, lead(at_ms) OVER (ORDER BY ordinal) AS until_ms,"
+            " (SELECT json_group_array(scope) FROM notice_terms t WHERE t.hash = n.hash) AS scopes"
+            " FROM notices n ORDER BY ordinal"
+        )
+        return tuple(
+            Span(
+                hash=row.text("hash"),
+                version=row.text("version"),
+                since_ms=row.integer("at_ms"),
+                until_ms=row.maybe_integer("until_ms"),
+                scopes=frozenset(Scope(one) for one in json.loads(row.text("scopes"))),
+            )
+            for row in rows
+        )
 
     def outdated_of(self, person: PersonId) -> tuple[Scope, ...]:
         """Return the scopes of one person that stand by their row and no more by the notice."""

@@ -75,6 +75,7 @@ class PeopleReads(Part):
                 notice_version=row.text("notice_version"),
                 notice_hash=row.text("notice_hash"),
                 act=_ACTS[row.text("act")],
+                entered_ms=row.maybe_integer("entered_ms"),
             )
             for row in rows
         )
@@ -182,6 +183,22 @@ class PeopleReads(Part):
         """Return who has a template; random ids, no data (for the gallery, and the count of P53)."""
         rows = self._database.query("SELECT DISTINCT person FROM templates ORDER BY person")
         return tuple(PersonId(row.text("person")) for row in rows)
+
+    def said_no_since(self, person: PersonId, since_ms: int, *tokens: Token) -> bool:
+        """Return whether somebody's registration ended, or they were erased, at or after `since_ms`.
+
+        Whatever they said after that: what is older isn't entered again. `tokens`: their registration's.
+        """
+        ended = self._database.one(
+            "SELECT 1 FROM consents WHERE person = ? AND scope = ? AND state IN (?, ?, ?) AND at_ms >= ?",
+            (person, Scope.REGISTRATION, State.WITHDRAWN, State.DECLINED, State.EXPIRED, since_ms),
+        )
+        marks = json.dumps([self._tables.tokens.mark(token) for token in tokens])
+        erased = self._database.one(
+            "SELECT 1 FROM tombstones WHERE mark IN (SELECT value FROM json_each(?)) AND at_ms >= ?",
+            (marks, since_ms),
+        )
+        return ended is not None or erased is not None
 
     def suppressed(self, *tokens: Token) -> bool:
         """Return whether an import must not re-enter somebody (P29): erased, and not come back since.

@@ -25,6 +25,8 @@ class VisitRow:
     """Nobody saw when the party left."""
     quality: TimeQuality = TimeQuality.UNKNOWN
     """How far the clock could be trusted at the arrival."""
+    entered_ms: int | None = None
+    """When it was typed in from paper; None: as it happened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class GivenRow:
     notice_version: str
     notice_hash: str
     act: type_of_act
+    entered_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,7 @@ class VisitReads(Part):
             evidence=self._evidence(row.text("visit")),
             estimated=bool(row.integer("departure_estimated")),
             quality=TimeQuality(row.text("quality")),
+            entered_ms=row.maybe_integer("entered_ms"),
         )
 
     def _evidence(self, visit: str) -> tuple[Evidence, ...]:

@@ -23,10 +23,18 @@ Hash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 """SHA-256 in hex."""
 
 
-class Evidence(Frozen):
-    """One consented sign of presence (domain.md, Verdict rules); a face alone is none."""
+def _absent(value: int | None) -> bool:
+    """Leave out what only a form on paper has, so that what was signed without it is spelled as it was."""
+    return value is None
 
-    kind: Literal["registration", "face_confirmed", "id_card", "appointment", "announced_call"]
+
+class Evidence(Frozen):
+    """One consented sign of presence (domain.md, Verdict rules); a face alone is none.
+
+    `paper`: a form that the visitor filled in, typed in later; its time is what somebody wrote, no clock's.
+    """
+
+    kind: Literal["registration", "face_confirmed", "id_card", "appointment", "announced_call", "paper"]
     at_ms: Millis
     basis: Basis
 
@@ -45,6 +53,8 @@ class VisitRecorded(Frozen):
     departed_ms: Millis | None = None
     departure_estimated: bool = False
     """Nobody saw when the party left: `departed_ms` is the office's closing time."""
+    entered_ms: Millis | None = Field(default=None, exclude_if=_absent)
+    """When a receptionist typed it in from paper; absent of a visit that was kept as it happened."""
     evidence: tuple[Evidence, ...]
 
     @model_validator(mode="after")
@@ -53,6 +63,14 @@ class VisitRecorded(Frozen):
             raise ValueError("departed_ms is before arrived_ms")
         if self.departure_estimated and self.departed_ms is None:
             raise ValueError("only a departure can be estimated")
+        return self
+
+    @model_validator(mode="after")
+    def _paper_is_entered_later(self) -> Self:
+        if self.entered_ms is None and any(one.kind == "paper" for one in self.evidence):
+            raise ValueError("entered_ms says when a form on paper was typed in")
+        if self.entered_ms is not None and self.entered_ms < self.arrived_ms:
+            raise ValueError("entered_ms is before arrived_ms")
         return self
 
 
@@ -77,8 +95,18 @@ class ConsentRecorded(Frozen):
     consent_version: PositiveInt
     notice_version: Code
     notice_hash: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-    act: Literal["tap", "key", "guardian"]
+    act: Literal["tap", "key", "guardian", "paper"]
     at_ms: Millis
+    entered_ms: Millis | None = Field(default=None, exclude_if=_absent)
+    """Of a consent on paper: `at_ms` is what stands there, `entered_ms` when a receptionist typed it in."""
+
+    @model_validator(mode="after")
+    def _paper_is_entered_later(self) -> Self:
+        if (self.act == "paper") != (self.entered_ms is not None):
+            raise ValueError("entered_ms is present exactly when the consent was given on paper")
+        if self.entered_ms is not None and self.entered_ms < self.at_ms:
+            raise ValueError("entered_ms is before at_ms")
+        return self
 
 
 class ConsentWithdrawn(Frozen):

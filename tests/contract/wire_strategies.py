@@ -97,8 +97,18 @@ def _sound(value: dict[str, Any]) -> dict[str, Any]:
         purpose, digest = value["old"].split(":")
         other = digest[:-1] + format(int(digest[-1], 16) ^ 1, "x")
         return value | {"new": f"{purpose}:{other}"}
+    if value.get("kind") in {"consent", "visit"}:
+        value = _entered(value)
     if value.get("departed_ms") is not None:
         return value | {"departed_ms": max(value["departed_ms"], value["arrived_ms"])}
     if value.get("departure_estimated"):  # of a visit that isn't over
         return value | {"departure_estimated": False}
     return value
+
+
+def _entered(value: dict[str, Any]) -> dict[str, Any]:
+    """What is on paper says when it was typed in, and that came later; of consents nothing else does."""
+    at_ms = value["at_ms"] if value["kind"] == "consent" else value["arrived_ms"]
+    on_paper = value.get("act") == "paper" or any(one["kind"] == "paper" for one in value.get("evidence", ()))
+    bare = {k: v for k, v in value.items() if k != "entered_ms"}
+    return bare | ({"entered_ms": max(at_ms, value.get("entered_ms", 0))} if on_paper else {})

@@ -22,8 +22,10 @@ from edge.runtime.leases import Leases
 from edge.runtime.links import Links
 from edge.runtime.merging import Merging
 from edge.runtime.mydata import MyData
+from edge.runtime.notices import Notices
 from edge.runtime.office import Office
 from edge.runtime.owncard import OwnCard
+from edge.runtime.paper import Paper
 from edge.runtime.reception import Reception
 from edge.runtime.rights import Rights
 from edge.runtime.risk import Risk
@@ -76,6 +78,8 @@ class DeskRig:
         self.risk = Risk(self.office, RULES)
         links = self.links = Links(self.office, None)
         self.rights = Rights(self.office, self.risk, "b", links)
+        Notices(self.office, self.rights).begin(notices.read(EDGE / "notice.example.toml"))
+        self.store._database.run("UPDATE notices SET at_ms = at_ms - ?", (9 * 24 * 3600 * 1000,))
         self.desk = Desk(self.office, self.risk, self.rights, links)
         self.departures = Departures(self.office, "21:00")
         self.guests = Guests(self.office)
@@ -88,7 +92,10 @@ class DeskRig:
         own = OwnCard(CONFIG, self.office.gate, leases, workers)
         amends = Amends(self.office, self.risk, self.rights)
         merging = Merging(self.office, self.risk, self.rights)
-        self.counter = StaffDesk(self.staff, self.guests, self.departures, amends, merging, self._thread, own)
+        paper = Paper(self.office, self.risk, self.rights, self.departures, "21:00")
+        self.counter = StaffDesk(
+            self.staff, self.guests, self.departures, amends, merging, paper, self._thread, own
+        )
         reception = Reception(
             CONFIG,
             self.desk,

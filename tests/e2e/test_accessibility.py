@@ -336,6 +336,16 @@ def _desk(visitor: Visitor, audit: Audit, core: CoreDouble) -> None:
     page.click("#save")
     page.wait_for_selector(".error")
     audit.look("making two records one, with errors")
+    page.goto(door)
+    page.click("#paper")
+    page.wait_for_selector("#paper-form")
+    audit.look("entering a form on paper")
+    page.click("#paper-save")
+    page.wait_for_selector(".error")
+    audit.look("entering a form on paper, with every error")
+    page.click("#paper-blank")
+    page.wait_for_selector("#print:not([hidden])")
+    audit.look("the blank form")
 
 
 def _trouble(visitor: Visitor, audit: Audit, core: CoreDouble) -> None:

@@ -255,6 +255,44 @@ def test_a_tap_by_mistake_is_taken_back(page: Page, tablet: Page, rig: DeskRig, 
     expect(page.locator("[data-left]")).to_have_count(0)
 
 
+def test_a_form_on_paper_is_typed_in_at_the_desk(page: Page, rig: DeskRig, url: str) -> None:
+    """P29: an error loses nothing typed; who entered it is in the audit; who withdrew isn't entered."""
+    number = rig.add("王小明")
+    on_shift(page, url, number)
+    page.click("#paper")
+    page.click("#paper-blank")
+    code = page.locator("#code").inner_text()
+    assert code.replace(" ", "") == rig.office.notice.hash[:8]
+    page.click("#back")
+    page.fill("#phone", NUMBER)
+    page.fill("#name", "欧阳晓晴")
+    for choice in ("fourteen-yes", "scope_registration-yes", "scope_channel_risk-none", "ended-unknown"):
+        page.click(f"label[for={choice}]")
+    page.select_option("#day", index=2)  # yesterday: the first is none
+    page.fill("#arrived", "10:30")
+    page.fill("#code", "0000 0000")
+    page.click("#paper-save")
+    expect(page.locator("#error-code")).to_contain_text("不认识这个编号")
+    expect(page.locator("#name")).to_have_value("欧阳晓晴")
+    page.fill("#code", code)
+    page.click("#paper-save")
+    expect(page.locator("#paper-kept")).to_contain_text("已补录")
+    (row,) = rig.call(rig.store._database.query, "SELECT visit, entered_ms, departure_estimated FROM visits")
+    assert row.integer("entered_ms") and row.integer("departure_estimated") == 1
+    (audited,) = rig.call(rig.store._database.query, "SELECT subject FROM audit WHERE code LIKE 'desk_%'")
+    assert audited.text("subject") == f"{row.text('visit')}.staff{number}"
+    rig.call(rig.rights.withdraw, NUMBER, frozenset({Scope.REGISTRATION}))
+    page.click("#paper")
+    page.fill("#phone", NUMBER)
+    for choice in ("fourteen-yes", "scope_registration-yes", "scope_channel_risk-no", "ended-unknown"):
+        page.click(f"label[for={choice}]")
+    page.select_option("#day", index=3)
+    page.fill("#arrived", "1030")
+    page.fill("#code", code)
+    page.click("#paper-save")
+    expect(page.locator("#error-phone")).to_contain_text("自己登记")
+
+
 def test_without_an_act_the_page_locks_itself(page: Page, rig: DeskRig, url: str) -> None:
     on_shift(page, url, rig.add("王小明"))
     (session,) = rig.counter._sessions.values()
@@ -268,7 +306,19 @@ def test_the_desk_is_closed_to_whoever_has_no_session(page: Page, rig: DeskRig, 
     assert page.request.get(f"{url}/desk/live").status == 401
     cookie = next(c for c in page.context.cookies() if c["name"] == "gatehouse_desk")
     assert (cookie["httpOnly"], cookie["sameSite"], cookie["path"]) == (True, "Strict", "/desk")
-    for path in ("shift", "turn", "receive", "leave", "sign-out", "notice", "correct", "merge", "reopen"):
+    errands = (
+        "shift",
+        "turn",
+        "receive",
+        "leave",
+        "sign-out",
+        "notice",
+        "correct",
+        "merge",
+        "reopen",
+        "paper",
+    )
+    for path in errands:
         assert page.request.post(f"{url}/desk/{path}", form={"csrf": "0" * 64}).status == 403
 
 

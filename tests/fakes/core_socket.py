@@ -32,8 +32,9 @@ from edge.ipc.kiosk import (
     Withdrawn,
 )
 from edge.ipc.messages import Message
-from edge.ipc.staff import Door, StaffRequest
+from edge.ipc.staff import Done, Door, PaperDesk, Receiver, StaffRequest
 from edge.wire import Scope
+from edge.wire.notice import read_notice
 
 Reply = Message | Answer | bytes | None
 """What the double answers: a result, a whole answer (for errors), raw bytes, or None to hang up."""
@@ -62,6 +63,12 @@ def _withdraw(request: Withdraw) -> Message:
 
 
 CODE = "https://hq.example/r/" + "5" * 32 + "#" + "s" * 43
+PAPER = PaperDesk(
+    notice=read_notice(tomllib.loads(_EXAMPLE.read_text(encoding="utf-8"))),
+    code="3f2a91bc",
+    scopes=(Scope.REGISTRATION, Scope.CHANNEL_RISK),
+    staff=(Receiver(number=11, name="王小明"), Receiver(number=12, name="李晓华")),
+)
 _DEFAULTS: dict[str, Rule] = {
     "notice": NOTICE,
     "begin": lambda _: Begun(session=secrets.token_hex(16)),
@@ -81,6 +88,8 @@ _DEFAULTS: dict[str, Rule] = {
     "find_by_card": MyCode(outcome="found"),
     "code": VisitorCode(address=CODE),
     "door": Door(card=True),
+    "paper": PAPER,
+    "enter_paper": Done(),
     "end": Departed(closed=True),
     "living": lambda asked: Alive(sessions=asked.sessions),
 }

@@ -126,12 +126,17 @@ CREATE TABLE consents (
     quality TEXT NOT NULL CHECK (quality IN ('synchronised', 'drifting', 'unknown')),
     notice_version TEXT NOT NULL,
     notice_hash TEXT,
-    act TEXT CHECK (act IN ('tap', 'key', 'guardian')),
+    act TEXT CHECK (act IN ('tap', 'key', 'guardian', 'paper')),
     proof BLOB,
+    entered_ms INTEGER CHECK (entered_ms >= at_ms),
     basis TEXT NOT NULL CHECK (basis = 'duty'),
     purpose TEXT NOT NULL CHECK (purpose = 'rights'),
     PRIMARY KEY (person, scope, version),
-    CHECK (state <> 'ACTIVE' OR (notice_hash IS NOT NULL AND act IS NOT NULL AND proof IS NOT NULL))
+    CHECK (state <> 'ACTIVE' OR (notice_hash IS NOT NULL AND act IS NOT NULL AND proof IS NOT NULL)),
+    CHECK ((act IS 'paper') = (entered_ms IS NOT NULL)),
+    CHECK (act IS NOT 'paper' OR (
+        quality = 'unknown' AND scope IN ('registration', 'channel_risk', 'follow_up')
+    ))
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE contacts (
@@ -432,7 +437,8 @@ CREATE TABLE visits (
     quality TEXT NOT NULL CHECK (quality IN ('synchronised', 'drifting', 'unknown')),
     basis TEXT NOT NULL CHECK (basis = 'consent:registration'),
     purpose TEXT NOT NULL CHECK (purpose = 'reception')
-, departure_estimated INTEGER NOT NULL DEFAULT 0 CHECK (departure_estimated IN (0, 1))) STRICT, WITHOUT ROWID;
+, departure_estimated INTEGER NOT NULL DEFAULT 0 CHECK (departure_estimated IN (0, 1)), entered_ms INTEGER
+    CHECK (entered_ms IS NULL OR (entered_ms >= arrived_ms AND quality = 'unknown'))) STRICT, WITHOUT ROWID;
 
 CREATE TRIGGER audit_is_never_changed BEFORE UPDATE ON audit
 WHEN NEW.code IS NOT NULL OR NEW.subject IS NOT NULL OR NEW.sequence <> OLD.sequence

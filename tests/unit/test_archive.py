@@ -3,14 +3,17 @@
 import io
 import json
 import zipfile
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from edge import archive
 from edge.archive import AGREED, check
+from edge.cli import app
 from edge.domain.errors import InvalidInput
 from edge.domain.held import Held, HeldConsent, HeldVisit
 from edge.runtime import access_page
@@ -47,6 +50,33 @@ def held(*consents: HeldConsent) -> Held:
 BOTH = held(agreed(Scope.REGISTRATION), agreed(Scope.FACE_MATCH))
 EXPORT = archive.consents_file(BOTH, KEY.sign, NAME)
 ARCHIVE = archive.access_file(BOTH, access_page.render(BOTH, NAME), access_page.style(), KEY.sign, NAME)
+
+
+def on_paper(entered_ms: int = T + 9) -> HeldConsent:
+    tapped = agreed(Scope.REGISTRATION)
+    assert tapped.record is not None
+    record = ConsentRecorded.model_validate(
+        tapped.record.model_dump() | {"act": "paper", "entered_ms": entered_ms}
+    )
+    proof = KEY.sign(AGREED + canonical(record.model_dump(mode="json")))
+    changed = {"act": "paper", "quality": TimeQuality.UNKNOWN, "record": record, "proof": proof.hex()}
+    return tapped.model_copy(update=changed)
+
+
+def test_of_a_consent_on_paper_both_times_are_signed_and_said(tmp_path: Path) -> None:
+    """P44: a third party sees that the time is a handwritten one, and when it was typed in."""
+    consent = on_paper()
+    forged = consent.model_copy(update={"record": on_paper(T + 10).record})
+    for one, holds in ((consent, True), (forged, False)):
+        content = archive.consents_file(held(one), KEY.sign, NAME)
+        [checked] = check(content, PUBLIC).consents
+        assert checked.holds is holds
+    file = tmp_path / "consents.json"
+    file.write_bytes(archive.consents_file(held(consent), KEY.sign, NAME))
+    said = CliRunner().invoke(app, ["verify", str(file), "--public-key", PUBLIC.hex()])
+    assert said.exit_code == 0
+    assert "signature holds; by paper; clock unknown" in said.output
+    assert "the time is what stands on paper; typed in " in said.output
 
 
 def failing(content: bytes, public: bytes = PUBLIC) -> str:

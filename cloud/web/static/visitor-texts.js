@@ -100,6 +100,7 @@ const FAMILIES = {
   sign: {
     registration: ["登记", "registered"], face_confirmed: ["人脸已确认", "face confirmed"], id_card: ["读过身份证", "card read"],
     appointment: ["预约", "appointment"], announced_call: ["来电预告", "announced by call"],
+    paper: ["纸质登记，后来补录", "a paper form, typed in later"],
   },
   told: {
     agent: ["中介、经纪人带来", "an agent brought me"], walk_in: ["自己来的", "nobody"], advert: ["看到广告", "an advert"],

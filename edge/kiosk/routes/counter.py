@@ -12,7 +12,7 @@ from edge.kiosk import forms
 from edge.kiosk.counter import HOME, CounterPages
 from edge.kiosk.desk import SILENT
 from edge.kiosk.forms import BadForm
-from edge.kiosk.routes import corrections, merging
+from edge.kiosk.routes import corrections, merging, paper
 
 _LOST = frozenset({"signed_out", "notice_unread"})
 _SHIFT = ("begin", "pause", "resume", "end")
@@ -95,6 +95,7 @@ def router(pages: CounterPages) -> APIRouter:
 
     corrections.add_to(routes, pages)
     merging.add_to(routes, pages)
+    paper.add_to(routes, pages)
     return routes
 
 
@@ -117,7 +118,15 @@ async def _desk(pages: CounterPages, request: Request, template: str) -> Respons
     told = told if told in CARD_TOLD else ""
     now_ms = time.time_ns() // 1_000_000
     return pages.page(
-        request, template, view=view, now_ms=now_ms, changed=changed, saved=saved, told=told, whole=whole
+        request,
+        template,
+        view=view,
+        now_ms=now_ms,
+        changed=changed,
+        saved=saved,
+        told=told,
+        kept="paper" in request.query_params,
+        whole=whole,
     )
 
 

@@ -8,6 +8,8 @@ from sqlalchemy import Table, func, select
 from cloud.fleet.boxes import enrol
 from cloud.ingest.intake import Answer, Intake
 from cloud.keys import SigningKey, verified
+from cloud.reports.lawful import standing_scopes
+from cloud.reports.visits import visits_between
 from cloud.store import schema
 from cloud.store.database import Database
 from edge.wire import Receipt, Record, Topics, Voided, parse_signed
@@ -64,6 +66,46 @@ def test_the_same_batch_twice_is_written_once_and_receipted_twice(
     first, second = (intake.accept(signer.topics.batch, payload) for _ in range(2))
     assert first is not None and second is not None and first.payload == second.payload
     assert count(database, schema.visits) == count(database, schema.calls) == 1
+
+
+def test_what_came_on_paper_says_when_it_was_given_and_when_it_was_typed_in(
+    database: Database, intake: Intake, signer: Signer
+) -> None:
+    """Beside what was tapped, in one batch; of that there is no such time."""
+    form = {"kind": "paper", "at_ms": NOON, "basis": {"kind": "consent", "scope": "registration"}}
+    raw = [
+        entry(1, records.consent(act="paper", entered_ms=NOON + 500)),
+        entry(2, records.consent(scope="channel_risk")),
+        entry(3, records.visit(entered_ms=NOON + 500, evidence=(form,))),
+        entry(4, records.visit(visit_id=hexid(5))),
+    ]
+    answer = intake.accept(signer.topics.batch, signer.batch(raw))
+    assert {(outcome, code) for _, outcome, code in outcomes(answer)} == {("committed", "ok")}
+    consents = {(r["scope"], r["act"], r["at_ms"], r["entered_ms"]) for r in rows(database, schema.consents)}
+    assert consents == {
+        ("registration", "paper", NOON, NOON + 500), ("channel_risk", "tap", NOON, None),
+    }  # fmt: skip
+    assert {r["visit_id"]: r["entered_ms"] for r in rows(database, schema.visits)} == {
+        hexid(1): NOON + 500, hexid(5): None,
+    }  # fmt: skip
+
+
+def test_p29_a_form_that_is_older_than_the_withdrawal_ends_with_it(
+    database: Database, intake: Intake, signer: Signer
+) -> None:
+    """P29: typed in after a withdrawal that the box hadn't heard of, at the time that stands on it."""
+    form = {"kind": "paper", "at_ms": NOON, "basis": {"kind": "consent", "scope": "registration"}}
+    raw = [
+        entry(1, records.withdrawal()),
+        entry(2, records.consent(act="paper", entered_ms=NOON + 500)),
+        entry(3, records.visit(entered_ms=NOON + 500, evidence=(form,))),
+        entry(4, records.visit(visit_id=hexid(5))),
+    ]
+    intake.accept(signer.topics.batch, signer.batch(raw))
+    with database.read() as connection:
+        assert standing_scopes(connection, signer.topics.tenant, WHO) == ()
+        shown = [one.visit_id for one in visits_between(connection, signer.topics.tenant, 0, NOON * 2)]
+    assert shown == [hexid(5)], "what was kept as it happened was lawful then"
 
 
 def test_other_bytes_under_a_known_sequence_are_put_aside(

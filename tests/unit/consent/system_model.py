@@ -22,6 +22,7 @@ ARROWS: dict[str, tuple[str, str]] = {
     "found_minor": (_OFFERABLE, "MINOR"),
     "tap": (_OFFERABLE, "ACTIVE"),
     "key": (_OFFERABLE, "ACTIVE"),
+    "paper": (_OFFERABLE, "ACTIVE"),
     "guardian": (f"{_OFFERABLE} MINOR", "BY_GUARDIAN"),
     "withdraw": ("ACTIVE BY_GUARDIAN RECONSENT", "WITHDRAWN"),
     "expire": ("ACTIVE BY_GUARDIAN", "EXPIRED"),
@@ -34,8 +35,10 @@ ARROWS: dict[str, tuple[str, str]] = {
     "erased": ("", ""),
 }
 """Event: the states from which it leads anywhere, and where."""
-AGREEING = ("tap", "key", "guardian")
-OF_THE_PERSON_ALONE = ("tap", "key")
+AGREEING = ("tap", "key", "guardian", "paper")
+OF_THE_PERSON_ALONE = ("tap", "key", "paper")
+ON_PAPER = frozenset({Scope.REGISTRATION, Scope.CHANNEL_RISK, Scope.FOLLOW_UP})
+"""Nobody stood before a camera, a terminal or a line."""
 
 R, I, F, C = Scope.REGISTRATION, Scope.ID_CARD, Scope.FACE_MATCH, Scope.CHANNEL_RISK  # noqa: E741
 V = Scope.RECORDING
@@ -52,6 +55,7 @@ KEEP: dict[str, frozenset[Scope] | frozenset[str]] = {
     "reception": frozenset({R}),
     "evidence registration": frozenset({R}),
     "evidence appointment": frozenset({R}),
+    "evidence paper": frozenset({R}),
     "evidence face_confirmed": frozenset({R, F}),
     "evidence id_card": frozenset({R, I}),
     "evidence announced_call": frozenset({R, V}),
@@ -98,6 +102,8 @@ class Model:
         if self.erased or self.state(scope) not in sources.split():
             return None
         if event in OF_THE_PERSON_ALONE and self.known_minor:
+            return None
+        if event == "paper" and scope not in ON_PAPER:
             return None
         minor = self.known_minor or target in {"MINOR", "BY_GUARDIAN"}
         return Model(tuple(sorted((dict(self.scopes) | {scope: target}).items())), known_minor=minor)

@@ -13,7 +13,7 @@ from edge.domain.errors import InvalidInput, Refused
 from edge.domain.facts import Fact, PersonId, StaffId
 from edge.domain.idcard import CardKind
 from edge.ports import Cleared, Permit
-from edge.wire import Basis, BasisKind, Evidence, Purpose, Scope
+from edge.wire import Basis, BasisKind, Evidence, Purpose, Scope, TimeQuality
 from tests.unit.store.world import Someone, World, new_id
 
 R = Scope.REGISTRATION
@@ -24,8 +24,8 @@ _AIM = {
 }  # fmt: skip
 """The state that a caller who wants the event would name."""
 _SCOPE_OF_EVIDENCE = {
-    "registration": R, "appointment": R, "face_confirmed": Scope.FACE_MATCH, "id_card": Scope.ID_CARD,
-    "announced_call": Scope.RECORDING,
+    "registration": R, "appointment": R, "paper": R,
+    "face_confirmed": Scope.FACE_MATCH, "id_card": Scope.ID_CARD, "announced_call": Scope.RECORDING,
 }  # fmt: skip
 READS: dict[str, Callable[[World, Permit], object]] = {
     "visits": lambda world, permit: world.store.visits(permit),
@@ -73,11 +73,14 @@ def refused(act: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> bool
 
 def happen(world: World, who: Someone, event: str, scope: Scope) -> None:
     """Let one event happen to one scope, by the gate and into the store."""
-    if event in {"tap", "key", "guardian"}:
+    if event in {"tap", "key", "guardian", "paper"}:
         shown = (
             facts.GuardianProof(new_id(), "signature", "{}", b"a drawing") if event == "guardian" else None
         )
-        fact = facts.ConsentGiven(**_all(world.given(who, scope)) | {"act": event, "guardian": shown})
+        asked = _all(world.given(who, scope)) | {"act": event, "guardian": shown}
+        if event == "paper":
+            asked |= {"quality": TimeQuality.UNKNOWN, "entered_ms": asked["at_ms"]}
+        fact = facts.ConsentGiven(**asked)
         world.store.apply(world.gate.agreed(fact))
         return
     version = world.store.consent(who.person, scope).version + 1

@@ -69,6 +69,28 @@ def test_what_is_missing_gives_unknown_whatever_the_rest_says(
     assert (result.verdict, result.reasons) == ("UNKNOWN", (reason,))
 
 
+def on_paper(offset_ms: int) -> Presence:
+    return Presence(REPORTED + offset_ms, UNSURE, on_paper=True)
+
+
+@given(st.lists(st.integers(-9, 9)), st.lists(st.integers(-9, 9), min_size=1), st.booleans())
+def test_a_time_written_on_paper_decides_nothing(
+    seen: list[int], written: list[int], withdrawn: bool
+) -> None:
+    """Whatever a form says beside them, finding and reasons are those of what a clock saw alone."""
+    alone = inputs(*map(here, seen), withdrawn=withdrawn)
+    beside = replace(alone, presences=(*alone.presences, *map(on_paper, written)))
+    assert (judge(beside).verdict, judge(beside).reasons) == (judge(alone).verdict, judge(alone).reasons)
+    assert beside.first_presence == alone.first_presence
+    earlier = any(offset <= 0 for offset in written)
+    assert judge(beside).review_reasons == (("paper_before_report",) if earlier else ())
+    assert beside.hash() != alone.hash(), "the finding names what it was shown"
+
+
+def test_findings_from_before_there_were_forms_have_the_same_inputs() -> None:
+    assert b"paper" not in inputs(here(1)).canonical()
+
+
 @pytest.mark.parametrize("quality", [DRIFTING, UNSURE])
 @pytest.mark.parametrize("offset_ms", [-1, 0, 1])
 def test_a_clock_that_was_not_synchronised_proves_nothing(offset_ms: int, quality: TimeQuality) -> None:

@@ -62,10 +62,12 @@ POSTS = sorted(path for method, path in PAGES if method == "POST")
 NUMBER = "13800138000"
 
 
-_DESK_PAGES = ("", "/live", "/card", "/card-wait", "/card-read", "/correct", "/merge")
+_DESK_PAGES = (
+    "", "/live", "/card", "/card-wait", "/card-read", "/correct", "/merge", "/paper", "/paper/form",
+)  # fmt: skip
 _DESK_ERRANDS = (
     "sign-in", "notice", "sign-out", "shift", "turn", "receive", "leave", "card", "my-card", "correct",
-    "reopen", "merge",
+    "reopen", "merge", "paper",
 )  # fmt: skip
 DESK = {("GET", f"/desk{page}") for page in _DESK_PAGES} | {
     ("POST", f"/desk/{errand}") for errand in _DESK_ERRANDS

@@ -14,6 +14,7 @@ from edge.runtime.departures import Departures
 from edge.runtime.desk import Desk
 from edge.runtime.links import Links
 from edge.runtime.office import Office
+from edge.runtime.paper import Paper
 from edge.runtime.rights import Rights
 from edge.runtime.risk import Risk
 from edge.wire import ConsentRecorded, EraseCommand, Purpose, Record, Scope, VisitRecorded
@@ -33,6 +34,11 @@ class SetClock(Clock):
 
     def now_ms(self) -> int:
         return int(self.at.timestamp() * 1000)
+
+
+def paper_of(front: "Front") -> Paper:
+    """Return what enters forms at this box."""
+    return Paper(front.office, front.risk, front.rights, front.departures, CLOSES)
 
 
 class Front:

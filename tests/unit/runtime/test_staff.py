@@ -22,7 +22,7 @@ from edge.runtime.staffnotice import load_staff
 from edge.store.staff import STAFF_KEPT_MS
 from edge.wire import Scope
 from tests.unit.runtime.samethread import SameThread
-from tests.unit.runtime.test_departures import Front
+from tests.unit.runtime.test_departures import Front, paper_of
 
 PIN = "280914"
 OTHER_PIN = "771503"
@@ -37,8 +37,9 @@ class AtTheDesk:
         self.staff = Staff(self.front.office, guests, NOTICE)
         self.amends = Amends(self.front.office, self.front.risk, self.front.rights)
         self.merging = Merging(self.front.office, self.front.risk, self.front.rights)
+        self.paper = paper_of(self.front)
         self.desk = StaffDesk(
-            self.staff, guests, self.front.departures, self.amends, self.merging, SameThread()
+            self.staff, guests, self.front.departures, self.amends, self.merging, self.paper, SameThread()
         )
 
     async def add(self, name: str, pin: str = PIN) -> int:
