@@ -1,7 +1,8 @@
 """Takes back what a box told of a visit under the token of a number that was typed wrongly; moves nothing.
 
 Where the visit belongs is said by its next revision, which names another token. A box's word counts for its
-own rows alone, however often and in whichever order they arrive.
+own rows alone, and for what it made before that word (a number may be given back to who had it), however
+often and in whichever order they arrive.
 """
 
 from collections.abc import Collection
@@ -28,7 +29,12 @@ def take_back(connection: Connection, tenant: str, box: str, people: Collection[
 
 
 def _whose(table: Table, row: RowMapping) -> ColumnElement[bool]:
-    return and_(table.c.tenant == row["tenant"], table.c.box == row["box"], table.c.who == row["who"])
+    return and_(
+        table.c.tenant == row["tenant"],
+        table.c.box == row["box"],
+        table.c.who == row["who"],
+        table.c.wall_ms <= row["wall_ms"],
+    )
 
 
 def _delete(connection: Connection, table: Table, doomed: ColumnElement[bool]) -> None:

@@ -363,6 +363,10 @@ _TEXTS: dict[str, tuple[str, str]] = {
         "有早于报备的纸质登记，请人工核对",
         "a form on paper is earlier than the report: look at it",
     ),
+    "reason.number_corrected": (
+        "登记的号码由案场更正过",
+        "the number was corrected at the office",
+    ),
     "reason.suspected_intercept": ("疑似截客", "suspected intercept"),
     "reason.no_id_at_deal": ("成交时未核验身份", "identity not verified at the deal"),
     "reason.short_deal": ("报备到签约过短", "short deal"),

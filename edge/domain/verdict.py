@@ -26,7 +26,8 @@ class Presence:
 class Inputs:
     """All that the finding rests on. `withdrawn`: the customer ended `channel_risk`.
 
-    `merged`: two records were made one, by the customer's word and a receptionist's hand.
+    `merged`: two records were made one, by the customer's word and a receptionist's hand. `renumbered`: the
+    customer's record was under another number, until the privacy officer gave it this one.
     """
 
     report_ref: str
@@ -37,6 +38,7 @@ class Inputs:
     rule_set: str
     rule_version: int
     merged: bool = False
+    renumbered: bool = False
 
     def canonical(self) -> bytes:
         """Return the inputs' one spelling: same facts in any order, same bytes."""
@@ -50,7 +52,8 @@ class Inputs:
             "withdrawn": self.withdrawn,
             "rule": [self.rule_set, self.rule_version],
         }
-        more = {"merged": True} if self.merged else {}
+        moved = {"merged": self.merged, "renumbered": self.renumbered}
+        more = {name: True for name, was in moved.items() if was}
         return canonical(told | more | ({"on_paper": on_paper} if on_paper else {}))
 
     def hash(self) -> str:
@@ -103,8 +106,8 @@ def _missing(inputs: Inputs) -> tuple[str, ...]:
 def _review(inputs: Inputs) -> tuple[str, ...]:
     """An answer that names another source than an agent contradicts every report; so does an earlier form.
 
-    The office has an interest in who was here before: records that it made one, and what it typed in, are
-    looked at by a person.
+    The office has an interest in who was here before: records that it made one or gave another number, and
+    what it typed in, are looked at by a person.
     """
     reported = inputs.reported_ms
     contradicts = any(source != "agent" for source in inputs.sources_told)
@@ -113,5 +116,6 @@ def _review(inputs: Inputs) -> tuple[str, ...]:
         ("answer_contradicts_report", contradicts),
         ("records_merged", inputs.merged),
         ("paper_before_report", on_paper),
+        ("number_corrected", inputs.renumbered),
     )
     return tuple(reason for reason, holds in reasons if holds)

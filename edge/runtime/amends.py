@@ -199,8 +199,11 @@ class Amends:
             since_ms=typed.since_ms,
             until_ms=row.arrived_ms,
         )
+        # By its time: a clock that was set back must not save what was told before.
+        newest_ms = office.store.newest_ms(office.gate.permit_rights(row.person), (row.person,), ())
         fact = facts.VisitTakenBack(
-            **office.stamp(),
+            at_ms=max(office.clock.now_ms(), newest_ms),
+            quality=office.clock.quality(),
             visit=row.visit,
             person=row.person,
             scopes=typed.taken,

@@ -20,6 +20,7 @@ from edge.runtime.risk import Risk
 from edge.store.rows import VisitRow
 from edge.wire import ConsentRecorded, Scope, Token, VisitReattributed
 
+_EARLIER = "two records were made one, and both numbers find them; name the one that they gave last"
 _MERGE = "one person with two records? `gatehouse rights merge`"
 
 
@@ -79,21 +80,23 @@ class Corrections:
     def renumber(self, person: PersonId, old: str, new: str) -> None:
         """Give a registered person's whole record another number (both E.164), within a transaction.
 
-        Raises InvalidInput `same_number`; Refused `number_of_another` if somebody is known by it here, and
-        `not_by_correction` if they were erased (P29): only their own act at the kiosk counts.
+        Raises InvalidInput `same_number`, `earlier_number` if one of the two is a number that they had before
+        their records were made one (both find them still); Refused `number_of_another` if somebody is known
+        by it here, and `not_by_correction` if they were erased (P29): only their own act at the kiosk counts.
         """
         office = self._office
         if old == new:
             raise InvalidInput("correct a number", "same_number")
-        self._refuse_a_known_one(new)
+        self._refuse_a_known_one(person, old, new)
         exchange_tokens_of(office, person)
+        claimed = office.store.every_token(office.gate.permit_rights(person))
         for scope in office.store.outdated_of(person):
             self._rights.ask_again(person, scope)
         self._take_back(person, new)
         self._find_by(person, new)
         self._tell_visits(person)
-        for number in (old, new):
-            self._risk.judge_person(number)
+        self._risk.judge_tokens(tuple(t.token for t in claimed if t.scope is Scope.CHANNEL_RISK))
+        self._risk.judge_person(new)
 
     def recordings_under(self, number: str) -> int:
         """Return how many recorded calls are kept of whoever called from `number`."""
@@ -101,10 +104,14 @@ class Corrections:
         caller = office.find(office.gate.permit_rights(), TOKEN_PURPOSE[Scope.RECORDING], number)
         return len(office.store.every_recording(office.gate.permit_rights(caller))) if caller else 0
 
-    def _refuse_a_known_one(self, new: str) -> None:
+    def _refuse_a_known_one(self, person: PersonId, old: str, new: str) -> None:
         office, rights = self._office, self._office.gate.permit_rights()
+        kept = office.store.contact(office.gate.permit_rights(person), Scope.REGISTRATION)
         for scope in (Scope.REGISTRATION, Scope.CHANNEL_RISK):
-            if office.find(rights, TOKEN_PURPOSE[scope], new) is not None:
+            owner = office.find(rights, TOKEN_PURPOSE[scope], new)
+            if owner == person or old != kept:
+                raise InvalidInput("correct a number", "earlier_number", _EARLIER)
+            if owner is not None:
                 raise Refused("correct a number", "number_of_another", _MERGE)
             if office.store.suppressed(*office.tokens.tokens(TOKEN_PURPOSE[scope], new)):
                 raise Refused("correct a number", "not_by_correction", "they register with it at the kiosk")
@@ -128,7 +135,15 @@ class Corrections:
             for visit in visits
         )
         told = tuple(_again(c, who) for c in standing)
-        fact = facts.NumberTakenBack(**office.stamp(), person=person, records=(*taken, *told), urgent=True)
+        # What was told before counts as taken back by its time: a clock that was set back must not save it.
+        at_ms = max(office.clock.now_ms(), office.store.newest_ms(rights, (person,), ()))
+        fact = facts.NumberTakenBack(
+            at_ms=at_ms,
+            quality=office.clock.quality(),
+            person=person,
+            records=(*taken, *told),
+            urgent=True,
+        )
         office.store.apply(office.gate.on_other_basis(fact))
 
     def _find_by(self, person: PersonId, new: str) -> None:
@@ -158,7 +173,8 @@ def _token(office: Office, rights: Permit) -> Token:
 
 
 def _again(consent: HeldConsent, who: Token) -> ConsentRecorded:
-    return ConsentRecorded.model_validate(
+    """Return what was agreed to, as it was signed, under another token."""
+    said = consent.record or ConsentRecorded.model_validate(
         {
             "who": who,
             "scope": consent.scope,
@@ -167,6 +183,6 @@ def _again(consent: HeldConsent, who: Token) -> ConsentRecorded:
             "notice_hash": consent.notice_hash,
             "act": consent.act,
             "at_ms": consent.at_ms,
-            "entered_ms": consent.record.entered_ms if consent.record is not None else None,
         }
     )
+    return said.model_copy(update={"who": who})

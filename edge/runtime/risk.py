@@ -59,16 +59,18 @@ class Risk:
             lapses_ms=start + self._rules.report_keeps_days * DAY_MS,
         )
         self._office.store.apply(self._office.gate.on_other_basis(fact))
-        self._judge_tokens(tokens)
+        self.judge_tokens(tokens)
         self._office.told_of(normalise(row.phone))
         return True
 
     def judge_person(self, number: str) -> None:
         """Judge every report on this number again."""
-        self._judge_tokens(self._office.tokens.tokens("channel_risk", number))
+        self.judge_tokens(self._office.tokens.tokens("channel_risk", number))
 
-    def _judge_tokens(self, tokens: tuple[Token, ...]) -> None:
-        """A claim keeps the token under which it was lodged, of older keys perhaps, until it lapses."""
+    def judge_tokens(self, tokens: tuple[Token, ...]) -> None:
+        """Judge every report on one of these again.
+
+        A claim keeps the token under which it was lodged, of older keys perhaps, until it lapses."""
         if not self._rules.late_report:
             return
         lookup = self._office.gate.permit_lookup(Purpose.CHANNEL_RISK)
@@ -88,6 +90,7 @@ class Risk:
             sources_told=tuple(store.sources_told(lookup, *tokens)),
             withdrawn=store.withdrew_channel_risk(lookup, *tokens),
             merged=store.merged(lookup, *tokens),
+            renumbered=store.renumbered(lookup, *tokens),
             rule_set=self._rules.name,
             rule_version=self._rules.version,
         )

@@ -295,6 +295,7 @@ def _person_renumbered(fact: PersonRenumbered, _ground: Ground, to: Tables) -> N
             scope=row.text("scope"),
             at_ms=fact.at_ms,
             generation=to.tokens.generation,
+            corrected=1,
             basis=row.text("basis"),
             purpose=row.text("purpose"),
         )

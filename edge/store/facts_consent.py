@@ -141,9 +141,9 @@ def _person_retokened(fact: PersonRetokened, _ground: Ground, to: Tables) -> Non
 def exchange_token(person: PersonId, old: Token, new: Token, to: Tables) -> None:
     """Let `new` find a person too, on the old one's basis: orders and claims may still name that one."""
     to.database.run(
-        "INSERT INTO person_tokens (token, person, scope, at_ms, generation, basis, purpose)"
-        " SELECT ?, person, scope, at_ms, ?, basis, purpose FROM person_tokens WHERE token = ? AND person = ?"
-        " ON CONFLICT (token) DO NOTHING",
+        "INSERT INTO person_tokens (token, person, scope, at_ms, generation, corrected, basis, purpose)"
+        " SELECT ?, person, scope, at_ms, ?, corrected, basis, purpose FROM person_tokens"
+        " WHERE token = ? AND person = ? ON CONFLICT (token) DO NOTHING",
         (new, to.tokens.generation, old, person),
     )
     if not to.database.run(

@@ -105,6 +105,15 @@ class RiskReads(Part):
         )
         return row is not None
 
+    def renumbered(self, permit: Permit, *tokens: Token) -> bool:
+        """Return whether these find somebody to whom the privacy officer gave the number."""
+        self._allow(permit, Purpose.CHANNEL_RISK)
+        row = self._database.one(
+            "SELECT 1 FROM person_tokens WHERE corrected = 1 AND token IN (SELECT value FROM json_each(?))",
+            (json.dumps(tokens),),
+        )
+        return row is not None
+
     def verdicts(self, report_ref: str) -> tuple[VerdictRow, ...]:
         """Return every version of the finding on a report, first one first."""
         rows = self._database.query(

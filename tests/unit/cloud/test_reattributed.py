@@ -73,3 +73,19 @@ def test_it_follows_a_person_through_an_exchange_of_keys(site: Site) -> None:
     assert rows(site, schema.visits, "who") == []
     site.say("box-1", records.visit())
     assert rows(site, schema.visits, "who") == [], "a late one under the older token"
+
+
+def test_a_visit_that_comes_back_to_the_number_stays(database: Database) -> None:
+    """What was told before that word goes, in any order; what was told after it is the number's again."""
+    site = _site(database)
+    sent: list[tuple[Record, int]] = [
+        (records.visit(), NOON),
+        (records.reattributed(**HERE), NOON + 5),
+        (records.visit(revision=3), NOON + 9),
+    ]
+    for number, order in enumerate(itertools.permutations(sent)):
+        for signer in site.boxes.values():
+            signer.epoch = hexid(4000 + number)
+        for record, wall_ms in order:
+            site.say("box-1", record, wall_ms)
+        assert set(rows(site, schema.visits, "who", "revision")) == {(WHO, 3)}

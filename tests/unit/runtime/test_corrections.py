@@ -2,6 +2,7 @@
 
 import itertools
 import random
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from edge.domain.reasons import Reason
 from edge.ipc import officer as protocol
 from edge.runtime.departures import Departures
 from edge.runtime.office import Office
-from edge.wire import ConsentRecorded, Purpose, Record, Scope, VerdictIssued, VisitReattributed, VisitRecorded
+from edge.wire import ConsentRecorded, Entry, Purpose, Scope, VerdictIssued, VisitReattributed, VisitRecorded
 from tests.unit.cloud.signer import hexid
 from tests.unit.cloud.test_erasure_scope import Site, _site
 from tests.unit.runtime.place import ALL, OTHER, PHONE, Place
@@ -129,26 +130,51 @@ def test_a_new_owner_of_the_old_number_is_never_joined_at_headquarters(
     """In whichever order batches arrive: each has their own visits and consents, nobody another's."""
     place.register(scopes=BASIC)
     place.leave()
-    said: list[Record] = place.leaving()
+    said = told(place)
     place.renumber()
     place.register(PHONE, scopes=BASIC)
-    said += place.leaving()
+    said += told(place)
     mine, theirs = place.rights.held_by(OTHER).visits, place.rights.held_by(PHONE).visits
-    for number, seed in enumerate(range(12)):
+    expected = {(place.token(OTHER), v.visit) for v in mine} | {(place.token(PHONE), v.visit) for v in theirs}
+    for visits, consents in in_many_orders(headquarters, said):
+        assert visits == expected
+        assert consents == set(itertools.product((place.token(OTHER), place.token(PHONE)), BASIC))
+
+
+def test_a_number_that_was_given_back_is_theirs_again_at_headquarters_too(
+    place: Correcting, headquarters: Site
+) -> None:
+    place.register(scopes=BASIC)
+    said = told(place)
+    for old, new in ((PHONE, OTHER), (OTHER, PHONE)):
+        time.sleep(0.002)  # what is told in one millisecond has no order
+        place.renumber(old, new)
+        said += told(place)
+    [visit] = place.rights.held_by(PHONE).visits
+    for visits, consents in in_many_orders(headquarters, said):
+        assert visits == {(place.token(PHONE), visit.visit)}
+        assert consents == set(itertools.product((place.token(PHONE),), BASIC))
+
+
+def told(place: Correcting) -> list[Entry]:
+    batch = place.office.store.take_batch(500)
+    return list(batch.entries) if batch else []
+
+
+Rows = set[tuple[str, str]]
+
+
+def in_many_orders(headquarters: Site, said: list[Entry]) -> Iterator[tuple[Rows, Rows]]:
+    """Whose visits and consents there are (token and visit, token and scope), after each order of arrival."""
+    for seed in range(12):
         for signer in headquarters.boxes.values():
-            signer.epoch = hexid(3000 + number)
-        for record in random.Random(seed).sample(said, len(said)):
-            headquarters.say("box-1", record)
+            signer.epoch = hexid(3000 + seed)
+        for entry in random.Random(seed).sample(said, len(said)):
+            headquarters.say("box-1", entry.record, entry.wall_ms)
         with headquarters.database.read() as connection:
-            rows = connection.execute(select(schema.visits.c.who, schema.visits.c.visit_id)).all()
+            visits = connection.execute(select(schema.visits.c.who, schema.visits.c.visit_id)).all()
             consents = connection.execute(select(schema.consents.c.who, schema.consents.c.scope)).all()
-        assert set(map(tuple, rows)) == {
-            *((place.token(OTHER), v.visit) for v in mine),
-            *((place.token(PHONE), v.visit) for v in theirs),
-        }
-        assert set(map(tuple, consents)) == set(
-            itertools.product((place.token(OTHER), place.token(PHONE)), BASIC)
-        )
+        yield {(v.who, v.visit_id) for v in visits}, {(c.who, c.scope) for c in consents}
 
 
 def test_what_waits_is_never_sent_under_the_old_number(place: Correcting) -> None:
@@ -177,8 +203,11 @@ def test_claims_stay_with_the_number_they_name_and_are_judged_anew(place: Correc
     place.report(OTHER, "new")
     place.leaving()
     place.renumber()
-    found = {r.report_ref: r.verdict for r in place.leaving() if isinstance(r, VerdictIssued)}
-    assert found["old"] == "UNKNOWN" and found["new"] != "UNKNOWN"
+    found = {r.report_ref: r for r in place.leaving() if isinstance(r, VerdictIssued)}
+    assert found["old"].verdict == "UNKNOWN" and found["new"].verdict != "UNKNOWN"
+    # The office has an interest in who was here before: a person looks at what it moved.
+    assert "number_corrected" in found["new"].review_reasons
+    assert found["old"].review_reasons == ()
 
 
 def test_an_erasure_by_the_new_number_leaves_nothing(place: Correcting) -> None:
@@ -237,6 +266,22 @@ def test_recorded_calls_stay_under_the_number_they_came_from_and_the_officer_hea
     place.call(OTHER, agrees=True)
     assert place.renumber() == protocol.Corrected(changed=True, calls=1)
     assert len(place.rights.held_by(PHONE).recordings) == len(place.rights.held_by(OTHER).recordings) == 1
+
+
+def test_after_a_merge_the_number_in_use_is_the_one_that_changes(place: Correcting) -> None:
+    """Neither of the two numbers finds them any more; and none of the two is taken for a new one."""
+    place.register()
+    place.leave()
+    place.register(OTHER)
+    merged = protocol.MergeRecords(phone=OTHER, before=PHONE, reason=ASKED)
+    place.officer.answer(merged, "privacy")
+    for old, new in ((PHONE, THIRD), (OTHER, PHONE)):
+        with pytest.raises(InvalidInput, match="earlier_number"):
+            place.renumber(old, new)
+    assert len(place.rights.held_by(OTHER).visits) == 2
+    place.renumber(OTHER, THIRD)
+    assert place.rights.held_by(OTHER).nothing and place.rights.held_by(PHONE).nothing
+    assert len(place.rights.held_by(THIRD).visits) == 2
 
 
 def test_a_number_may_change_twice_and_come_back(place: Correcting) -> None:
