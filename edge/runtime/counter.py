@@ -354,7 +354,7 @@ class StaffDesk:
         try:
             persons, erasure = await self._call(self._merged, staff, request)
         except Refused as error:
-            if error.code == "nothing_to_merge":
+            if error.code in {"nothing_to_merge", "other_card"}:  # each tells of a number's owner
                 self._strangers.note()
             raise
         for person in persons:

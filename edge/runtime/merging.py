@@ -7,7 +7,7 @@ one into a yes, and who ended their registration or was erased isn't entered aga
 
 from dataclasses import replace
 
-from edge.consent.policy import State, carries_over
+from edge.consent.policy import Event, State, carries_over
 from edge.domain import facts
 from edge.domain.errors import InvalidInput, Refused
 from edge.domain.facts import PersonId
@@ -18,10 +18,12 @@ from edge.runtime.retoken import exchange_tokens_of
 from edge.runtime.rights import Rights
 from edge.runtime.risk import Risk
 from edge.store.rows import GivenRow
-from edge.wire import Merged, Purpose, Scope, Token
+from edge.wire import Merged, Purpose, Scope, TimeQuality, Token
 
 _EVER = 1 << 62
 _NO = frozenset({State.DECLINED, State.WITHDRAWN})
+_OVER = frozenset({State.ACTIVE, State.WITHDRAWN})
+"""What a no makes, or leaves, a withdrawal."""
 
 
 class Merging:
@@ -49,6 +51,8 @@ class Merging:
             raise InvalidInput("merge records", "same_number")
         self._same_card(was, person)
         exchange_tokens_of(office, was)
+        for scope in office.store.outdated_of(was):
+            self._rights.ask_again(was, scope)  # headquarters is told by nobody else once `was` is gone
         self._settle(was, person, office.tokens.token("registration", number))
         self._join(was, person, number)
         self._order_visits(was, person)
@@ -88,11 +92,29 @@ class Merging:
         for scope in sorted(Scope, key=lambda s: s is not Scope.REGISTRATION):
             mine, theirs = self._stands(was, scope), self._stands(person, scope)
             if mine in _NO:
-                self._rights.decline(person, scope)
+                self._refuse(was, person, scope, who)
             elif mine is State.ACTIVE and theirs in _NO:
                 self._rights.end_scope(was, scope, "visitor")
             elif mine is State.ACTIVE and carries_over(theirs) and self._may_stand(scope):
                 self._agree_again(person, scope, given[scope], who)
+        self._keep_forms_out(was, person, given[Scope.REGISTRATION], who)
+
+    def _refuse(self, was: PersonId, person: PersonId, scope: Scope, who: Token) -> None:
+        """Their no, of its own time (P50); no report enters who ended `channel_risk`, as before (P29)."""
+        store, said = self._office.store, self._office.store.consent(was, scope)
+        ended = store.ended_yes(self._office.gate.permit_rights(was), scope)
+        if scope is Scope.CHANNEL_RISK and ended and self._stands(person, scope) not in _OVER:
+            self._agree_again(person, scope, ended, who)
+            self._rights.end_scope(person, scope, "visitor")
+            if said.state == State.WITHDRAWN:
+                return
+        self._rights.decline(person, scope, Stamp(at_ms=said.at_ms, quality=TimeQuality.UNKNOWN))
+
+    def _keep_forms_out(self, was: PersonId, person: PersonId, one: GivenRow, who: Token) -> None:
+        """Who ended their registration and came back is entered by no form on paper of before (P29)."""
+        if self._office.store.said_no_since(was, 0):
+            self._office.change(person, Scope.REGISTRATION, Event.EXPIRE, State.EXPIRED)
+            self._agree_again(person, Scope.REGISTRATION, one, who)
 
     def _may_stand(self, scope: Scope) -> bool:
         return scope is not Scope.FACE_MATCH or self._office.gate.faces_assessed

@@ -171,14 +171,18 @@ class Officer:
         return Done(protocol.Corrected(changed=True))
 
     def _merge(self, number: str, request: protocol.MergeRecords, account: str) -> Done:
-        """Make both records one; the officer checked that both numbers are this person's."""
+        """Make both records one; the officer checked that both numbers are this person's.
+
+        A refusal tells something of the other number's owner: who asked stands in the audit either way.
+        """
         office = self._office
         was = office.find(office.gate.permit_rights(), "registration", number)
+        self._note(request, account, _one(was))
         if was is None:
             raise Refused("merge records", "no_number", "no registration stands under their number")
         with office.store.transaction():
             person, erasure = self._merging.merge(was, request.before)
-            self._note(request, account, (was, person))
+            office.store.audit("records_merged", person, office.clock.now_ms())
         office.store.finish_forgetting(erasure, office.clock.now_ms())
         return Done(protocol.Corrected(changed=True), (was, person))
 

@@ -87,11 +87,15 @@ class Rights:
         self._end(person, scope, Event.WITHDRAW, State.WITHDRAWN, by)
 
     def decline(self, person: PersonId, scope: Scope, when: Stamp | None = None) -> None:
-        """A no to one scope: it ends what stood; of what never stood it is remembered, since `when`."""
+        """A no to one scope: it ends what stood; of what never stood it is remembered, since `when`.
+
+        One that is said again counts from then on (P50).
+        """
+        row, said = self._office.store.consent(person, scope), when or self._office.stamp()
         if self._office.active(person, scope):
             self.end_scope(person, scope, "visitor")
-        elif State(self._office.store.consent(person, scope).state) is not State.DECLINED:
-            self._office.change(person, scope, Event.DECLINE, State.DECLINED, when=when)
+        elif State(row.state) is not State.DECLINED or row.at_ms < said["at_ms"]:
+            self._office.change(person, scope, Event.DECLINE, State.DECLINED, when=said)
 
     def ask_again(self, person: PersonId, scope: Scope) -> None:
         """The notice's words on this scope changed: use stops until the person agrees anew (P23)."""

@@ -207,8 +207,9 @@ def _reseal(row: Row, table: str, name: str, span: _Span, to: Tables) -> None:
 # -- merging ---------------------------------------------------------------------------------
 
 _OTHERS_NEXT = (
-    "(SELECT max(min(v.arrived_ms) - ?1, since_ms) FROM visits v"
-    " WHERE v.person = CASE rights_links.person WHEN ?2 THEN ?3 ELSE ?2 END AND v.arrived_ms >= since_ms)"
+    "max(since_ms, min(?4, coalesce((SELECT min(v.arrived_ms) - ?1 FROM visits v"
+    " WHERE v.person = CASE rights_links.person WHEN ?2 THEN ?3 ELSE ?2 END AND v.arrived_ms >= since_ms),"
+    " ?4)))"
 )
 
 
@@ -225,10 +226,11 @@ def _persons_merged(fact: PersonsMerged, ground: Ground, to: Tables) -> None:
 def _narrow_codes(fact: PersonsMerged, to: Tables) -> None:
     """Let no code that was given before show what the other record holds: nobody proved to be both.
 
-    Each ends where the other record goes on; one whose bearer proved to be a record's person, and saw all of
-    it, shows nothing any more: the officer gives a new one.
+    Each ends where the other record goes on, and now at the latest: whoever comes by either number is this
+    record's from here. One whose bearer proved to be a record's person, and saw all of it, shows nothing any
+    more: the officer gives a new one.
     """
-    values = (SAME_ACT_MS, fact.person, fact.was)
+    values = (SAME_ACT_MS, fact.person, fact.was, fact.at_ms)
     to.database.run(
         f"UPDATE rights_links SET until_ms = {_OTHERS_NEXT}, dirty = 1 WHERE person IN (?2, ?3)"  # noqa: S608 — constants
         f" AND verified = 0 AND coalesce(until_ms, {_EVER}) > {_OTHERS_NEXT}",

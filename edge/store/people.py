@@ -67,18 +67,17 @@ class PeopleReads(Part):
             " ORDER BY scope <> ?, scope",
             (person, State.ACTIVE, since_ms, until_ms, Scope.REGISTRATION),
         )
-        return tuple(
-            GivenRow(
-                scope=Scope(row.text("scope")),
-                at_ms=row.integer("at_ms"),
-                quality=TimeQuality(row.text("quality")),
-                notice_version=row.text("notice_version"),
-                notice_hash=row.text("notice_hash"),
-                act=_ACTS[row.text("act")],
-                entered_ms=row.maybe_integer("entered_ms"),
-            )
-            for row in rows
+        return tuple(map(_given, rows))
+
+    def ended_yes(self, permit: Permit, scope: Scope) -> GivenRow | None:
+        """Return the last yes of the permit's person to `scope` that they withdrew later."""
+        row = self._database.one(
+            "SELECT * FROM consents c WHERE person = ? AND scope = ? AND state = ? AND EXISTS ("
+            "SELECT 1 FROM consents w WHERE w.person = c.person AND w.scope = c.scope AND w.state = ?"
+            " AND w.version > c.version) ORDER BY version DESC LIMIT 1",
+            (self._subject(permit), scope, State.ACTIVE, State.WITHDRAWN),
         )
+        return _given(row) if row else None
 
     def first_consent_ms(self, permit: Permit) -> int:
         """Return when the first word of the permit's person to any scope was kept; 0 if there is none."""
@@ -227,4 +226,16 @@ def _consent(row: Row) -> ConsentRow:
         row.integer("at_ms"),
         row.text("notice_version"),
         row.maybe_text("act") or "",
+    )
+
+
+def _given(row: Row) -> GivenRow:
+    return GivenRow(
+        scope=Scope(row.text("scope")),
+        at_ms=row.integer("at_ms"),
+        quality=TimeQuality(row.text("quality")),
+        notice_version=row.text("notice_version"),
+        notice_hash=row.text("notice_hash"),
+        act=_ACTS[row.text("act")],
+        entered_ms=row.maybe_integer("entered_ms"),
     )

@@ -63,12 +63,12 @@ class TwoRecords(Correcting):
         rows = self.office.store.visits(self.office.gate.permit(Purpose.RECEPTION, person))
         return [(row.party_size, row.returning) for row in reversed(rows)]
 
-    def code(self, person: PersonId, *, verified: bool) -> None:
+    def code(self, person: PersonId, *, verified: bool, since_ms: int = 0) -> None:
         made = facts.LinkMade(
             **self.office.stamp(),
             person=person,
             link=new_id(),
-            since_ms=0,
+            since_ms=since_ms,
             verified=verified,
             secret=b"s" * 32,
         )
