@@ -282,8 +282,14 @@ def _number_taken_back(fact: NumberTakenBack, _ground: Ground, to: Tables) -> No
 def _person_renumbered(fact: PersonRenumbered, _ground: Ground, to: Tables) -> None:
     """No token of the old number is left, of no generation of keys: it may be somebody else's by now.
 
-    The new rows are held on the old ones' bases.
+    The new rows are held on the old ones' bases. Whoever has a code because they typed the old number sees
+    nothing of what comes under the new one; who proved to be the person sees all, as before.
     """
+    to.database.run(
+        f"UPDATE rights_links SET until_ms = max(since_ms, ?2), dirty = 1 WHERE person = ?1 AND verified = 0"  # noqa: S608 — constant
+        f" AND coalesce(until_ms, {_EVER}) > ?2",
+        (fact.person, fact.at_ms),
+    )
     held = to.database.query(
         "SELECT DISTINCT scope, basis, purpose FROM person_tokens WHERE person = ?", (fact.person,)
     )

@@ -17,6 +17,7 @@ from edge.domain.facts import PersonId
 from edge.domain.reasons import Reason
 from edge.ipc import officer as protocol
 from edge.runtime.departures import Departures
+from edge.runtime.links import window
 from edge.runtime.office import Office
 from edge.wire import ConsentRecorded, Entry, Purpose, Scope, VerdictIssued, VisitReattributed, VisitRecorded
 from tests.unit.cloud.signer import hexid
@@ -282,6 +283,22 @@ def test_after_a_merge_the_number_in_use_is_the_one_that_changes(place: Correcti
     place.renumber(OTHER, THIRD)
     assert place.rights.held_by(OTHER).nothing and place.rights.held_by(PHONE).nothing
     assert len(place.rights.held_by(THIRD).visits) == 2
+
+
+def test_no_code_by_the_old_number_shows_what_comes_under_the_new_one(place: Correcting) -> None:
+    """The old number may have been typed by who has it now: their code shows nothing that follows."""
+    visitor = place.register()
+    link = place.desk.give_code(visitor)
+    place.leave()
+    place.renumber()
+    place.register(OTHER)
+    rights = place.office.gate.permit_rights(visitor.person)
+    (row,) = place.office.store.links_of(rights)
+    held = place.rights.held_by(OTHER)
+    times = [v.arrived_ms for v in held.visits]
+    assert row.link == link and len(times) == 2
+    assert [window(row).shows(at_ms) for at_ms in sorted(times)] == [True, False]
+    assert not window(row).shows(held.contacts[0].at_ms)
 
 
 def test_a_number_may_change_twice_and_come_back(place: Correcting) -> None:
