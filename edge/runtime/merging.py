@@ -52,7 +52,8 @@ class Merging:
         self._same_card(was, person)
         exchange_tokens_of(office, was)
         for scope in office.store.outdated_of(was):
-            self._rights.ask_again(was, scope)  # headquarters is told by nobody else once `was` is gone
+            if self._stands(person, scope) is not State.ACTIVE:
+                self._rights.ask_again(was, scope)  # once `was` is gone, nobody tells headquarters
         self._settle(was, person, office.tokens.token("registration", number))
         self._join(was, person, number)
         self._order_visits(was, person)

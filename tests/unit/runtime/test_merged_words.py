@@ -124,6 +124,19 @@ def test_p23_headquarters_hears_that_words_changed_under_the_number_that_goes(bo
     assert ended == {(box.office.tokens.token("registration", "+86" + NOW), RISK, "notice")}
 
 
+def test_a_yes_to_the_words_in_force_stands_at_headquarters_too(box: WithPaper) -> None:
+    """The older words that make way are no end of it: headquarters would take that for the last word."""
+    box.register(BEFORE)
+    box.register(NOW, scopes={R, RISK})
+    box.changes_words_on(RISK)
+    box.departures.by_number(BEFORE)
+    box.register(BEFORE, scopes={R, RISK})
+    box.told()
+    _merge(box, NOW, BEFORE)
+    assert box.states(NOW)[RISK] == "ACTIVE"
+    assert [r for r in box.told() if isinstance(r, ConsentWithdrawn)] == []
+
+
 # ---- audit ---------------------------------------------------------------------------------
 
 
