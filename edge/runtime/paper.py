@@ -155,10 +155,10 @@ class Paper:
             raise _wrong("words_changed", "the notice says something else on registration since")
 
     def _decline(self, person: PersonId, scope: Scope, when: Stamp) -> None:
-        """Their no counts unless they said yes since; it ends what stood before."""
+        """Their no counts unless they said yes or no since; it ends what stood before (P50)."""
         row = self._office.store.consent(person, scope)
-        since = self._office.active(person, scope) and row.at_ms > when["at_ms"]
-        if not since and State(row.state) not in _OVER:
+        said = self._office.active(person, scope) or State(row.state) in _OVER
+        if not said or row.at_ms <= when["at_ms"]:
             self._rights.decline(person, scope, when)
 
     # -- that they came --------------------------------------------------------------------

@@ -348,6 +348,8 @@ def test_p29_paper_is_never_more_permissive_than_what_its_person_said(
         expected = "ACTIVE"
     elif ticked == "no":
         expected = {"nothing": "DECLINED", "yes": "WITHDRAWN", "expired": "DECLINED"}.get(said, stood)
+        if said == "withdrew" and hours > 2:
+            expected = "DECLINED"  # the form's no is the later one, and isn't asked about for 48 h (P50)
     assert box.states(phone).get(FOLLOW) == expected
 
 
@@ -529,6 +531,22 @@ def test_two_records_made_one_keep_what_came_on_paper(box: WithPaper) -> None:
     assert {v.entered_ms for v in box.office.store.visits(box.office.gate.permit_rights(kept))} == {
         None, _ms(box.now),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("how", ["declined", "withdrew"])
+def test_p50_who_says_no_again_on_a_form_is_not_asked_again(box: WithPaper, how: str) -> None:
+    box.at(box.now - timedelta(days=4))
+    if how == "declined":
+        box.register(scopes={R}, declined={RISK})
+    else:
+        box.register(scopes={R, RISK})
+        box.rights.withdraw(PHONE, frozenset({RISK}))
+    box.departures.by_number(PHONE)
+    box.at(box.now)
+    box.enter(declined={RISK})
+    answer, _visitor = box.desk.come_again(PHONE, 1)
+    assert RISK not in answer.ask
+    assert FOLLOW in answer.ask
 
 
 def test_a_number_typed_wrongly_from_paper_takes_the_form_along(box: WithPaper) -> None:
