@@ -80,6 +80,18 @@ def free_port(kind: int = socket.SOCK_DGRAM) -> int:
         return int(probe.getsockname()[1])
 
 
+def _free_for_both() -> int:
+    """Return a port that neither UDP nor TCP uses now: kamailio listens to both."""
+    while True:
+        port = free_port()
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
+
+
 class Registrar:
     """One kamailio with its configuration in `directory`; start and stop it as often as you like.
 
@@ -89,7 +101,7 @@ class Registrar:
     def __init__(
         self, directory: Path, users: dict[str, str], *, min_expires: int = 5, port: int = 0
     ) -> None:
-        self.port = port or free_port()
+        self.port = port or _free_for_both()
         self._directory = directory
         self._process: subprocess.Popen[bytes] | None = None
         lines = "\n".join(f'    $sht(users=>{name}) = "{word}";' for name, word in users.items())
