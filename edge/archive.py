@@ -21,6 +21,8 @@ from pydantic import ValidationError
 
 from edge.domain.errors import InvalidInput
 from edge.domain.held import Held, HeldConsent
+from edge.domain.judging import inputs
+from edge.domain.judging.judge import judge
 from edge.wire import Millis, Signed, TimeQuality, canonical, key_id
 from edge.wire.base import Frozen, Name
 
@@ -32,6 +34,7 @@ Sign = Callable[[bytes], bytes]
 AGREED = b"gatehouse/v1/consent\n"
 """What stands before a consent's record when the box signs it."""
 _GUARDIAN = b"gatehouse/v1/guardian\n"
+_FINDING = b"gatehouse/v1/finding\n"
 _EXPORTED = b"gatehouse/v1/consents\n"
 _ARCHIVED = b"gatehouse/v1/access\n"
 
@@ -77,6 +80,24 @@ class GuardianEvidence(Frozen):
     shown: str
 
 
+class FindingEvidence(Frozen):
+    """One finding on an agent's report; `inputs`: what it rests on, as it was spelled, with the rules."""
+
+    v: Literal[1] = 1
+    kind: Literal["finding"] = "finding"
+    tenant: Name
+    site: Name
+    box: Name
+    at_ms: Millis
+    quality: TimeQuality
+    report_ref: str
+    version: int
+    decided_ms: Millis
+    verdict: Literal["NORMAL", "RISK", "UNKNOWN"]
+    reasons: tuple[str, ...]
+    inputs: str
+
+
 class Manifest(Frozen):
     """The SHA-256 of each file of an archive, in hex."""
 
@@ -101,8 +122,8 @@ class CheckedConsent:
 class Checked:
     """A file whose own signature holds."""
 
-    kind: Literal["access", "consents", "guardian"]
-    exported: Exported | GuardianEvidence
+    kind: Literal["access", "consents", "guardian", "finding"]
+    exported: Exported | GuardianEvidence | FindingEvidence
     consents: tuple[CheckedConsent, ...]
 
     @property
@@ -138,6 +159,11 @@ def guardian_file(evidence: GuardianEvidence, sign: Sign, key: str) -> bytes:
     return _signed(_GUARDIAN, evidence, sign, key)
 
 
+def finding_file(evidence: FindingEvidence, sign: Sign, key: str) -> bytes:
+    """Return one finding with its inputs, signed; `key` names the box's key (wire.key_id)."""
+    return _signed(_FINDING, evidence, sign, key)
+
+
 def _signed(context: bytes, message: Frozen, sign: Sign, key: str) -> bytes:
     body = message.model_dump(mode="json")
     signature = sign(context + canonical(body)).hex()
@@ -169,8 +195,11 @@ def check(content: bytes, public_key: bytes) -> Checked:
     if len(content) > MOST_BYTES:
         raise _bad("not_an_export", f"larger than {MOST_BYTES >> 20} MiB")
     if content[:1] == b"{":
-        if _parsed(Signed, content).body.get("kind") == "guardian":
+        kind = _parsed(Signed, content).body.get("kind")
+        if kind == "guardian":
             return _check_guardian(content, public_key)
+        if kind == "finding":
+            return _check_finding(content, public_key)
         return _check_consents(content, public_key, "consents")
     return _check_archive(content, public_key)
 
@@ -218,6 +247,19 @@ def _check_guardian(content: bytes, public_key: bytes) -> Checked:
     if promised != _sha256(evidence.shown.encode()):
         raise _bad("changed", "what was shown isn't what the agreement names")
     return Checked("guardian", evidence, ())
+
+
+def _check_finding(content: bytes, public_key: bytes) -> Checked:
+    """The box's word is one thing, the rules another: what it found has to follow from what it rests on."""
+    evidence = FindingEvidence.model_validate_json(_opened(_FINDING, content, public_key, FindingEvidence))
+    try:
+        case, rules = inputs.read(evidence.inputs.encode())
+    except ValueError:
+        raise _bad("changed", "what it rests on can't be read") from None
+    found = judge(case, rules)
+    if (found.verdict, found.reasons) != (evidence.verdict, evidence.reasons):
+        raise _bad("another_finding", f"by these rules the same inputs give {found.verdict}")
+    return Checked("finding", evidence, ())
 
 
 def _opened(context: bytes, content: bytes, public_key: bytes, form: type[Frozen]) -> bytes:

@@ -103,11 +103,9 @@ class Models(Section):
 
 
 class Rules(Section):
-    """The rule set that judges reports; nothing has a hidden default."""
+    """Where the project's rules stand (edge/rules.example.toml), and how long reports are kept."""
 
-    name: Name
-    version: Annotated[int, Field(ge=1)]
-    late_report: bool
+    file: Path
     report_keeps_days: Annotated[int, Field(ge=1, le=3650)]
 
 

@@ -22,6 +22,7 @@ from edge.cli import (
     rights,
     staff,
     status,
+    verdict,
     verify,
     worker,
 )
@@ -36,7 +37,7 @@ app = typer.Typer(
 )
 for noun in (
     core, worker, kiosk, kiosk_certificate, config, credentials, keys, status, outbox, reports, retention,
-    backup, audit, consent, rights, guardians, requests, verify, staff,
+    backup, audit, consent, rights, guardians, requests, verify, staff, verdict,
 ):  # fmt: skip
     noun.add_to(app)
 

@@ -9,13 +9,14 @@ import typer
 from edge.cli.options import JsonOption, when
 
 if TYPE_CHECKING:
-    from edge.archive import Checked, CheckedConsent
+    from edge.archive import Checked, CheckedConsent, FindingEvidence
 
 
 _WHAT = {
     "access": "all that was held of a person",
     "consents": "consents of a person",
     "guardian": "a guardian agreed for a child",
+    "finding": "a finding on an agent's report",
 }
 
 
@@ -72,7 +73,7 @@ def _checked(content: bytes, public_key: str) -> "Checked":
 
 
 def _show(file: Path, checked: "Checked", wanted: str | None) -> None:
-    from edge.archive import GuardianEvidence
+    from edge.archive import FindingEvidence, GuardianEvidence
 
     exported = checked.exported
     what = _WHAT[checked.kind]
@@ -88,6 +89,26 @@ def _show(file: Path, checked: "Checked", wanted: str | None) -> None:
             typer.echo(f"    {line}")
     if isinstance(exported, GuardianEvidence):
         typer.echo(f"  {exported.words}")
+    if isinstance(exported, FindingEvidence):
+        _show_finding(exported)
+
+
+def _show_finding(evidence: "FindingEvidence") -> None:
+    """Tell it in both languages: who checks it may be the agent, or a court."""
+    from datetime import datetime
+
+    from edge.domain.judging.inputs import read
+    from edge.domain.judging.judge import judge
+    from edge.domain.judging.sentences import explain
+
+    case, rules = read(evidence.inputs.encode())
+    zone, found = datetime.now().astimezone().tzinfo, judge(case, rules)
+    assert zone is not None
+    typer.echo(f"  report {evidence.report_ref}, version {evidence.version}: {evidence.verdict}")
+    typer.echo(f"  as its rules give: {rules.name}, version {rules.version}")
+    for language in ("zh", "en"):
+        for sentence in explain(found, language, zone):
+            typer.echo(f"  {sentence}")
 
 
 def _details(one: "CheckedConsent", wanted: str | None) -> list[str]:

@@ -373,9 +373,10 @@ class Gate:
     @_counted
     def impersonal(self, fact: facts.Noted) -> Cleared[facts.Noted]:
         """Clear what is about no person: a closed list of records."""
-        if not fact.records or not all(isinstance(r, _IMPERSONAL) for r in fact.records):
+        said = bool(fact.records) or fact.off is not None
+        if not said or not all(isinstance(r, _IMPERSONAL) for r in fact.records):
             raise Refused("clear an impersonal record", "not_impersonal")
-        footfall = isinstance(fact.records[0], FootfallCounted)
+        footfall = any(isinstance(r, FootfallCounted) for r in fact.records)
         purpose = Purpose.FOOTFALL if footfall else Purpose.OPERATION
         return _Cleared(fact, Basis(kind=BasisKind.IMPERSONAL), purpose, None)
 

@@ -460,4 +460,9 @@ StaffFact = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noted(Fact):
-    """About no person: health, blind time, head counts. Only its records are kept, until receipted."""
+    """About no person: health, blind time, head counts. Only its records are kept, until receipted.
+
+    `off`: from when until when the box was off; that is kept for the findings that it leaves in doubt.
+    """
+
+    off: tuple[int, int] | None = None

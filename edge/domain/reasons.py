@@ -15,4 +15,6 @@ class Reason(StrEnum):
     PURPOSE_ENDED = "purpose_ended"
     PERIOD_OVER = "period_over"
     UNLAWFUL = "unlawful"
+    COMMISSION = "commission"
+    """A channel's claim is decided on, or contested."""
     LEGAL_DUTY = "legal_duty"

@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, TypeAdapter, model_validator
 
 from edge.domain.reasons import Reason
+from edge.ipc.findings import AboutFinding
 from edge.ipc.messages import Message, Number, PersonName
 from edge.wire import Millis, OpaqueId, Scope
 
@@ -167,7 +168,8 @@ AboutGuardian = ShowGuardians | ExportGuardian
 OfficerRequest = Annotated[
     AboutPerson | CorrectVisit | AboutRequest | AboutGuardian, Field(discriminator="method")
 ]
-OFFICER_REQUEST: TypeAdapter[OfficerRequest] = TypeAdapter(OfficerRequest)
+AnyRequest = Annotated[OfficerRequest | AboutFinding, Field(discriminator="method")]
+OFFICER_REQUEST: TypeAdapter[AnyRequest] = TypeAdapter(AnyRequest)
 
 
 # ---- answers -------------------------------------------------------------------------------

@@ -7,6 +7,8 @@ from edge.runtime.office import Office
 from edge.wire import BlindTime, DeviceHealth, FootfallCounted
 
 SEEING = "up"
+OFF_MS = 60_000
+"""A box that restarts in less than a minute keeps nobody from registering."""
 
 
 class Operation:
@@ -38,6 +40,10 @@ class Operation:
         """The box itself was dead or off until now: its devices have been blind for as long."""
         for device in devices:
             self._blind_since.setdefault(device, (since_ms, "box_down"))
+        stamp = self._office.stamp()
+        if stamp["at_ms"] - since_ms >= OFF_MS:
+            fact = facts.Noted(**stamp, off=(since_ms, stamp["at_ms"]))
+            self._office.store.apply(self._office.gate.impersonal(fact))
 
     def _blind(self, message: DeviceState) -> BlindTime | None:
         if message.state != SEEING:

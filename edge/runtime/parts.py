@@ -11,6 +11,7 @@ from edge.domain.facts import PersonId
 from edge.ipc.messages import Assign, FromWorker
 from edge.ipc.staff import StaffNotice
 from edge.runtime import notice as notices
+from edge.runtime import rulebook
 from edge.runtime.amends import Amends
 from edge.runtime.assessed import assessed
 from edge.runtime.audit import Audit
@@ -21,6 +22,7 @@ from edge.runtime.corrections import Corrections
 from edge.runtime.counter import StaffDesk
 from edge.runtime.departures import Departures
 from edge.runtime.desk import Desk
+from edge.runtime.findings import Findings
 from edge.runtime.guests import Guests
 from edge.runtime.leases import Leases
 from edge.runtime.links import Links
@@ -40,7 +42,7 @@ from edge.runtime.requests import Requests
 from edge.runtime.retention import Retention
 from edge.runtime.retoken import Retokening
 from edge.runtime.rights import Rights
-from edge.runtime.risk import Risk
+from edge.runtime.risk import Risk, Rules
 from edge.runtime.staff import Staff
 from edge.runtime.staffnotice import load_staff
 from edge.runtime.storethread import StoreThread
@@ -95,6 +97,7 @@ class Parts:
     backups: BackupService
     notices: Notices
     officer: Officer
+    findings: Findings
     operation: Operation
     retokening: Retokening
     phone: Phone
@@ -136,7 +139,8 @@ def compose(
     clock = Clock(config.clock.kept_by)
     gate = Gate(store, assessed(config, clock))
     office = Office(store, gate, credentials.tokens, clock, notices.shown(notice), credentials.sign)
-    risk = Risk(office, config.rules)
+    rules = Rules(rulebook.load(config.rules.file), config.rules.report_keeps_days)
+    risk = Risk(office, rules)
     links = Links(office, config.rights.page)
     rights = Rights(office, risk, config.site.box, links)
     departures = Departures(office, config.desk.closes_at)
@@ -175,6 +179,7 @@ def compose(
         officer=Officer(
             office, rights, Corrections(office, risk, rights), merging, links, credentials.key_id
         ),
+        findings=Findings(office, risk, credentials.key_id),
         operation=operation,
         retokening=Retokening(office),
         phone=Phone(Calls(office, store.spool, _spoken(config).get), thread, lines),

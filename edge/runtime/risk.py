@@ -4,16 +4,30 @@ Reports become tokens here and their numbers are forgotten. A finding is issued 
 version, whenever its inputs changed.
 """
 
-from edge.config import Rules
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import get_args
+
 from edge.domain import facts
+from edge.domain.judging import inputs, moments
+from edge.domain.judging.case import Answer, Blind, Case, Kind, Presence, Report
+from edge.domain.judging.judge import judge
+from edge.domain.judging.ruleset import RuleBook, RuleSet
 from edge.domain.phone import normalise
-from edge.domain.verdict import Inputs, Presence, judge
 from edge.ipc.operator import Imported, ReportRow
 from edge.runtime.office import Office, new_id
-from edge.store.rows import ReportEntry
+from edge.store.rows import PresenceRow, ReportEntry
 from edge.wire import Purpose, Token, VerdictIssued
 
 DAY_MS = 24 * 3600 * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The project's rules, and for how many days after its time a report is kept."""
+
+    book: RuleBook
+    report_keeps_days: int
 
 
 class Risk:
@@ -67,64 +81,107 @@ class Risk:
         """Judge every report on this number again."""
         self.judge_tokens(self._office.tokens.tokens("channel_risk", number))
 
-    def judge_tokens(self, tokens: tuple[Token, ...]) -> None:
-        """Judge every report on one of these again.
+    def case_of(self, ref: str) -> Case | None:
+        """Return all that is known now about one claim; None if it isn't kept any more."""
+        lookup = self._office.gate.permit_lookup(Purpose.CHANNEL_RISK)
+        claim = self._office.store.report(lookup, ref)
+        if claim is None:
+            return None
+        return next(case for one, case in self._cases((claim.token,)) if one.report_ref == ref)
 
-        A claim keeps the token under which it was lodged, of older keys perhaps, until it lapses."""
-        if not self._rules.late_report:
-            return
+    def judge_tokens(self, tokens: tuple[Token, ...]) -> None:
+        """Judge every report on one of these again."""
+        for claim, case in self._cases(tokens):
+            rules = self._rules.book.at(claim.reported_ms)
+            self._judge(claim, inputs.used(case, rules), rules)
+
+    def _cases(self, tokens: tuple[Token, ...]) -> list[tuple[ReportEntry, Case]]:
+        """Return every claim on whoever carries one of these tokens, each with all that is known.
+
+        A claim keeps the token under which it was lodged, of older keys perhaps, until it lapses.
+        """
         lookup = self._office.gate.permit_lookup(Purpose.CHANNEL_RISK)
         tokens = self._office.store.known_by(lookup, *tokens)
-        for report in self._office.store.reports_by_token(lookup, *tokens):
-            self._judge(report, tokens)
+        claims = self._office.store.reports_by_token(lookup, *tokens)
+        if not claims:
+            return []
+        customer, said = self._customer(tokens), _claims(claims)
+        return [
+            (claim, replace(customer, report=said[claim.report_ref], other_reports=_others(claim, said)))
+            for claim in claims
+        ]
 
-    def _judge(self, report: ReportEntry, tokens: tuple[Token, ...]) -> None:
+    def _customer(self, tokens: tuple[Token, ...]) -> Case:
+        """Return what may be used of whoever carries one of these tokens; no claim yet."""
         store, lookup = self._office.store, self._office.gate.permit_lookup(Purpose.CHANNEL_RISK)
-        inputs = Inputs(
-            report_ref=report.report_ref,
-            reported_ms=report.reported_ms,
-            presences=tuple(
-                Presence(p.at_ms, p.quality, on_paper=p.kind == "paper")
-                for p in store.presences(lookup, *tokens)
-            ),
-            sources_told=tuple(store.sources_told(lookup, *tokens)),
+        return Case(
+            report=None,
+            presences=tuple(_presence(row) for row in store.presences(lookup, *tokens)),
+            blind=tuple(Blind(*span) for span in store.outages()),
+            answers=tuple(Answer(at_ms, source) for at_ms, source in store.answers(lookup, *tokens)),
             withdrawn=store.withdrew_channel_risk(lookup, *tokens),
             merged=store.merged(lookup, *tokens),
             renumbered=store.renumbered(lookup, *tokens),
-            rule_set=self._rules.name,
-            rule_version=self._rules.version,
         )
-        last = store.last_verdict(report.report_ref)
-        if last is None or last.inputs_hash != inputs.hash():
-            self._issue(inputs, report.token, 1 if last is None else last.version + 1)
 
-    def _issue(self, inputs: Inputs, token: str, version: int) -> None:
-        stamp, result, first = self._office.stamp(), judge(inputs), inputs.first_presence
+    def _judge(self, claim: ReportEntry, case: Case, rules: RuleSet) -> None:
+        spelled, last = inputs.spelled(case, rules), self._office.store.last_verdict(claim.report_ref)
+        if last is None or last.inputs_hash != inputs.digest(spelled):
+            self._issue(claim, case, rules, spelled, 1 if last is None else last.version + 1)
+
+    def _issue(self, claim: ReportEntry, case: Case, rules: RuleSet, spelled: bytes, version: int) -> None:
+        stamp, found = self._office.stamp(), judge(case, rules)
+        first = next(iter(moments.presences(case, rules)), None)
         record = VerdictIssued(
             verdict_id=new_id(),
-            report_ref=inputs.report_ref,
+            report_ref=claim.report_ref,
             version=version,
-            who=token,
-            verdict=result.verdict,
-            reasons=result.reasons,
-            review_reasons=result.review_reasons,
-            rule_set=inputs.rule_set,
-            rule_version=inputs.rule_version,
-            inputs_hash=inputs.hash(),
-            reported_ms=inputs.reported_ms,
+            who=claim.token,
+            verdict=found.verdict,
+            reasons=found.reasons,
+            review_reasons=found.review_reasons,
+            rule_set=rules.name,
+            rule_version=rules.version,
+            inputs_hash=inputs.digest(spelled),
+            reported_ms=claim.reported_ms,
             presence_ms=first.at_ms if first else None,
             presence_quality=first.quality if first else None,
             decided_ms=stamp["at_ms"],
         )
         fact = facts.VerdictReached(
             **stamp,
-            report_ref=inputs.report_ref,
+            report_ref=claim.report_ref,
             version=version,
-            verdict=result.verdict,
-            reasons=result.reasons,
-            inputs=inputs.canonical().decode(),
-            inputs_hash=inputs.hash(),
+            verdict=found.verdict,
+            reasons=found.reasons,
+            inputs=spelled.decode(),
+            inputs_hash=record.inputs_hash,
             records=(record,),
         )
         self._office.store.apply(self._office.gate.on_other_basis(fact))
         self._issued += 1
+
+
+_KINDS: dict[str, Kind] = {kind: kind for kind in get_args(Kind)}
+
+
+def _claims(rows: tuple[ReportEntry, ...]) -> dict[str, Report]:
+    """Return each claim by its reference, with its channel under a name of this case alone.
+
+    A finding is handed to an agent: it says that another channel reported, never which. The rows come in the
+    order of their times, so that the same facts give the same names.
+    """
+    names: dict[str, str] = {}
+    for row in rows:
+        names.setdefault(row.channel, f"channel-{len(names) + 1}")
+    return {row.report_ref: Report(row.report_ref, names[row.channel], row.reported_ms) for row in rows}
+
+
+def _others(claim: ReportEntry, said: Mapping[str, Report]) -> tuple[Report, ...]:
+    """Return the other claims, without their references."""
+    return tuple(replace(one, ref="") for ref, one in said.items() if ref != claim.report_ref)
+
+
+def _presence(row: PresenceRow) -> Presence:
+    """A form on paper is a registration that no clock saw."""
+    return Presence(row.at_ms, row.quality, _KINDS.get(row.kind, "registration"), typed=row.kind == "paper")

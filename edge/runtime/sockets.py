@@ -6,6 +6,7 @@ from typing import Any
 from edge.domain.facts import PersonId
 from edge.domain.retention import DAY_MS
 from edge.ipc import kiosk, officer, operator
+from edge.ipc.findings import AboutFinding
 from edge.ipc.messages import Message
 from edge.ipc.staff import (
     STAFF_REQUEST,
@@ -85,8 +86,10 @@ class Sockets:
             case AddStaff() | ListStaff() | DisableStaff() | SetPin() | KeepCardOf() | DropCardOf():
                 return await parts.counter.manage(request)
 
-    async def _officer_asks(self, request: officer.OfficerRequest) -> Message:
+    async def _officer_asks(self, request: officer.AnyRequest) -> Message:
         parts = self._parts
+        if isinstance(request, AboutFinding):
+            return await parts.call(parts.findings.answer, request, account())
         done = await parts.call(parts.officer.answer, request, account())
         if isinstance(request, officer.EraseAll | officer.MergeRecords):
             parts.reception.forget(done.ended)

@@ -24,5 +24,14 @@ def _audit_anchored(_fact: AuditAnchored, _ground: Ground, _to: Tables) -> None:
 
 
 @write.register
-def _noted(_fact: Noted, _ground: Ground, _to: Tables) -> None:
-    """Its records are all there is."""
+def _noted(fact: Noted, ground: Ground, to: Tables) -> None:
+    """Its records are all there is, but for the time in which the box was off."""
+    if fact.off is not None:
+        to.database.insert(
+            "outages",
+            "ON CONFLICT DO UPDATE SET until_ms = max(until_ms, excluded.until_ms)",
+            from_ms=fact.off[0],
+            until_ms=fact.off[1],
+            basis=ground.basis,
+            purpose=ground.purpose,
+        )

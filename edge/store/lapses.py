@@ -80,6 +80,7 @@ LAPSES = (
         "code IS NOT NULL",
         "UPDATE {table} SET code = NULL, subject = NULL",
     ),
+    Lapse("outages", "outages", lambda periods: f"until_ms + {periods.verdicts}"),
     Lapse("tombstones", "tombstones", lambda periods: f"at_ms + {periods.tombstones}"),
     Lapse("orders", "commands", lambda periods: f"at_ms + {periods.proofs}"),
 )

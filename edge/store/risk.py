@@ -1,8 +1,11 @@
 """Reads for channel risk: claims, consented presences, answers, findings; never writes, never judges."""
 
 import json
+from typing import get_args
 
 from edge.consent.policy import State
+from edge.domain.facts import type_of_source
+from edge.domain.judging.outcome import Verdict
 from edge.ports import Permit
 from edge.store.database import Row
 from edge.store.rows import PresenceRow, ReportEntry, VerdictRow
@@ -20,6 +23,10 @@ _CUSTOMER = (
 """Who carries one of the tokens: one person may carry several, of several generations of keys."""
 _RISK_STATE = _STATE.format(person="t.person", scope=f"'{Scope.CHANNEL_RISK}'")
 _OWN_STATE = _STATE.format(person="t.person", scope="substr(e.basis, length('consent:') + 1)")
+
+
+_VERDICTS: dict[str, Verdict] = {verdict: verdict for verdict in get_args(Verdict)}
+_SOURCES: dict[str, type_of_source] = {source: source for source in get_args(type_of_source)}
 
 
 class RiskReads(Part):
@@ -57,15 +64,15 @@ class RiskReads(Part):
         )
         return tuple(_presence(row) for row in rows)
 
-    def sources_told(self, permit: Permit, *tokens: Token) -> tuple[str, ...]:
-        """Return what this customer answered to "who brought you?", earliest visit first."""
+    def answers(self, permit: Permit, *tokens: Token) -> tuple[tuple[int, type_of_source], ...]:
+        """Return when this customer answered "who brought you?", and what, earliest first."""
         self._allow(permit, Purpose.CHANNEL_RISK)
         rows = self._database.query(
-            f"SELECT s.source FROM {_CUSTOMER} t JOIN sources s ON s.person = t.person"  # noqa: S608 — constants
+            f"SELECT s.at_ms, s.source FROM {_CUSTOMER} t JOIN sources s ON s.person = t.person"  # noqa: S608 — constants
             f" WHERE {_RISK_STATE} = ? ORDER BY s.at_ms, s.visit",
             (json.dumps(tokens), Scope.CHANNEL_RISK, State.ACTIVE),
         )
-        return tuple(row.text("source") for row in rows)
+        return tuple((row.integer("at_ms"), _SOURCES[row.text("source")]) for row in rows)
 
     def withdrew_channel_risk(self, permit: Permit, *tokens: Token) -> bool:
         """Return whether this customer agreed to `channel_risk` once and ended it.
@@ -80,6 +87,11 @@ class RiskReads(Part):
             (json.dumps(tokens), State.ACTIVE, Scope.CHANNEL_RISK, State.WITHDRAWN),
         )
         return row is not None
+
+    def outages(self) -> tuple[tuple[int, int], ...]:
+        """Return from when until when the box was off; about nobody."""
+        rows = self._database.query("SELECT from_ms, until_ms FROM outages ORDER BY from_ms")
+        return tuple((row.integer("from_ms"), row.integer("until_ms")) for row in rows)
 
     def known_by(self, permit: Permit, *tokens: Token) -> tuple[Token, ...]:
         """Return these tokens, and the others of the same purpose by which the same persons are found."""
@@ -121,6 +133,18 @@ class RiskReads(Part):
         )
         return tuple(_verdict(row) for row in rows)
 
+    def newest_verdicts(
+        self, after: str, limit: int, verdict: str | None = None
+    ) -> tuple[tuple[str, VerdictRow], ...]:
+        """Return the newest version for each report's reference after `after`; names nobody."""
+        rows = self._database.query(
+            "SELECT * FROM verdicts v WHERE report_ref > ?1 AND (?3 IS NULL OR verdict = ?3) AND version ="
+            " (SELECT max(version) FROM verdicts n WHERE n.report_ref = v.report_ref)"
+            " ORDER BY report_ref LIMIT ?2",
+            (after, limit, verdict),
+        )
+        return tuple((row.text("report_ref"), _verdict(row)) for row in rows)
+
     def last_verdict(self, report_ref: str) -> VerdictRow | None:
         """Return the finding as it stands."""
         row = self._database.one(
@@ -155,7 +179,7 @@ def _verdict(row: Row) -> VerdictRow:
         version=row.integer("version"),
         inputs_hash=row.text("inputs_hash"),
         decided_ms=row.integer("at_ms"),
-        verdict=row.maybe_text("verdict"),
+        verdict=_VERDICTS.get(row.maybe_text("verdict") or ""),
         reasons=tuple(json.loads(reasons)) if reasons is not None else None,
         inputs=row.maybe_text("inputs"),
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from edge.domain.facts import PersonId, StaffId, type_of_act
 from edge.domain.idcard import CardKind
+from edge.domain.judging.outcome import Verdict
 from edge.wire import Evidence, Scope, TimeQuality, Token
 
 
@@ -81,7 +82,7 @@ class VerdictRow:
     version: int
     inputs_hash: str
     decided_ms: int
-    verdict: str | None
+    verdict: Verdict | None
     reasons: tuple[str, ...] | None
     inputs: str | None
 

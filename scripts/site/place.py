@@ -182,6 +182,7 @@ key = "signing.key"
         directory = self.box_directory
         directory.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / "edge" / "notice.example.toml", directory / "notice.toml")
+        shutil.copy(ROOT / "edge" / "rules.example.toml", directory / "rules.toml")
         shutil.copy(ROOT / "edge" / "staff-notice.example.toml", directory / "staff-notice.toml")
         self.config = directory / "gatehouse.toml"
         self.kiosk_url = f"http://127.0.0.1:{free_port()}"
@@ -251,9 +252,7 @@ interval_s = {self.options.interval_s}
 detector = "{models / "yunet.onnx"}"
 embedder = "{models / "sface.onnx"}"
 [rules]
-name = "riverside-2026"
-version = 1
-late_report = true
+file = "rules.toml"
 report_keeps_days = 30
 [face_assessment]
 sha256 = "{"0" * 64}"

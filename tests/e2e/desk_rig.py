@@ -36,7 +36,8 @@ from edge.runtime.workers import Worker
 from edge.store.credentials import Credentials
 from edge.store.identity import BoxIdentity
 from edge.store.store import SqlStore
-from tests.unit.runtime.test_reception import CONFIG, RULES
+from tests.unit.runtime.rules import RULES
+from tests.unit.runtime.test_reception import CONFIG
 
 R = TypeVar("R")
 EDGE = Path(str(resources.files("edge")))

@@ -421,7 +421,7 @@ FAULTS = {
         r"footfall\.interval_s: Input should be a valid int",
     ),
     "wrong_value": ('role = "desk"', 'role = "attic"', r"devices\[\d\]\.role: .*'entrance' or 'desk'"),
-    "missing": ("late_report = true\n", "", r"rules\.late_report: Field required"),
+    "missing": ('file = "rules.toml"\n', "", r"rules\.file: Field required"),
 }
 
 

@@ -7,6 +7,7 @@ import stat
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from importlib import resources
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from scripts.site.processes import BIN, Program, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 NUMBER, NEW_NUMBER, STRANGER = "13800138000", "13700137000", "13900139000"
+CUSTOMER = "13600136000"
 
 
 class Box:
@@ -53,10 +55,10 @@ host = "127.0.0.1"
 country = "CN"
 processor = "nobody"
 [rules]
-name = "r"
-version = 1
-late_report = true
+file = "{self.notice.parent / "rules.example.toml"}"
 report_keeps_days = 30
+[clock]
+kept_by = "hypervisor"
 [face_assessment]
 sha256 = "{"0" * 64}"
 made = 2026-01-01
@@ -87,11 +89,11 @@ approved_by = "the test's officer"
         )
         assert self.kiosk.ask(request, Registered).outcome == "registered"
 
-    def run(self, *words: str, number: str = NUMBER) -> subprocess.CompletedProcess[str]:
+    def run(self, *words: str, number: str = NUMBER, reason: bool = True) -> subprocess.CompletedProcess[str]:
         """Run `gatehouse …` as the officer, who types `number`."""
         command = [str(BIN / "gatehouse"), *words]
         if words[0] != "verify":
-            command += ["-c", str(self.config), "--reason", "visitor_request"]
+            command += ["-c", str(self.config), *(["--reason", "visitor_request"] if reason else [])]
         return subprocess.run(
             command, input=number + "\n", capture_output=True, text=True, timeout=60, check=False,
             env=os.environ | {"NO_COLOR": "1"},
@@ -184,6 +186,51 @@ def corrects_number_and_visit(box: Box) -> None:
     assert box.kiosk.ask(Depart(phone=NUMBER), Departed).closed
     assert box.run(*words).returncode == 0
     assert "party of 4" in box.run("rights", "visits").stdout
+
+
+RULES_OF_TOMORROW = """
+name = "tomorrow"
+
+[[versions]]
+version = 1
+effective_from = 2026-01-01T00:00:00+08:00
+late_report = { blind_before_minutes = 30 }
+intercept = { within_minutes = 60, suspected_minutes = 0 }
+"""
+
+
+def test_a_finding_is_explained_replayed_tried_and_checked_by_anybody(box: Box, tmp_path: Path) -> None:
+    """A report ten minutes before the visit: NORMAL, and RISK by a rule that the project doesn't have yet."""
+    box.register(Scope.REGISTRATION, Scope.CHANNEL_RISK, phone=CUSTOMER)
+    reported = datetime.now().astimezone() - timedelta(minutes=10, seconds=20)
+    reports = tmp_path / "reports.csv"
+    reports.write_text(
+        f"ref,phone,channel,agent,reported_at\nR-1,{CUSTOMER},甲渠道,,{reported.isoformat()}\n"
+    )
+    imported = box.run("reports", "import", str(reports), reason=False)
+    assert "1 verdicts issued" in imported.stdout, imported.stderr
+
+    assert "NORMAL   R-1" in box.run("verdict", "list", reason=False).stdout
+    assert "reported_before_presence" in box.run("verdict", "show", "R-1").stdout
+    told = box.run("verdict", "explain", "R-1").stdout
+    assert reported.strftime("%H:%M:%S") in told and "报备" in told and "甲渠道" not in told
+    assert "10 min" in box.run("verdict", "explain", "R-1", "--english").stdout
+    again = box.run("verdict", "replay", "R-1")
+    assert (again.returncode, "✓ version 1: NORMAL" in again.stdout) == (0, True), again.stderr
+
+    rules, finding = tmp_path / "rules.toml", tmp_path / "finding.json"
+    rules.write_text(RULES_OF_TOMORROW)
+    tried = box.run("verdict", "dry-run", "--rules", str(rules)).stdout
+    assert "NORMAL → RISK" in tried and "1 of 1 findings would be another" in tried
+    assert "NORMAL   R-1" in box.run("verdict", "list", reason=False).stdout, "nothing was changed"
+
+    assert box.run("verdict", "export", "R-1", "--out", str(finding)).returncode == 0
+    checked = box.run("verify", str(finding), "--public-key", box.public_key)
+    assert checked.returncode == 0 and "R-1, version 1: NORMAL" in checked.stdout, checked.stderr
+    finding.write_bytes(finding.read_bytes().replace(b"NORMAL", b"RISK"))
+    forged = box.run("verify", str(finding), "--public-key", box.public_key)
+    assert (forged.returncode, "signature_wrong" in forged.stderr) == (1, True)
+    assert "no_such_report" in box.run("verdict", "show", "R-2").stderr
 
 
 def test_a_stranger_is_nobody(box: Box) -> None:

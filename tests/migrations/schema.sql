@@ -233,6 +233,13 @@ CREATE TABLE notices (
     purpose TEXT NOT NULL CHECK (purpose = 'rights')
 ) STRICT;
 
+CREATE TABLE outages (
+    from_ms INTEGER PRIMARY KEY,
+    until_ms INTEGER NOT NULL CHECK (until_ms > from_ms),
+    basis TEXT NOT NULL CHECK (basis = 'impersonal'),
+    purpose TEXT NOT NULL CHECK (purpose = 'operation')
+) STRICT;
+
 CREATE TABLE outbox (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     urgent INTEGER NOT NULL CHECK (urgent IN (0, 1)),

@@ -70,6 +70,7 @@ def config(tmp_path: Path) -> Path:
     text = (EDGE / "gatehouse.example.toml").read_text(encoding="utf-8")
     text = text.replace('"/run/gatehouse"', f'"{tmp_path}"')
     shutil.copy(EDGE / "notice.example.toml", tmp_path / "notice.toml")
+    shutil.copy(EDGE / "rules.example.toml", tmp_path / "rules.toml")
     (tmp_path / "credentials").mkdir()
     for name in ("entrance", "desk", "phone"):
         (tmp_path / "credentials" / f"{name}.password").write_text("a-device-password")

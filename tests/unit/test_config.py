@@ -41,9 +41,7 @@ processor = "ourselves"
 detector = "yunet.onnx"
 embedder = "sface.onnx"
 [rules]
-name = "office"
-version = 1
-late_report = true
+file = "rules.toml"
 report_keeps_days = 30
 [[devices]]
 id = "entrance"
@@ -93,9 +91,12 @@ def test_what_is_right_loads_with_paths_beside_the_file(write: Write, tmp_path: 
     [
         ('box = "box-01"', 'box = "box-01"\nbxo = 1', "site.bxo: unknown key"),
         ('notice = "notice.toml"', 'notice = "notice.toml"\nnoitce = 1', "noitce: unknown key"),
-        ("version = 1", 'version = "one"', "rules.version: Input should be a valid integer"),
-        ("version = 1", "version = 0", "rules.version: Input should be greater than or equal to 1"),
-        ("late_report = true\n", "", "rules.late_report: Field required"),
+        (
+            "report_keeps_days = 30",
+            "report_keeps_days = 0",
+            "rules.report_keeps_days: Input should be greater",
+        ),
+        ('file = "rules.toml"\n', "", "rules.file: Field required"),
         ('box = "box-01"', 'box = "Box 1"', "site.box: String should match pattern"),
         ('host = "mqtt.example"\nca', 'host = "mqtt.example"\nport = 70000\nca', "mqtt.port: "),
         ("headquarters_keys = [", 'headquarters_keys = ["abc", ', "mqtt.headquarters_keys[0]: "),
@@ -132,8 +133,14 @@ def test_each_fault_is_named_with_file_path_and_what_was_expected(
 
 def test_every_fault_is_named_at_once(write: Write) -> None:
     with pytest.raises(ConfigError) as stopped:
-        load(write(BASE.replace("version = 1", 'version = "x"').replace('box = "box-01"', "box = 1")))
-    assert "rules.version" in stopped.value.cause
+        load(
+            write(
+                BASE.replace("report_keeps_days = 30", "report_keeps_days = 0").replace(
+                    'box = "box-01"', "box = 1"
+                )
+            )
+        )
+    assert "rules.report_keeps_days" in stopped.value.cause
     assert "site.box" in stopped.value.cause
 
 

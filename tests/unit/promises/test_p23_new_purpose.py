@@ -18,7 +18,7 @@ from edge.runtime.rights import Rights
 from edge.runtime.risk import Risk
 from edge.wire import Purpose, Scope
 from edge.wire.notice import read_notice
-from tests.unit.runtime.place import RULES
+from tests.unit.runtime.rules import RULES
 
 R, F, V = Scope.REGISTRATION, Scope.FACE_MATCH, Scope.RECORDING
 WHO = PersonId("a" * 32)

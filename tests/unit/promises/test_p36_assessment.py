@@ -26,7 +26,7 @@ from edge.runtime.office import Office
 from edge.runtime.rights import Rights
 from edge.runtime.risk import Risk
 from edge.wire import Basis, BasisKind, Evidence, Purpose, Scope, TimeQuality
-from tests.unit.runtime.place import RULES
+from tests.unit.runtime.rules import RULES
 
 TODAY = date(2026, 6, 1)
 TERM = {"sha256": "1" * 64, "made": "2026-01-01", "valid_until": "2026-06-01", "approved_by": "the officer"}

@@ -1,6 +1,5 @@
 """The box's services over one store, and the acts of visitors, callers and agents, for tests."""
 
-from edge.config import Rules
 from edge.ipc import kiosk, operator
 from edge.ipc.messages import CallEnded, CallStarted, CardRead
 from edge.runtime.calls import Calls
@@ -13,10 +12,10 @@ from edge.runtime.officer import Officer
 from edge.runtime.rights import Rights
 from edge.runtime.risk import Risk
 from edge.wire import Record, Scope
+from tests.unit.runtime.rules import RULES
 
 PHONE, OTHER = "+8613800138000", "+8613900139000"
 ALL = frozenset({Scope.REGISTRATION, Scope.FACE_MATCH, Scope.ID_CARD, Scope.CHANNEL_RISK})
-RULES = Rules(name="office", version=1, late_report=True, report_keeps_days=30)
 
 
 class Place:

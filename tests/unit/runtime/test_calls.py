@@ -7,7 +7,6 @@ from typing import cast
 
 import pytest
 
-from edge.config import Rules
 from edge.ipc.messages import CallEnded, CallKey, CallStarted, LeaseOver, RecordCall, ToWorker
 from edge.runtime.calls import Calls
 from edge.runtime.links import Links
@@ -18,10 +17,10 @@ from edge.runtime.rights import Rights
 from edge.runtime.risk import Risk
 from edge.runtime.workers import Worker
 from edge.wire import Scope
+from tests.unit.runtime.rules import RULES
 from tests.unit.runtime.samethread import SameThread
 
 CALL = "5" * 32
-RULES = Rules(name="office", version=1, late_report=True, report_keeps_days=30)
 
 
 def ended(recorded_ms: int) -> CallEnded:

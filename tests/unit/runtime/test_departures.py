@@ -18,7 +18,7 @@ from edge.runtime.paper import Paper
 from edge.runtime.rights import Rights
 from edge.runtime.risk import Risk
 from edge.wire import ConsentRecorded, EraseCommand, Purpose, Record, Scope, VisitRecorded
-from tests.unit.runtime.test_reception import RULES
+from tests.unit.runtime.rules import RULES
 
 PHONE = "13800138000"
 NAME = "欧阳晓晴"

@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.config import Retention as Section
-from edge.config import Rules
 from edge.domain.errors import InvalidInput
 from edge.domain.facts import PersonId
 from edge.domain.reasons import Reason
@@ -59,9 +58,9 @@ from edge.wire import (
     Scope,
     TimeQuality,
 )
+from tests.unit.runtime.rules import RULES
 
 PHONE, PAGE = "13800138000", "https://hq.example"
-RULES = Rules(name="office", version=1, late_report=True, report_keeps_days=30)
 Said = dict[str, Any]
 
 

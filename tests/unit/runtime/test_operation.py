@@ -2,7 +2,7 @@
 
 from edge.ipc.messages import DeviceState, Headcount
 from edge.runtime.office import Office
-from edge.runtime.operation import Operation
+from edge.runtime.operation import OFF_MS, Operation
 from edge.wire import BasisKind, BlindTime, DeviceHealth, FootfallCounted, Purpose, Record
 
 
@@ -126,3 +126,14 @@ def test_a_moment_is_remembered_by_the_store_the_last_one_wins(office: Office) -
     office.store.mark("alive", 9)
     office.store.mark("online", 7)
     assert (office.store.marked("alive"), office.store.marked("online")) == (9, 7)
+
+
+def test_only_a_box_that_was_off_for_a_minute_leaves_a_finding_in_doubt(office: Office) -> None:
+    """About no person; a restart keeps nobody from registering."""
+    operation, now = Operation(office), office.clock.now_ms()
+    operation.box_was_down((), now - OFF_MS + 5_000)
+    assert office.store.outages() == ()
+    operation.box_was_down((), now - 20 * 60_000)
+    ((since, until),) = office.store.outages()
+    assert since == now - 20 * 60_000 and until >= now
+    assert records(office) == []

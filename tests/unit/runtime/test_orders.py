@@ -2,7 +2,6 @@
 
 import pytest
 
-from edge.config import Rules
 from edge.domain.errors import Refused
 from edge.ipc.kiosk import Register
 from edge.ipc.messages import CallEnded, CallStarted
@@ -15,9 +14,9 @@ from edge.runtime.requests import Requests
 from edge.runtime.rights import Rights
 from edge.runtime.risk import Risk
 from edge.wire import CommandAnswered, EraseCommand, ErasureReceipt, Scope, WithdrawCommand
+from tests.unit.runtime.rules import RULES
 
 PHONE = "13800138000"
-RULES = Rules(name="office", version=1, late_report=True, report_keeps_days=30)
 
 
 class Site:

@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from edge.config import Config, Rules
+from edge.config import Config
 from edge.consent.gate import Gate
 from edge.consent.policy import FACE_SUSPENDED_AFTER_MS
 from edge.domain.errors import GatehouseError, InvalidInput, LinkDown, NotLeased, Refused
@@ -35,12 +35,12 @@ from edge.runtime.risk import Risk
 from edge.runtime.storethread import StoreThread
 from edge.runtime.workers import Worker
 from edge.wire import ConsentRecorded, ConsentWithdrawn, ErasureReceipt, Record, Scope, VisitRecorded
+from tests.unit.runtime.rules import RULES
 
 PHONE = "13800138000"
 LIKE: Vector = (1.0, 0.0)
 UNLIKE: Vector = (0.0, 1.0)
 EVERYTHING = frozenset({Scope.REGISTRATION, Scope.FACE_MATCH, Scope.ID_CARD, Scope.CHANNEL_RISK})
-RULES = Rules(name="office", version=1, late_report=True, report_keeps_days=30)
 CONFIG = Config.model_validate(
     {
         "site": {"tenant": "t", "site": "s", "box": "b"},
@@ -54,7 +54,7 @@ CONFIG = Config.model_validate(
                     DeviceConfig(id="card", kind="card_serial", worker="card")),
         "desk": {"camera": "desk", "terminal": "card"},
         "models": {"detector": "d", "embedder": "e", "confirm_at": 0.5},
-        "rules": RULES,
+        "rules": {"file": "rules.toml", "report_keeps_days": 30},
     }
 )  # fmt: skip
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 import pytest
 
 from edge.config import Retention as Section
-from edge.config import Rules
 from edge.consent.gate import Gate
 from edge.consent.policy import State
 from edge.domain.errors import Refused
@@ -24,6 +23,7 @@ from edge.runtime.retention import Retention
 from edge.runtime.rights import Rights
 from edge.runtime.risk import Risk
 from edge.wire import ConsentWithdrawn, Purpose, RightsPackage, Scope
+from tests.unit.runtime.rules import RULES
 
 PHONE = "13800138000"
 EVERYTHING = frozenset({Scope.REGISTRATION, Scope.FACE_MATCH, Scope.ID_CARD, Scope.CHANNEL_RISK})
@@ -45,7 +45,7 @@ class Place:
     def __init__(self, office: Office, clock: MovedClock) -> None:
         self.clock = clock
         self.office = replace(office, clock=clock)
-        risk = Risk(self.office, Rules(name="office", version=1, late_report=True, report_keeps_days=30))
+        risk = Risk(self.office, RULES)
         self.links = Links(self.office, "https://hq.example")
         rights = Rights(self.office, risk, "b", self.links)
         self.desk = Desk(self.office, risk, rights, self.links)

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from cloud.projectkeys.keyfile import KeyFile
 from cloud.projectkeys.seal import seal
-from edge.config import Rules
 from edge.consent.gate import Gate
 from edge.domain import facts
 from edge.domain.errors import InvalidInput, Refused
@@ -30,9 +29,9 @@ from edge.store.credentials import Credentials, enrolment_key, import_keys
 from edge.store.identity import BoxIdentity
 from edge.store.store import SqlStore
 from edge.wire import EraseCommand, Purpose, Retokened, Scope, WithdrawCommand
+from tests.unit.runtime.rules import RULES
 
 IDENTITY = BoxIdentity(tenant="riverside", site="hefei-01", box="box-01")
-RULES = Rules(name="r", version=1, late_report=True, report_keeps_days=30)
 OFFICER = KeyFile.new("riverside", "phase-2", 1)
 PHONE, NUMBER = "13800138000", "+8613800138000"
 EVERY = frozenset({Scope.REGISTRATION, Scope.CHANNEL_RISK})
@@ -212,7 +211,7 @@ def test_evidence_counts_once_although_two_tokens_lead_to_it(box: Box) -> None:
     lookup = box.office.gate.permit_lookup(Purpose.CHANNEL_RISK)
     tokens = box.office.tokens.tokens("channel_risk", NUMBER)
     assert len(tokens) == 3 and len(box.store.presences(lookup, *tokens)) == 1
-    assert box.store.sources_told(lookup, *tokens) == ("agent",)
+    assert [told for _, told in box.store.answers(lookup, *tokens)] == ["agent"]
 
 
 @pytest.mark.parametrize("exchanges", [1, 3])

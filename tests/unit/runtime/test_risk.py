@@ -2,9 +2,11 @@
 
 import pytest
 
-from edge.config import Rules
 from edge.domain.errors import InvalidInput
 from edge.domain.idcard import CardKind
+from edge.domain.judging.inputs import read
+from edge.domain.judging.judge import judge
+from edge.domain.judging.ruleset import LateReport, Mode
 from edge.ipc.kiosk import Register
 from edge.ipc.messages import CallStarted, CardRead
 from edge.ipc.operator import ReportRow
@@ -13,13 +15,14 @@ from edge.runtime.departures import Departures
 from edge.runtime.desk import Desk, Visitor
 from edge.runtime.links import Links
 from edge.runtime.office import Office, Told
+from edge.runtime.operation import Operation
 from edge.runtime.rights import Rights
-from edge.runtime.risk import Risk
+from edge.runtime.risk import Risk, Rules
 from edge.store.rows import VerdictRow
 from edge.wire import Purpose, Scope
+from tests.unit.runtime.rules import RULES
 
 PHONE = "13800138000"
-RULES = Rules(name="riverside-2026", version=1, late_report=True, report_keeps_days=30)
 AGREED = frozenset({Scope.REGISTRATION, Scope.CHANNEL_RISK, Scope.ID_CARD})
 LATER_MS = 4_000_000_000_000
 """A report's time after every presence: the first presence came before it."""
@@ -150,3 +153,48 @@ def test_p43_a_caller_withdraws_the_recording_at_the_kiosk_by_the_number_alone(f
     assert (ended, persons) == ((Scope.RECORDING,), (call.person,))
     assert front.office.store.consent(call.person, Scope.RECORDING).state == "WITHDRAWN"
     assert front.rights.withdraw(PHONE, frozenset({Scope.RECORDING})) == ((), ())
+
+
+BLIND = RULES.book.model_copy(
+    update={
+        "versions": tuple(
+            one.model_copy(update={"late_report": LateReport(blind_before_minutes=30)})
+            for one in RULES.book.versions
+        )
+    }
+)
+
+
+def test_a_box_that_was_off_before_the_report_makes_a_finding_unknown(office: Office) -> None:
+    """Nobody could register then, so nobody can say that the customer hadn't been here."""
+    front = Front(office)
+    front.risk = Risk(office, Rules(BLIND, 30))
+    now = office.clock.now_ms()
+    Operation(office).box_was_down((), now - 20 * 60_000)
+    front.report(reported_ms=now)
+    front.desk = Desk(office, front.risk, front.rights, Links(office, None))
+    front.register()
+    assert front.findings()[-1][1] == "UNKNOWN"
+    inputs = office.store.verdicts("R-1")[-1].inputs
+    assert inputs is not None
+    case, rules = read(inputs.encode())
+    (unknown,) = [u for o in judge(case, rules).outcomes for u in o.unknown]
+    assert (unknown.code, unknown.minutes) == ("box_was_blind", 20)
+
+
+def test_another_channels_report_is_in_the_inputs_without_its_name(office: Office) -> None:
+    """A finding is handed to an agent: it says that another channel reported and when, never which."""
+    front = Front(office)
+    versions = tuple(
+        one.model_copy(update={"mode": Mode(keeps="first_report")}) for one in RULES.book.versions
+    )
+    front.risk = Risk(office, Rules(RULES.book.model_copy(update={"versions": versions}), 30))
+    front.report("R-1", 1_000)
+    row = ReportRow(ref="R-2", phone=PHONE, channel="another one", agent="somebody", reported_ms=2_000)
+    front.risk.import_rows((row,))
+    rows = {ref: office.store.verdicts(ref)[-1] for ref in ("R-1", "R-2")}
+    assert rows["R-2"].reasons == ("another_reported_first",)
+    for ref, other in (("R-1", "R-2"), ("R-2", "R-1")):
+        inputs = rows[ref].inputs
+        assert inputs is not None and ref in inputs
+        assert not any(name in inputs for name in (other, "another one", "a channel", "somebody"))

@@ -26,7 +26,7 @@ READS: dict[str, tuple[set[Purpose], Callable[[World, Someone, Any], object]]] =
         lambda w, s, p: w.store.reports_by_token(p, w.token("channel_risk", s)),
     ),
     "presences": ({Purpose.CHANNEL_RISK}, lambda w, s, p: w.store.presences(p, w.token("channel_risk", s))),
-    "sources": ({Purpose.CHANNEL_RISK}, lambda w, s, p: w.store.sources_told(p, w.token("channel_risk", s))),
+    "sources": ({Purpose.CHANNEL_RISK}, lambda w, s, p: w.store.answers(p, w.token("channel_risk", s))),
     "recording": ({Purpose.CALL_HANDLING}, lambda w, s, p: w.store.recording(p, s.calls[0])),
     "recordings_of": ({Purpose.CALL_HANDLING}, lambda w, s, p: w.store.recordings_of(p)),
 }
@@ -138,9 +138,9 @@ def test_p14_the_answer_counts_only_while_channel_risk_is_active(world: World) -
     token, lookup = world.token("channel_risk", who), world.gate.permit_lookup(Purpose.CHANNEL_RISK)
     for source in ("walk_in", "agent"):
         world.tell(who, world.visit(who), source)
-    assert world.store.sources_told(lookup, token) == ("walk_in", "agent")
+    assert [told for _, told in world.store.answers(lookup, token)] == ["walk_in", "agent"]
     world.change(who, Scope.CHANNEL_RISK, Event.CHANGE, State.RECONSENT)
-    assert world.store.sources_told(lookup, token) == ()
+    assert world.store.answers(lookup, token) == ()
 
 
 def test_reports_come_first_reporter_first(world: World) -> None:

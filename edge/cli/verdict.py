@@ -1,0 +1,175 @@
+"""`gatehouse verdict`: findings on agents' reports (判客), why, and what other rules would say.
+
+Reports are named by their own reference, which is no telephone number. Judging is pure: what is explained,
+replayed or tried here is computed here, from what the box hands out.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edge.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, ReasonOption, when
+
+if TYPE_CHECKING:
+    from edge.domain.reasons import Reason
+    from edge.ipc.findings import FindingHistory, FindingVersion, Tried
+
+RefArgument = Annotated[str, typer.Argument(metavar="REPORT", help="The report's own reference.")]
+_COLOUR = {"NORMAL": "green", "RISK": "red", "UNKNOWN": "yellow"}
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the group to `app`."""
+    group = typer.Typer(help="Findings on agents' reports (判客).", no_args_is_help=True)
+    group.command("list", short_help="The newest finding on each report.")(list_findings)
+    group.command("show", short_help="Every version of one finding.")(show)
+    group.command("explain", short_help="Tell one finding in sentences.")(explain)
+    group.command("replay", short_help="Judge the same inputs again: the same finding?")(replay)
+    group.command("export", short_help="Write one finding as a signed file.")(export)
+    group.command("dry-run", short_help="Which findings would other rules alter?")(dry_run)
+    app.add_typer(group, name="verdict", short_help="Findings on agents' reports.")
+
+
+def list_findings(
+    verdict: Annotated[str | None, typer.Option(help="NORMAL, RISK or UNKNOWN only.")] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the newest finding on each report, by reference."""
+    from edge.cli.operator import ask_as_officer
+    from edge.ipc.findings import FindingLines, ListFindings
+
+    after, more = "", True
+    while more:
+        asked = ListFindings.model_validate({"verdict": verdict, "after": after})
+        found = ask_as_officer(config, asked, FindingLines)
+        for line in found.lines:
+            if as_json:
+                typer.echo(line.model_dump_json())
+                continue
+            typer.secho(f"{line.verdict or 'erased':<8}", fg=_COLOUR.get(line.verdict or ""), nl=False)
+            typer.echo(f" {line.ref:<24} {when(line.decided_ms)}  {', '.join(line.reasons)}")
+        more, after = found.more, found.lines[-1].ref if found.lines else ""
+    if not after and not as_json:
+        typer.echo("no report was judged yet")
+
+
+def show(ref: RefArgument, reason: ReasonOption, config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Show every version of the finding on one report: later facts made new ones, old ones stand."""
+    for one in _history(config, ref, reason).versions:
+        typer.secho(f"version {one.version}  {one.verdict or 'erased'}", fg=_COLOUR.get(one.verdict or ""))
+        typer.echo(f"  decided {when(one.decided_ms)}   {', '.join(one.reasons)}")
+        typer.echo(f"  inputs sha256 {one.inputs_hash}")
+
+
+def explain(
+    ref: RefArgument,
+    reason: ReasonOption,
+    english: Annotated[bool, typer.Option("--english", help="In English; otherwise in Chinese.")] = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Tell the newest finding on one report in sentences, rule by rule, with the times it rests on."""
+    from datetime import datetime
+
+    from edge.domain.judging.inputs import read
+    from edge.domain.judging.judge import judge
+    from edge.domain.judging.sentences import explain as told
+
+    newest = _history(config, ref, reason).versions[-1]
+    case, rules = read(_inputs(newest).encode())
+    zone = datetime.now().astimezone().tzinfo
+    assert zone is not None
+    typer.secho(f"{ref}  {newest.verdict}", fg=_COLOUR.get(newest.verdict or ""), bold=True)
+    for sentence in told(judge(case, rules), "en" if english else "zh", zone):
+        typer.echo(f"  {sentence}")
+    typer.echo(f"  {rules.name}, version {rules.version}")
+
+
+def replay(ref: RefArgument, reason: ReasonOption, config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Judge each version's inputs again, here; exit code 1 if one gives another finding or other bytes."""
+    from edge.domain.judging.inputs import digest, read, spelled
+    from edge.domain.judging.judge import judge
+
+    wrong = False
+    for one in _history(config, ref, reason).versions:
+        if one.inputs is None:
+            typer.echo(f"  version {one.version}: erased; its hash is {one.inputs_hash}")
+            continue
+        case, rules = read(one.inputs.encode())
+        again, found = spelled(case, rules), judge(case, rules)
+        same = again.decode() == one.inputs and digest(again) == one.inputs_hash
+        same = same and (found.verdict, found.reasons) == (one.verdict, one.reasons)
+        wrong = wrong or not same
+        mark, colour = ("✓", "green") if same else ("✗", "red")
+        typer.secho(f"{mark} version {one.version}: {found.verdict}, sha256 {digest(again)}", fg=colour)
+    raise typer.Exit(1 if wrong else 0)
+
+
+def export(
+    ref: RefArgument,
+    reason: ReasonOption,
+    out: Annotated[Path, typer.Option(help="A new file; only you may read it.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Write the newest finding on one report with all that it rests on, signed by the box.
+
+    `gatehouse verify FILE --public-key …` checks it with the box's public key alone, and judges it again.
+    """
+    from edge.cli.operator import ask_as_officer, write_document
+    from edge.ipc.findings import ExportFinding
+    from edge.ipc.officer import Document
+
+    document = ask_as_officer(config, ExportFinding(ref=ref, reason=reason), Document)
+    size = write_document(document.content, out)
+    typer.secho(f"✓ {out}: {size} bytes, mode 0600", fg="green")
+
+
+def dry_run(
+    rules: Annotated[Path, typer.Option(help="A file of rules, in the form of rules.example.toml.")],
+    reason: ReasonOption,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Judge every report by other rules; show which findings they would alter. Changes nothing."""
+    from edge.runtime.rulebook import load as load_rules
+
+    load_rules(rules)  # what is wrong with the file is said before anybody is asked
+    counted = Counter[str]()
+    for one in _tried(config, rules.read_text(encoding="utf-8"), reason):
+        counted[f"{one.verdict} → {one.would_be}"] += 1
+        if one.verdict != one.would_be:
+            typer.secho(f"{one.ref:<24} {one.verdict} → {one.would_be}", fg=_COLOUR[one.would_be], nl=False)
+            typer.echo(f"  {', '.join(one.reasons)}")
+    altered = sum(count for change, count in counted.items() if len(set(change.split(" → "))) == 2)
+    for change, count in sorted(counted.items()):
+        typer.echo(f"  {change:<20} {count}")
+    typer.echo(f"{altered} of {counted.total()} findings would be another; nothing was changed")
+
+
+def _tried(config: Path, rules: str, reason: "Reason") -> "Iterator[Tried]":
+    from edge.cli.operator import ask_as_officer
+    from edge.ipc.findings import TriedLines, TryRules
+
+    after, more = "", True
+    while more:
+        found = ask_as_officer(config, TryRules(rules=rules, after=after, reason=reason), TriedLines)
+        yield from found.lines
+        more, after = found.more, found.last
+
+
+def _history(config: Path, ref: str, reason: "Reason") -> "FindingHistory":
+    from edge.cli.operator import ask_as_officer
+    from edge.ipc.findings import FindingHistory, ShowFinding
+
+    asked = ShowFinding.model_validate({"ref": ref, "reason": reason})
+    return ask_as_officer(config, asked, FindingHistory)
+
+
+def _inputs(version: "FindingVersion") -> str:
+    from edge.domain.errors import InvalidInput
+
+    if version.inputs is None:
+        raise InvalidInput("explain a finding", "erased", "its hash and date are all that is left")
+    return version.inputs

@@ -1,0 +1,37 @@
+"""Brings the rules' outcomes together: any RISK from complete inputs, else any UNKNOWN, else NORMAL."""
+
+from edge.domain.judging.case import Case
+from edge.domain.judging.outcome import Finding, Outcome, Unknown, Verdict
+from edge.domain.judging.rules import RULES
+from edge.domain.judging.ruleset import RuleSet
+
+
+def judge(case: Case, rules: RuleSet) -> Finding:
+    """Return the finding; the same facts in any order, and the same rules, give the same finding."""
+    outcomes = _identified(case) or tuple(o for rule in RULES if (o := rule(case, rules)) is not None)
+    outcomes = (*outcomes, *_moved(case))
+    found = {one.verdict for one in outcomes}
+    for verdict in _PRECEDENCE:
+        if verdict in found:
+            return Finding(verdict, outcomes)
+    nothing = Outcome("judge", "UNKNOWN", "input_missing", unknown=(Unknown("nothing_to_judge", "nobody"),))
+    return Finding("UNKNOWN", (*outcomes, nothing))
+
+
+_PRECEDENCE: tuple[Verdict, ...] = ("RISK", "UNKNOWN", "NORMAL")
+
+
+def _identified(case: Case) -> tuple[Outcome, ...]:
+    """A masked number that may be several people's is nobody's claim yet: never RISK."""
+    if case.report is None or case.report.masked in ("no", "completed"):
+        return ()
+    ambiguous = case.report.masked == "ambiguous"
+    missing = Unknown("masked_ambiguous" if ambiguous else "masked_number", "customer")
+    review = ("masked_ambiguous",) if ambiguous else ()
+    return (Outcome("masked", "UNKNOWN", "input_missing", unknown=(missing,), review=review),)
+
+
+def _moved(case: Case) -> tuple[Outcome, ...]:
+    """The office has an interest in who was here before: what it joined or renumbered is looked at."""
+    moved = (("merged", "records_merged", case.merged), ("renumbered", "number_corrected", case.renumbered))
+    return tuple(Outcome(rule, None, code, review=(code,)) for rule, code, was in moved if was)

@@ -1,0 +1,76 @@
+"""Mode (报备先到、首访为准): whose customer it is, when several channels reported them."""
+
+from edge.domain.judging import moments
+from edge.domain.judging.case import Case, Report
+from edge.domain.judging.outcome import Outcome, Unknown
+from edge.domain.judging.ruleset import RuleSet
+
+RULE = "mode"
+
+
+def judge(case: Case, rules: RuleSet) -> Outcome | None:
+    """RISK if the customer is another channel's by the project's mode."""
+    report = case.report
+    if rules.mode is None or report is None:
+        return None
+    rivals = [one for one in moments.rivals(case) if one.channel != report.channel]
+    if not rivals:
+        return Outcome(RULE, "NORMAL", "nobody_else_reported")
+    if report.at_ms is None:
+        return Outcome(RULE, "UNKNOWN", "input_missing", unknown=(moments.untimed(),))
+    judged = _first_report if rules.mode.keeps == "first_report" else _first_visit
+    return judged(case, report, report.at_ms, rules)
+
+
+def _untimed(case: Case, report: Report) -> tuple[Unknown, ...]:
+    """Another channel's claim without a time may have been the first one."""
+    theirs = any(one.at_ms is None and one.channel != report.channel for one in moments.rivals(case))
+    return (Unknown("no_time_of_another_report", "channel"),) if theirs else ()
+
+
+def _first_report(case: Case, report: Report, at_ms: int, rules: RuleSet) -> Outcome:
+    found = moments.presences(case, rules)
+    standing = [
+        one.at_ms
+        for one in moments.rivals(case)
+        if one.channel != report.channel
+        and one.at_ms is not None
+        and one.at_ms <= at_ms <= moments.kept_until_ms(one, found, rules)
+    ]
+    earlier = [other for other in standing if other < at_ms]
+    if earlier:
+        return Outcome(RULE, "RISK", "another_reported_first", {"other": min(earlier), "report": at_ms})
+    untimed = _untimed(case, report)
+    if untimed:
+        return Outcome(RULE, "UNKNOWN", "input_missing", {"report": at_ms}, unknown=untimed)
+    review = ("reported_together",) if standing else ()
+    return Outcome(RULE, "NORMAL", "reported_first", {"report": at_ms}, review=review)
+
+
+def _first_visit(case: Case, report: Report, at_ms: int, rules: RuleSet) -> Outcome:
+    found = moments.presences(case, rules)
+    unsure = moments.doubt(found) if found else (moments.absent(case),)
+    if unsure:
+        return Outcome(RULE, "UNKNOWN", "input_missing", {"report": at_ms}, unknown=unsure)
+    came = found[0].at_ms
+    times = {"report": at_ms, "arrival": came}
+    keeping = {
+        one.channel
+        for one in moments.claims(case)
+        if one.at_ms is not None and one.at_ms < came <= moments.visit_by_ms(one, rules)
+    }
+    that_day = [a for a in case.answers if abs(a.at_ms - came) <= moments.DAY_MS]
+    told = min(that_day, key=lambda a: (a.at_ms, a.source, a.channel or ""), default=None)
+    if told is not None and told.channel in keeping:
+        keeping = {told.channel}
+    elif untimed := _untimed(case, report):
+        return Outcome(RULE, "UNKNOWN", "input_missing", times, unknown=untimed)
+    if not keeping:
+        return Outcome(RULE, None, "nobody_reported_before", times)
+    if len(keeping) > 1:
+        return Outcome(
+            RULE, "UNKNOWN", "input_missing", times, unknown=(Unknown("first_visit_unclear", "customer"),)
+        )
+    if report.channel in keeping:
+        return Outcome(RULE, "NORMAL", "came_with_them", times)
+    return Outcome(RULE, "RISK", "came_with_another", times)
