@@ -13,13 +13,16 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from edge.devices import sip
+from edge.devices._sip import session as sip_session
 from edge.devices._sip.setup import notice_seconds
 from edge.domain.errors import AuthFailed, DeviceMisconfigured, LinkDown
 from edge.ipc.driver import Driver
+from edge.ipc.guard import Guard
 from edge.ipc.messages import CallEnded, CallKey, CallStarted, DeviceState, FromWorker, LeaseOver, RecordCall
 from edge.ipc.seal import open_sealed
 from scripts.site.registrar import Registrar, free_port
@@ -567,3 +570,14 @@ def test_a_recording_that_nobody_can_take_closes_its_descriptor(up: Callable[...
     session.close()
     with pytest.raises(OSError, match="Bad file"):
         os.fstat(fd)
+
+
+def test_the_library_of_the_session_before_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Made beside it, it would end the process; a cycle that nothing else holds is collected."""
+    monkeypatch.setattr(sip_session, "_GONE_S", 0.1)
+    held = sip_session._library(Guard(), cast(sip_session.Session, None))
+    with pytest.raises(LinkDown, match="library_in_use"):
+        sip_session._library(Guard(), cast(sip_session.Session, None))
+    held.itself = held
+    del held
+    assert sip_session._library(Guard(), cast(sip_session.Session, None)) is not None

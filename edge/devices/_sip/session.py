@@ -6,11 +6,13 @@ excepted); what other threads want comes through the inbox.
 
 import base64
 import contextlib
+import gc
 import logging
 import os
 import threading
 import time
 import traceback
+import weakref
 from typing import TYPE_CHECKING
 
 import pjsua2 as pj
@@ -32,6 +34,10 @@ log = logging.getLogger(__name__)
 
 _ONE_LIBRARY = threading.Lock()
 """pjsua is one per process and ends the process when it is made twice: this lock stands for it."""
+
+_made: "weakref.ReferenceType[_Endpoint] | None" = None
+"""The library's object of the session before, for as long as anything refers to it."""
+_GONE_S = 2.0
 
 _TURN_MS = 20
 _PROGRESS_S = 5.0
@@ -72,6 +78,23 @@ class _Account(pj.Account):  # type: ignore[misc]  # pjsua2 has no types
         with self._guard:
             if self.owner is not None:
                 self.owner.on_call(prm.callId, prm.rdata.srcAddress, prm.rdata.wholeMsg)
+
+
+def _library(guard: Guard, owner: "Session") -> _Endpoint:
+    """Return the library's object, made once the one before is gone: made beside it, it ends the process.
+
+    Raises LinkDown if something refers to that one still, in a frame of an error that somebody keeps.
+    """
+    global _made  # noqa: PLW0603 — as the library itself: one per process
+    until = time.monotonic() + _GONE_S
+    while _made is not None and _made() is not None:
+        if time.monotonic() > until:
+            raise LinkDown("open the line", "library_in_use", "the session before hasn't let go of it")
+        gc.collect()
+        time.sleep(_TURN_MS / 1000)
+    made = _Endpoint(guard, owner)
+    _made = weakref.ref(made)
+    return made
 
 
 def run(config: "Config", sink: Sink, stop: threading.Event, inbox: Inbox) -> None:
@@ -115,7 +138,7 @@ class Session:
             longest_s=self._config.max_call_s,
         )
         self._trusted = setup.trusted_addresses(self._config)
-        self._native = _Endpoint(self._guard, self)
+        self._native = _library(self._guard, self)
         try:
             self._start()
             while not self._stop.is_set():
