@@ -73,7 +73,11 @@ def window_ms(case: Case, rules: RuleSet) -> tuple[int, int] | None:
     after = rules.intercept.within_minutes if rules.intercept else 0
     until = max(times) + after * MINUTE_MS
     if rules.protection is not None and case.report is not None and case.report.at_ms is not None:
-        until = max(until, visit_by_ms(case.report, rules))
+        followed = followed_until_ms(case.report, presences(case, rules), rules)
+        limits = (visit_by_ms(case.report, rules), followed)
+        until = max(
+            (until, *(at_ms for at_ms in limits if at_ms < EVER))
+        )  # a step without a limit asks nothing
     if rules.fabricated_order is not None and case.deal is not None:
         until = max(until, deal_ms(case.deal))
     return min(times) - before * MINUTE_MS, until

@@ -70,8 +70,9 @@ OUTCOMES: Mapping[str, Both] = {
     ),
     "nobody_else_reported": ("没有别的渠道报备过这位客户。", "No other channel reported this customer."),
     "reported_first": (
-        "报备时间 {report}，当时没有别家更早且仍有效的报备。",
-        "Reported at {report}; no earlier report of another channel still held then.",
+        "报备时间 {report}；当时仍有效的报备里，没有别家比本渠道更早的。",
+        "Reported at {report}; of the reports that still held then, no other channel’s was earlier than "
+        "this one’s.",
     ),
     "another_reported_first": (
         "另一渠道 {other} 先报备，早了 {other_to_report}；本渠道 {report} 报备时，它仍然有效。",

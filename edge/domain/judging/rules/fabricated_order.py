@@ -20,9 +20,11 @@ def judge(case: Case, rules: RuleSet) -> Outcome | None:
     found = moments.presences(case, rules)
     reported = [one.at_ms for one in moments.claims(case) if one.channel == deal.channel]
     known = [at for at in reported if at is not None]
-    if not found or len(known) < len(reported):
-        missing = moments.untimed() if found else moments.absent(case)
-        return Outcome(RULE, "UNKNOWN", "input_missing", unknown=(missing,))
+    came_after = bool(known) and any(p.sure and p.at_ms > min(known) for p in found)
+    untimed = (moments.untimed(),) if len(known) < len(reported) and not came_after else ()
+    missing = (*untimed, *(() if found else (moments.absent(case),)))
+    if missing:
+        return Outcome(RULE, "UNKNOWN", "input_missing", unknown=missing)
     if not reported:
         return Outcome(RULE, "RISK", "channel_never_reported", {"arrival": found[0].at_ms})
     return _compared(case, rules, deal, found, min(known))

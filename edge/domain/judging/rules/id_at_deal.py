@@ -12,7 +12,7 @@ def judge(case: Case, rules: RuleSet) -> Outcome | None:
     if rules.id_at_deal is None or case.deal is None:
         return None
     buyers = {"customer", *case.deal.buyers}
-    cards = [p.at_ms for p in case.presences if p.kind == "id_card" and p.buyer in buyers]
+    cards = [p.at_ms for p in case.presences if p.kind == "id_card" and p.buyer in buyers and not p.typed]
     if cards and not case.withdrawn:
         return Outcome(RULE, None, "identity_verified", {"card": min(cards)})
     return Outcome(RULE, None, "no_id_at_deal", review=("no_id_at_deal",))

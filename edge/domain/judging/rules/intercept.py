@@ -26,8 +26,9 @@ def judge(case: Case, rules: RuleSet) -> Outcome | None:
     if first is not None and first.at_ms <= until:
         return Outcome(RULE, "RISK", "intercept", {"report": report.at_ms, "arrival": first.at_ms})
     times = {"report": report.at_ms, "arrival": found[0].at_ms}
+    suspected = first is not None and first.at_ms <= until + measure.suspected_minutes * moments.MINUTE_MS
+    review = ("suspected_intercept",) if suspected else ()
     unsure = (*moments.doubt(found), *moments.blindness(case, report.at_ms, until))
     if unsure:
-        return Outcome(RULE, "UNKNOWN", "input_missing", times, unknown=unsure)
-    suspected = found[0].at_ms <= until + measure.suspected_minutes * moments.MINUTE_MS
-    return Outcome(RULE, "NORMAL", "came_later", times, review=("suspected_intercept",) if suspected else ())
+        return Outcome(RULE, "UNKNOWN", "input_missing", times, unknown=unsure, review=review)
+    return Outcome(RULE, "NORMAL", "came_later", times, review=review)

@@ -17,7 +17,9 @@ def judge(case: Case, rules: RuleSet) -> Outcome | None:
     if not rivals:
         return Outcome(RULE, "NORMAL", "nobody_else_reported")
     if report.at_ms is None:
-        return Outcome(RULE, "UNKNOWN", "input_missing", unknown=(moments.untimed(),))
+        by_visit = rules.mode.keeps == "first_visit"
+        missing = moments.missing(case, moments.presences(case, rules)) if by_visit else (moments.untimed(),)
+        return Outcome(RULE, "UNKNOWN", "input_missing", unknown=missing)
     judged = _first_report if rules.mode.keeps == "first_report" else _first_visit
     return judged(case, report, report.at_ms, rules)
 
@@ -37,13 +39,21 @@ def _first_report(case: Case, report: Report, at_ms: int, rules: RuleSet) -> Out
         and one.at_ms is not None
         and one.at_ms <= at_ms <= moments.kept_until_ms(one, found, rules)
     ]
-    earlier = [other for other in standing if other < at_ms]
+    own = [
+        one.at_ms
+        for one in moments.claims(case)
+        if one.channel == report.channel
+        and one.at_ms is not None
+        and one.at_ms <= at_ms <= moments.kept_until_ms(one, found, rules)
+    ]
+    # who reports once more keeps what an earlier claim of theirs still keeps
+    earlier = [other for other in standing if other < min(own)]
     if earlier:
         return Outcome(RULE, "RISK", "another_reported_first", {"other": min(earlier), "report": at_ms})
+    review = ("reported_together",) if min(own) in standing else ()
     untimed = _untimed(case, report)
     if untimed:
-        return Outcome(RULE, "UNKNOWN", "input_missing", {"report": at_ms}, unknown=untimed)
-    review = ("reported_together",) if standing else ()
+        return Outcome(RULE, "UNKNOWN", "input_missing", {"report": at_ms}, unknown=untimed, review=review)
     return Outcome(RULE, "NORMAL", "reported_first", {"report": at_ms}, review=review)
 
 
@@ -57,12 +67,13 @@ def _first_visit(case: Case, report: Report, at_ms: int, rules: RuleSet) -> Outc
     keeping = {
         one.channel
         for one in moments.claims(case)
-        if one.at_ms is not None and one.at_ms < came <= moments.visit_by_ms(one, rules)
+        if one.at_ms is not None and one.at_ms < came <= moments.kept_until_ms(one, found, rules)
     }
     that_day = [a for a in case.answers if abs(a.at_ms - came) <= moments.DAY_MS]
-    told = min(that_day, key=lambda a: (a.at_ms, a.source, a.channel or ""), default=None)
-    if told is not None and told.channel in keeping:
-        keeping = {told.channel}
+    earliest = min((a.at_ms for a in that_day), default=None)
+    told = {a.channel for a in that_day if a.at_ms == earliest} & keeping
+    if len(told) == 1:
+        keeping = {one for one in keeping if one in told}
     elif untimed := _untimed(case, report):
         return Outcome(RULE, "UNKNOWN", "input_missing", times, unknown=untimed)
     if not keeping:

@@ -31,9 +31,9 @@ def _steps(case: Case, report: Report, came: int, rules: RuleSet, measure: Prote
     visit_by = moments.visit_by_ms(report, rules)
     if came > visit_by:
         lapsed = times | {"until": visit_by}
-        blind = moments.blindness(case, report.at_ms, visit_by)
-        if blind:
-            return Outcome(RULE, "UNKNOWN", "input_missing", times, unknown=blind)
+        unseen = _unseen(case, rules, report.at_ms, visit_by)
+        if unseen:
+            return Outcome(RULE, "UNKNOWN", "input_missing", times, unknown=unseen)
         review = ("paper_after_report",) if moments.form_after(case, rules, report.at_ms) else ()
         return Outcome(RULE, "RISK", "lapsed_before_visit", lapsed, review=review)
     subscribed = case.deal.subscribed_ms if case.deal else None
@@ -58,6 +58,20 @@ def _steps(case: Case, report: Report, came: int, rules: RuleSet, measure: Prote
 def _followed(case: Case, report: Report, came: int, rules: RuleSet, times: dict[str, int]) -> Outcome:
     ends = (case.deal.subscribed_ms or case.deal.contracted_ms) if case.deal else None
     until = moments.followed_until_ms(report, moments.presences(case, rules), rules)
-    if max(came, ends or came) > until:
-        return Outcome(RULE, "RISK", "nobody_followed_up", times | {"until": until})
-    return Outcome(RULE, "NORMAL", "protected", times)
+    if max(came, ends or came) <= until:
+        return Outcome(RULE, "NORMAL", "protected", times)
+    assert report.at_ms is not None and rules.protection and rules.protection.without_follow_up_days
+    # a visit would have been contact: since the last one, and while the claim still held
+    last = until - rules.protection.without_follow_up_days * moments.DAY_MS
+    unseen = _unseen(case, rules, last, until)
+    if unseen:
+        return Outcome(RULE, "UNKNOWN", "input_missing", times, unknown=unseen)
+    review = ("paper_after_report",) if moments.form_after(case, rules, report.at_ms) else ()
+    return Outcome(RULE, "RISK", "nobody_followed_up", times | {"until": until}, review=review)
+
+
+def _unseen(case: Case, rules: RuleSet, from_ms: int, until_ms: int) -> tuple[Unknown, ...]:
+    """Return why nobody's having been seen in that time doesn't say that nobody came."""
+    unsure = next((p for p in moments.presences(case, rules) if not p.sure), None)
+    clock = moments.doubt((unsure,)) if unsure is not None else ()
+    return (*clock, *moments.blindness(case, from_ms, until_ms))
