@@ -6,13 +6,14 @@ below, one example each.
 
 from collections.abc import Iterator
 from dataclasses import replace
+from random import Random
 
 import pytest
 from hypothesis import given, settings
 
-from edge.domain.judging.case import Answer, Blind, Case, Deal, Presence, Report
+from edge.domain.judging.case import Answer, Blind, Case, Deal, Extension, Kind, Masked, Presence, Report
 from edge.domain.judging.judge import judge
-from edge.domain.judging.ruleset import RuleSet
+from edge.domain.judging.ruleset import Protection, RuleSet
 from edge.wire import TimeQuality
 from tests.unit.judging import oracle
 from tests.unit.judging.test_order import CASES, DAY, MINUTE, RULES, TABLES, T, rule_set
@@ -61,6 +62,85 @@ def test_they_agree_where_less_is_missing(case: Case, rules: RuleSet) -> None:
     every = rule_set(sorted(TABLES), rules.mode.keeps if rules.mode else None)
     for some in _one_by_one(every):
         assert _product(case, some) == oracle.judge(case, some)
+
+
+class Drawn:
+    """Cases in which most inputs are there, and times often lie on a limit; the same for each seed."""
+
+    def __init__(self, seed: int) -> None:
+        self.chance = Random(seed)
+
+    def at(self) -> int:
+        days = self.chance.choice((-31, -15, -1, 0, 0, 0, 1, 14, 15, 15, 16, 30, 30, 45))
+        minutes = self.chance.choice((0, 0, 0, 0, 0, 0, -31, -30, -1, 1, 30, 31, 60, 61))
+        return T + days * DAY + minutes * MINUTE + self.chance.choice((0, 0, 0, 0, 0, 0, -1, 1))
+
+    def maybe(self, often: float) -> int | None:
+        return self.at() if self.chance.random() < often else None
+
+    def channel(self) -> str:
+        return self.chance.choice(("channel-1", "channel-1", "channel-2", "channel-3"))
+
+    def report(self) -> Report:
+        followed = tuple(self.at() for _ in range(self.chance.randrange(3)))
+        extended = tuple(Extension(self.at(), self.at()) for _ in range(self.chance.choice((0, 0, 0, 1, 2))))
+        numbers: tuple[Masked, ...] = ("no", "no", "no", "no", "no", "completed", "candidate", "ambiguous")
+        masked = self.chance.choice(numbers)
+        return Report("", self.channel(), self.maybe(0.9), followed, extended, masked)
+
+    def presence(self) -> Presence:
+        quality = self.chance.choice((*[SYNCHRONISED] * 6, TimeQuality.DRIFTING))
+        kinds: tuple[Kind, ...] = ("registration", "id_card", "face_confirmed")
+        kind = self.chance.choice(kinds)
+        buyer = self.chance.choice(("customer", "customer", "customer", "spouse"))
+        return Presence(self.at(), quality, kind, buyer, typed=self.chance.random() < 0.1)
+
+    def blind(self) -> Blind:
+        since = self.at()
+        length = self.chance.choice((1, 5 * MINUTE, 40 * MINUTE, DAY, 3 * DAY))
+        return Blind(since, None if self.chance.random() < 0.1 else since + length)
+
+    def answer(self) -> Answer:
+        return Answer(self.at(), self.chance.choice(("agent", "walk_in")), self.channel())
+
+    def deal(self) -> Deal:
+        channel = self.channel() if self.chance.random() < 0.9 else None
+        return Deal("d", channel, self.maybe(0.7), self.maybe(0.6), ("customer", "spouse"))
+
+    def case(self) -> Case:
+        chance = self.chance
+        return Case(
+            report=self.report() if chance.random() < 0.95 else None,
+            presences=tuple(self.presence() for _ in range(chance.randrange(4))),
+            answers=tuple(self.answer() for _ in range(chance.randrange(3))),
+            other_reports=tuple(self.report() for _ in range(chance.randrange(4))),
+            deal=self.deal() if chance.random() < 0.6 else None,
+            known_since_ms=self.maybe(0.3),
+            known_listed=chance.random() < 0.8,
+            owner_is_office=chance.random() < 0.1,
+            blind=tuple(self.blind() for _ in range(chance.choice((0, 0, 0, 1, 2)))),
+            withdrawn=chance.random() < 0.05,
+        )
+
+    def rules(self) -> RuleSet:
+        on = [name for name in sorted(TABLES) if self.chance.random() < 0.8]
+        rules = rule_set(on, self.chance.choice((None, "first_report", "first_visit")))
+        measure = Protection(
+            report_to_visit_days=self.chance.choice((None, 30)),
+            visit_to_subscription_days=self.chance.choice((None, 15, 30)),
+            subscription_to_contract_days=self.chance.choice((None, 1, 15)),
+            without_follow_up_days=self.chance.choice((None, None, 15, 30)),
+        )
+        return rules.model_copy(update={"protection": measure if rules.protection else None})
+
+
+def test_they_agree_on_limits() -> None:
+    """Drawn evenly: Hypothesis likes small cases, in which most rules lack an input."""
+    drawn = Drawn(35)
+    for _ in range(3_000):
+        case, rules = drawn.case(), drawn.rules()
+        for some in _one_by_one(rules):
+            assert _product(case, some) == oracle.judge(case, some), (case, some)
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
