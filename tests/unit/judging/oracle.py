@@ -7,7 +7,6 @@ one by one, and what follows is looked for until nothing more follows.
 
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
-from math import inf
 
 from edge.domain.judging.case import Case, Deal, Presence, Report
 from edge.domain.judging.ruleset import RuleSet
@@ -20,6 +19,7 @@ Told = tuple[str, frozenset[str], frozenset[Gap], frozenset[str]]
 MINUTE = 60_000
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
+FOR_EVER = 1 << 62
 
 
 def judge(case: Case, rules: RuleSet) -> Told:
@@ -136,7 +136,7 @@ def _unvouched(came: list[Presence]) -> set[Gap]:
 def _off(case: Case, since: float, until: float) -> set[Gap]:
     """Return the doubt that the box leaves by having been off between two moments."""
     edges = {since, until} | {b.from_ms for b in case.blind}
-    edges |= {inf if b.until_ms is None else b.until_ms for b in case.blind}
+    edges |= {FOR_EVER if b.until_ms is None else b.until_ms for b in case.blind}
     dark: float = 0
     for start, end in pairwise(sorted(e for e in edges if since <= e <= until)):
         if any(b.from_ms <= start and (b.until_ms is None or end <= b.until_ms) for b in case.blind):
@@ -211,13 +211,13 @@ def _extended(claim: Report, until: float) -> float:
 def _visit_due(claim: Report, rules: RuleSet) -> float:
     assert claim.at_ms is not None
     if not rules.protection or rules.protection.report_to_visit_days is None:
-        return inf
+        return FOR_EVER
     return _extended(claim, claim.at_ms + rules.protection.report_to_visit_days * DAY)
 
 
 def _subscription_due(rules: RuleSet, visit: int) -> float:
     if not rules.protection or rules.protection.visit_to_subscription_days is None:
-        return inf
+        return FOR_EVER
     return visit + rules.protection.visit_to_subscription_days * DAY
 
 
@@ -225,7 +225,7 @@ def _contact_until(claim: Report, rules: RuleSet, seen: Iterable[int]) -> float:
     """Return until when a claim lives by contacts, each within so many days of one before it."""
     assert claim.at_ms is not None
     if not rules.protection or rules.protection.without_follow_up_days is None:
-        return inf
+        return FOR_EVER
     days = rules.protection.without_follow_up_days * DAY
     contacts = {at for at in (*claim.followed_ms, *seen) if at > claim.at_ms}
     until: float = claim.at_ms + days
@@ -375,7 +375,7 @@ def _fabricated(case: Case, deal: Deal, here: list[Presence]) -> Said:
     if len(times) < len(theirs):
         return "UNKNOWN", "", {("no_report_time", None)}, set()
     made = [step for step in (deal.subscribed_ms, deal.contracted_ms) if step is not None]
-    doubts = _off(case, min(times), max(made) if made else inf)
+    doubts = _off(case, min(times), max(made) if made else FOR_EVER)
     if not all(map(_vouched, came)):
         doubts.add(("clock_not_synchronised", None))
     look = {"paper_after_report" for p in here if p.typed and p.at_ms > min(times)}

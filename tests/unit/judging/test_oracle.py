@@ -69,8 +69,15 @@ class Drawn:
 
     def __init__(self, seed: int) -> None:
         self.chance = Random(seed)
+        self.last = T
 
     def at(self) -> int:
+        if self.chance.random() < 0.3:  # exactly a limit after another time, or a millisecond beside it
+            return self.last + self.chance.choice((1, 15, 30)) * DAY + self.chance.choice((-1, 0, 0, 1))
+        self.last = self._any()
+        return self.last
+
+    def _any(self) -> int:
         days = self.chance.choice((-31, -15, -1, 0, 0, 0, 1, 14, 15, 15, 16, 30, 30, 45))
         minutes = self.chance.choice((0, 0, 0, 0, 0, 0, -31, -30, -1, 1, 30, 31, 60, 61))
         return T + days * DAY + minutes * MINUTE + self.chance.choice((0, 0, 0, 0, 0, 0, -1, 1))
