@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from edge.ipc.findings import FindingHistory, FindingVersion, Tried
 
 RefArgument = Annotated[str, typer.Argument(metavar="REPORT", help="The report's own reference.")]
+_EARLIER = "judged by an earlier program, which this one doesn't repeat"
 _COLOUR = {"NORMAL": "green", "RISK": "red", "UNKNOWN": "yellow"}
 
 
@@ -74,12 +75,16 @@ def explain(
     """Tell the newest finding on one report in sentences, rule by rule, with the times it rests on."""
     from datetime import datetime
 
+    from edge.domain.errors import InvalidInput
     from edge.domain.judging.inputs import read
     from edge.domain.judging.judge import judge
     from edge.domain.judging.sentences import explain as told
 
     newest = _history(config, ref, reason).versions[-1]
-    case, rules = read(_inputs(newest).encode())
+    try:
+        case, rules = read(_inputs(newest).encode())
+    except ValueError:
+        raise InvalidInput("explain a finding", "earlier_program", _EARLIER) from None
     zone = datetime.now().astimezone().tzinfo
     assert zone is not None
     typer.secho(f"{ref}  {newest.verdict}", fg=_COLOUR.get(newest.verdict or ""), bold=True)
@@ -98,7 +103,11 @@ def replay(ref: RefArgument, reason: ReasonOption, config: ConfigOption = DEFAUL
         if one.inputs is None:
             typer.echo(f"  version {one.version}: erased; its hash is {one.inputs_hash}")
             continue
-        case, rules = read(one.inputs.encode())
+        try:
+            case, rules = read(one.inputs.encode())
+        except ValueError:
+            typer.echo(f"  version {one.version}: {_EARLIER}; its hash is {one.inputs_hash}")
+            continue
         again, found = spelled(case, rules), judge(case, rules)
         same = again.decode() == one.inputs and digest(again) == one.inputs_hash
         same = same and (found.verdict, found.reasons) == (one.verdict, one.reasons)

@@ -43,4 +43,6 @@ def digest(inputs: bytes) -> str:
 def read(inputs: bytes) -> tuple[Case, RuleSet]:
     """Return what `spelled` spelled; ValueError for anything else."""
     both = json.loads(inputs)
+    if not isinstance(both, dict) or both.keys() != {"case", "rules"}:
+        raise ValueError("inputs of another form")  # of a program before there was a case
     return _CASE.validate_python(both["case"]), RuleSet.model_validate(both["rules"])

@@ -4,6 +4,7 @@ from dataclasses import replace
 from random import Random
 from typing import TypeVar
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -180,3 +181,15 @@ def test_a_masked_number_that_may_be_anybodys_is_nobodys(case: Case, rules: Rule
             assert found.verdict == "UNKNOWN"
     without = tuple(one for one in case.other_reports if one.masked in ("no", "completed"))
     assert judge(replace(case, other_reports=without), rules) == judge(case, rules)
+
+
+@given(
+    st.one_of(
+        st.binary(max_size=40),
+        st.sampled_from((b"[]", b"{}", b'{"report":"R-1"}', b'{"case":{},"rules":{}}')),
+    )
+)
+def test_inputs_of_another_form_are_an_error_that_says_so(inputs: bytes) -> None:
+    """Those of a program before there was a case among them."""
+    with pytest.raises(ValueError):
+        read(inputs)
