@@ -16,7 +16,8 @@ from scripts.site.place import Place, now_ms
 
 WORKERS = ("vision", "card", "phone")
 VICTIMS = ("core", *WORKERS, "broker", "ingest")
-RESPAWN_S = 5.0
+RESPAWN_S = 15.0
+"""When it is a fault; a second on a machine that has nothing else to do. What it took is in the figures."""
 """A worker that was killed is there again within this time."""
 CORE_STARTS_S = 30.0
 ORPHANS_S = 20.0
