@@ -25,6 +25,7 @@ from edge.domain.judging import inputs
 from edge.domain.judging.judge import judge
 from edge.wire import Millis, Signed, TimeQuality, canonical, key_id
 from edge.wire.base import Frozen, Name
+from edge.wire.finding import FINDING, FindingEvidence
 
 F = TypeVar("F", bound=Frozen)
 
@@ -34,7 +35,6 @@ Sign = Callable[[bytes], bytes]
 AGREED = b"gatehouse/v1/consent\n"
 """What stands before a consent's record when the box signs it."""
 _GUARDIAN = b"gatehouse/v1/guardian\n"
-_FINDING = b"gatehouse/v1/finding\n"
 _EXPORTED = b"gatehouse/v1/consents\n"
 _ARCHIVED = b"gatehouse/v1/access\n"
 
@@ -78,24 +78,6 @@ class GuardianEvidence(Frozen):
     words: str
     proof: str
     shown: str
-
-
-class FindingEvidence(Frozen):
-    """One finding on an agent's report; `inputs`: what it rests on, as it was spelled, with the rules."""
-
-    v: Literal[1] = 1
-    kind: Literal["finding"] = "finding"
-    tenant: Name
-    site: Name
-    box: Name
-    at_ms: Millis
-    quality: TimeQuality
-    report_ref: str
-    version: int
-    decided_ms: Millis
-    verdict: Literal["NORMAL", "RISK", "UNKNOWN"]
-    reasons: tuple[str, ...]
-    inputs: str
 
 
 class Manifest(Frozen):
@@ -161,7 +143,7 @@ def guardian_file(evidence: GuardianEvidence, sign: Sign, key: str) -> bytes:
 
 def finding_file(evidence: FindingEvidence, sign: Sign, key: str) -> bytes:
     """Return one finding with its inputs, signed; `key` names the box's key (wire.key_id)."""
-    return _signed(_FINDING, evidence, sign, key)
+    return _signed(FINDING, evidence, sign, key)
 
 
 def _signed(context: bytes, message: Frozen, sign: Sign, key: str) -> bytes:
@@ -251,7 +233,7 @@ def _check_guardian(content: bytes, public_key: bytes) -> Checked:
 
 def _check_finding(content: bytes, public_key: bytes) -> Checked:
     """The box's word is one thing, the rules another: what it found has to follow from what it rests on."""
-    evidence = FindingEvidence.model_validate_json(_opened(_FINDING, content, public_key, FindingEvidence))
+    evidence = FindingEvidence.model_validate_json(_opened(FINDING, content, public_key, FindingEvidence))
     try:
         case, rules = inputs.read(evidence.inputs.encode())
     except ValueError:

@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from pydantic import ConfigDict, Field, PositiveInt, StringConstraints, ValidationError
 
 from cloud.errors import ConfigError
-from edge.wire.base import Frozen, Name
-from edge.wire.project import TOKEN_PURPOSES, HexKey, PurposeKeys
+from edge.wire.base import Frozen, HexKey, Name
+from edge.wire.project import TOKEN_PURPOSES, PurposeKeys
 
 _READ = "read the project's key file"
 _SCRYPT_N, _SCRYPT_R, _SCRYPT_P = 1 << 16, 8, 1

@@ -194,6 +194,12 @@ verdicts = _fact(
     "verdicts",
     Column("verdict_id", _OPAQUE, nullable=False),
     Column("report_ref", _NAME),
+    Column("deal_ref", _NAME),
+    Column("channel", _NAME),
+    Column("also", JSON),
+    Column("inputs", Text),
+    Column("outcomes", JSON),
+    Column("signature", String(128)),
     Column("version", BigInteger, nullable=False),
     *_who("verdicts", nullable=True),
     Column("verdict", String(8), nullable=False),
@@ -207,6 +213,7 @@ verdicts = _fact(
     Column("presence_quality", String(12)),
     Column("decided_ms", BigInteger, nullable=False),
     Index("ix_verdicts_decided", "tenant", "decided_ms"),
+    Index("ix_verdicts_deal", "tenant", "deal_ref"),
 )
 
 erasures = _fact(
@@ -267,6 +274,14 @@ reattributed = _fact(
     Column("since_ms", BigInteger, nullable=False),
     Column("until_ms", BigInteger, nullable=False),
 )
+
+box_keys = _fact(
+    "box_keys",
+    Column("project", _NAME),
+    Column("enrolment_key", _SHA256, nullable=False),
+    Column("signature", String(128), nullable=False),
+)
+"""To which key facts for each box are sealed; the newest of a box counts."""
 
 EVERY_BOX = ""
 """In `suppression.box`: headquarters itself ordered this erasure, so it holds whichever box sends."""
@@ -437,6 +452,7 @@ FACTS: Mapping[str, Table] = MappingProxyType(
         "retokened": retokened,
         "merged": retokened,
         "reattributed": reattributed,
+        "box_keys": box_keys,
     }
 )
 """The table of each kind of record; `voided` has none, it takes another's place."""
@@ -448,6 +464,12 @@ exchanges of tokens, by which what arrives late is known to be the same person's
 ERASED_VERDICT: Mapping[str, Any] = MappingProxyType(
     {
         "report_ref": None,
+        "deal_ref": None,
+        "channel": None,
+        "also": None,
+        "inputs": None,
+        "outcomes": None,
+        "signature": None,
         "who": None,
         "reasons": [],
         "review_reasons": [],

@@ -78,7 +78,7 @@ def explain(
     from edge.domain.errors import InvalidInput
     from edge.domain.judging.inputs import read
     from edge.domain.judging.judge import judge
-    from edge.domain.judging.sentences import explain as told
+    from edge.wire.sentences import explain as told
 
     newest = _history(config, ref, reason).versions[-1]
     try:

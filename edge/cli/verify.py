@@ -9,7 +9,8 @@ import typer
 from edge.cli.options import JsonOption, when
 
 if TYPE_CHECKING:
-    from edge.archive import Checked, CheckedConsent, FindingEvidence
+    from edge.archive import Checked, CheckedConsent
+    from edge.wire.finding import FindingEvidence
 
 
 _WHAT = {
@@ -73,7 +74,8 @@ def _checked(content: bytes, public_key: str) -> "Checked":
 
 
 def _show(file: Path, checked: "Checked", wanted: str | None) -> None:
-    from edge.archive import FindingEvidence, GuardianEvidence
+    from edge.archive import GuardianEvidence
+    from edge.wire.finding import FindingEvidence
 
     exported = checked.exported
     what = _WHAT[checked.kind]
@@ -99,7 +101,7 @@ def _show_finding(evidence: "FindingEvidence") -> None:
 
     from edge.domain.judging.inputs import read
     from edge.domain.judging.judge import judge
-    from edge.domain.judging.sentences import explain
+    from edge.wire.sentences import explain
 
     case, rules = read(evidence.inputs.encode())
     zone, found = datetime.now().astimezone().tzinfo, judge(case, rules)

@@ -12,6 +12,7 @@ from edge.runtime.office import Office
 from edge.runtime.risk import Risk
 from edge.runtime.waiting import reason_code
 from edge.store.rows import VerdictRow
+from edge.wire.finding import FindingEvidence
 
 
 class Findings:
@@ -82,7 +83,7 @@ class Findings:
         if row.inputs is None or row.verdict is None:
             raise InvalidInput("export a finding", "erased", "its hash and date are all that is left")
         box, stamp = self._office.store.identity, self._office.stamp()
-        evidence = archive.FindingEvidence(
+        evidence = FindingEvidence(
             **stamp,
             tenant=box.tenant,
             site=box.site,

@@ -17,10 +17,10 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationErr
 
 from edge.domain.errors import InvalidInput
 from edge.store.tokens import SUPPRESSION, TokenKeys
+from edge.wire.base import HexKey
 from edge.wire.project import (
     MAX_SEALED_FILE,
     TOKEN_PURPOSES,
-    HexKey,
     PurposeKeys,
     SealedFor,
     SealedKeys,

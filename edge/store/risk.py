@@ -5,12 +5,12 @@ from typing import get_args
 
 from edge.consent.policy import State
 from edge.domain.facts import type_of_source
-from edge.domain.judging.outcome import Verdict
 from edge.ports import Permit
 from edge.store.database import Row
 from edge.store.rows import PresenceRow, ReportEntry, VerdictRow
 from edge.store.tables import Part
 from edge.wire import Purpose, Scope, TimeQuality, Token
+from edge.wire.finding import Verdict
 
 _STATE = (
     "(SELECT state FROM consents c WHERE c.person = {person} AND c.scope = {scope}"

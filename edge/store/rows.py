@@ -6,8 +6,8 @@ from pathlib import Path
 
 from edge.domain.facts import PersonId, StaffId, type_of_act
 from edge.domain.idcard import CardKind
-from edge.domain.judging.outcome import Verdict
 from edge.wire import Evidence, Scope, TimeQuality, Token
+from edge.wire.finding import Verdict
 
 
 @dataclass(frozen=True, slots=True)

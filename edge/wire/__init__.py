@@ -15,21 +15,13 @@ from edge.wire.base import (
     TimeQuality,
     Token,
 )
-from edge.wire.batch import (
-    Batch,
-    BatchFrame,
-    Entry,
-    Signed,
-    canonical,
-    key_id,
-    parse_signed,
-    signing_input,
-)
+from edge.wire.batch import Batch, BatchFrame, Entry, Signed, key_id, parse_signed, signing_input
 from edge.wire.commands import (
     Anchor,
     Command,
     EntryResult,
     EraseCommand,
+    FactsCommand,
     NoticeCommand,
     Receipt,
     RightsRequest,
@@ -40,6 +32,7 @@ from edge.wire.notice import NoticeText
 from edge.wire.records import (
     AuditHead,
     BlindTime,
+    BoxKeys,
     CallRecorded,
     CommandAnswered,
     ConsentRecorded,
@@ -59,6 +52,7 @@ from edge.wire.records import (
     loggable,
     parse_record,
 )
+from edge.wire.spelling import canonical
 from edge.wire.topics import Topics
 
 __all__ = [
@@ -70,6 +64,7 @@ __all__ = [
     "Batch",
     "BatchFrame",
     "BlindTime",
+    "BoxKeys",
     "CallRecorded",
     "Command",
     "CommandAnswered",
@@ -81,6 +76,7 @@ __all__ = [
     "EraseCommand",
     "ErasureReceipt",
     "Evidence",
+    "FactsCommand",
     "FootfallCounted",
     "Frozen",
     "Merged",

@@ -33,6 +33,10 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
 """A tenant, site, box, device or line: chosen by an installer, never by a person's name."""
 
 
+HexKey = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+"""32 bytes in hex: a key, secret or public."""
+
+
 class Scope(StrEnum):
     """What a visitor can agree to; each apart from the others (domain.md, Consent)."""
 

@@ -1,19 +1,17 @@
 """Batches, their canonical bytes and what a signature covers; never signs or verifies itself.
 
 A signature covers `signing_input(context, body)`: a context string keeps a signature made for
-one kind of message from being accepted for another. The canonical form is RFC 8785 (JCS)
-restricted to integers, strings, booleans, null, arrays and objects with ASCII keys, where it
-equals Python's compact JSON with sorted keys.
+one kind of message from being accepted for another.
 """
 
 import hashlib
-import json
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveInt, StringConstraints
 
 from edge.wire.base import Basis, Frozen, Millis, Name, OpaqueId, Purpose, TimeQuality
 from edge.wire.records import Record
+from edge.wire.spelling import canonical
 
 MAX_ENTRIES = 500
 MAX_PAYLOAD = 1 << 20
@@ -69,26 +67,6 @@ class Signed(Frozen):
     def to_bytes(self) -> bytes:
         """Return the payload as it goes to the broker."""
         return canonical(self.model_dump(mode="json"))
-
-
-def canonical(value: object) -> bytes:
-    """Return the one spelling of `value`; raise ValueError on a float, which has several."""
-    _refuse_floats(value)
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return text.encode()
-
-
-def _refuse_floats(value: object) -> None:
-    if isinstance(value, float):
-        raise ValueError("floats have no canonical form on the wire")
-    if isinstance(value, dict):
-        for key, item in value.items():
-            if not isinstance(key, str):
-                raise ValueError("object keys are strings on the wire")
-            _refuse_floats(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            _refuse_floats(item)
 
 
 def signing_input(context: Context, body: object) -> bytes:

@@ -12,6 +12,7 @@ from pydantic import (
 )
 
 from edge.wire.base import Frozen, Millis, Name, OpaqueId, Scope, Token
+from edge.wire.facts import MOST_ROWS, SealedRow
 from edge.wire.notice import MAX_NOTICE
 from edge.wire.records import Code, Hash
 
@@ -76,8 +77,22 @@ class NoticeCommand(Frozen):
     notice_hash: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
+class FactsCommand(Frozen):
+    """Rows of the channels' and the office's books, each sealed to this box (wire.facts).
+
+    Taken whole or not at all; answered by a CommandAnswered: `done` `ok`, or `refused` with why.
+    """
+
+    kind: Literal["facts"] = "facts"
+    v: Literal[1] = 1
+    command_id: OpaqueId
+    box: Name
+    issued_ms: Millis
+    rows: Annotated[tuple[SealedRow, ...], Field(min_length=1, max_length=MOST_ROWS)]
+
+
 Command = Annotated[
-    EraseCommand | WithdrawCommand | RightsRequest | NoticeCommand, Field(discriminator="kind")
+    EraseCommand | WithdrawCommand | RightsRequest | NoticeCommand | FactsCommand, Field(discriminator="kind")
 ]
 
 _COMMAND: TypeAdapter[Command] = TypeAdapter(Command)

@@ -12,8 +12,8 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from edge.wire.base import Frozen, Scope
-from edge.wire.batch import canonical
 from edge.wire.records import Code
+from edge.wire.spelling import canonical
 
 Lang = Literal["zh", "en"]
 Text = Annotated[str, StringConstraints(strip_whitespace=False, min_length=1, max_length=4000)]

@@ -9,16 +9,13 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, PositiveInt, StringConstraints
 
-from edge.wire.base import Frozen, Name
-from edge.wire.batch import canonical
+from edge.wire.base import Frozen, HexKey, Name
+from edge.wire.spelling import canonical
 
 TOKEN_PURPOSES = ("registration", "channel_risk", "recording", "id_card")
 """What a token may be for; each has a key of its own, so that two purposes' tokens can't be compared."""
 MAX_SEALED_FILE = 1 << 14
 """Bytes of such a file; a larger one isn't read."""
-
-HexKey = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-"""32 bytes in hex: a key, secret or public."""
 
 
 class PurposeKeys(Frozen):

@@ -4,11 +4,13 @@ The allow-list of domain.md ("What a record may hold"). A new kind of record is 
 and one line in `AnyRecord`; its schema is pinned under tests/contract/.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveInt, StringConstraints, TypeAdapter, model_validator
 
-from edge.wire.base import Basis, Frozen, Millis, Name, OpaqueId, Scope, TimeQuality, Token
+from edge.wire.base import Basis, Frozen, HexKey, Millis, Name, OpaqueId, Scope, TimeQuality, Token
+from edge.wire.finding import MAX_INPUTS, FindingEvidence, Outcome, Ref, Verdict
 
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
 """A machine-readable reason; never free text, which could carry a name or a number."""
@@ -21,6 +23,11 @@ PACKAGE_TEXT = PACKAGE_BYTES * 4 // 3
 
 Hash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 """SHA-256 in hex."""
+
+
+def _nothing(value: object) -> bool:
+    """Leave out what earlier programs didn't say, so that what they signed is spelled as it was."""
+    return value is None or value == ()
 
 
 def _absent(value: int | None) -> bool:
@@ -168,24 +175,70 @@ class BlindTime(Frozen):
 
 
 class VerdictIssued(Frozen):
-    """The finding on one report. Later facts make a new version and never rewrite this one."""
+    """The finding on one report, or on one deal. Later facts make a new version and never rewrite this one.
+
+    `inputs`, `outcomes` and `signature` are there together: what it rests on as the box spelled it, what each
+    rule says, and the box's word on just this finding (`evidence`), by which an agent can check it alone.
+    """
 
     kind: Literal["verdict"] = "verdict"
     v: Literal[1] = 1
     verdict_id: OpaqueId
-    report_ref: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
+    report_ref: Ref | None = None
+    deal_ref: Ref | None = Field(default=None, exclude_if=_nothing)
+    channel: Name | None = Field(default=None, exclude_if=_nothing)
+    """Whose report it is, or whose the deal: a company by its code. None: the office's, or not told."""
     version: PositiveInt
     who: Token
-    verdict: Literal["NORMAL", "RISK", "UNKNOWN"]
+    also: tuple[Token, ...] = Field(default=(), exclude_if=_nothing)
+    """The deal's other buyers."""
+    verdict: Verdict
     reasons: tuple[Code, ...]
     review_reasons: tuple[Code, ...] = ()
     rule_set: Name
     rule_version: PositiveInt
-    inputs_hash: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    inputs_hash: Hash
     reported_ms: Millis | None
     presence_ms: Millis | None
     presence_quality: TimeQuality | None = None
     decided_ms: Millis
+    inputs: Annotated[str, StringConstraints(max_length=MAX_INPUTS)] | None = Field(
+        default=None, exclude_if=_nothing
+    )
+    outcomes: tuple[Outcome, ...] = Field(default=(), exclude_if=_nothing)
+    signature: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{128}$")] | None = Field(
+        default=None, exclude_if=_nothing
+    )
+
+    @model_validator(mode="after")
+    def _about_one_thing(self) -> Self:
+        if (self.report_ref is None) == (self.deal_ref is None):
+            raise ValueError("a finding is on a report or on a deal")
+        if (self.inputs is None) != (self.signature is None):
+            raise ValueError("inputs come with the box's signature on them")
+        return self
+
+    def evidence(self, where: Mapping[str, str], quality: TimeQuality) -> FindingEvidence | None:
+        """Return what `signature` is about; `where`: tenant, site and box. None: of an earlier program.
+
+        `quality`: of the box's clock as it decided, which stands in the record's entry.
+        """
+        if self.inputs is None:
+            return None
+        return FindingEvidence(
+            tenant=where["tenant"],
+            site=where["site"],
+            box=where["box"],
+            at_ms=self.decided_ms,
+            quality=quality,
+            report_ref=self.report_ref,
+            deal_ref=self.deal_ref,
+            version=self.version,
+            decided_ms=self.decided_ms,
+            verdict=self.verdict,
+            reasons=self.reasons,
+            inputs=self.inputs,
+        )
 
 
 class ErasureReceipt(Frozen):
@@ -299,6 +352,19 @@ class VisitReattributed(Frozen):
     until_ms: Millis
 
 
+class BoxKeys(Frozen):
+    """To which key (X25519) facts for this box are sealed, and of which project it is; None: its site's.
+
+    `signature`: the box's Ed25519 over `box_keys_signing_input`, so that whoever seals can check it alone.
+    """
+
+    kind: Literal["box_keys"] = "box_keys"
+    v: Literal[1] = 1
+    project: Name | None
+    enrolment_key: HexKey
+    signature: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{128}$")]
+
+
 class Voided(Frozen):
     """Takes the place of a record that was erased while its batch had no receipt yet."""
 
@@ -322,6 +388,7 @@ Record = Annotated[
     | Retokened
     | Merged
     | VisitReattributed
+    | BoxKeys
     | Voided,
     Field(discriminator="kind"),
 ]

@@ -99,11 +99,21 @@ def _sound(value: dict[str, Any]) -> dict[str, Any]:
         return value | {"new": f"{purpose}:{other}"}
     if value.get("kind") in {"consent", "visit"}:
         value = _entered(value)
+    if value.get("kind") == "verdict":
+        value = _about_one_thing(value)
     if value.get("departed_ms") is not None:
         return value | {"departed_ms": max(value["departed_ms"], value["arrived_ms"])}
     if value.get("departure_estimated"):  # of a visit that isn't over
         return value | {"departure_estimated": False}
     return value
+
+
+def _about_one_thing(value: dict[str, Any]) -> dict[str, Any]:
+    """A finding is on a deal or on a report, and what it rests on comes with the box's signature."""
+    on_deal = value.get("deal_ref") is not None
+    bare = {k: v for k, v in value.items() if k not in ("report_ref", "inputs", "signature")}
+    signed = {k: value[k] for k in ("inputs", "signature") if {"inputs", "signature"} <= value.keys()}
+    return bare | signed | {"report_ref": None if on_deal else value.get("report_ref") or "R-1"}
 
 
 def _entered(value: dict[str, Any]) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """Brings the rules' outcomes together: any RISK from complete inputs, else any UNKNOWN, else NORMAL."""
 
 from edge.domain.judging.case import Case
-from edge.domain.judging.outcome import Finding, Outcome, Unknown, Verdict
 from edge.domain.judging.rules import RULES
 from edge.domain.judging.ruleset import RuleSet
+from edge.wire.finding import Finding, Outcome, Unknown, Verdict
 
 
 def judge(case: Case, rules: RuleSet) -> Finding:

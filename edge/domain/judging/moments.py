@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from math import ceil
 
 from edge.domain.judging.case import Case, Deal, Presence, Report
-from edge.domain.judging.outcome import Unknown
 from edge.domain.judging.ruleset import RuleSet
+from edge.wire.finding import Unknown
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS

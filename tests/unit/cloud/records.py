@@ -113,7 +113,13 @@ def reattributed(**changes: Any) -> wire.VisitReattributed:
     return wire.VisitReattributed(**{**fields, **changes})
 
 
+def box_keys(**changes: Any) -> wire.BoxKeys:
+    return wire.BoxKeys(
+        **{"project": "riverside", "enrolment_key": "5" * 64, "signature": "6" * 128, **changes}
+    )
+
+
 ONE_OF_EACH: tuple[Callable[[], wire.Record], ...] = (
     visit, consent, withdrawal, call, verdict, footfall, health, blind, erasure, answer,
-    package, audit_head, retokened, merged, reattributed, wire.Voided
+    package, audit_head, retokened, merged, reattributed, box_keys, wire.Voided
 )  # fmt: skip

@@ -411,6 +411,6 @@ def test_every_table_has_a_period_or_a_reason_to_have_none() -> None:
     """P8: who adds a table decides how long it is kept."""
     from cloud.retention.lapses import LAPSES
 
-    about_no_person_or_the_service_itself = {"boxes", "epochs", "audit_logs", "notices", "users"}
+    about_no_person_or_the_service_itself = {"boxes", "box_keys", "epochs", "audit_logs", "notices", "users"}
     kept = {lapse.table.name for lapse in LAPSES} | about_no_person_or_the_service_itself
     assert kept == set(schema.METADATA.tables)

@@ -7,7 +7,7 @@ import pytest
 
 from edge.domain.judging import inputs
 from edge.domain.judging.judge import judge
-from edge.domain.judging.outcome import Finding
+from edge.wire.finding import Finding
 from tests.unit.judging import codes
 from tests.unit.judging.worked import CASES, EXAMPLES, PATHS, Missing, read
 

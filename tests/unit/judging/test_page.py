@@ -11,8 +11,8 @@ from itertools import groupby
 from pathlib import Path
 
 from edge.domain.judging.judge import judge
-from edge.domain.judging.outcome import Finding
-from edge.domain.judging.sentences import VERDICTS, explain
+from edge.wire.finding import Finding
+from edge.wire.sentences import VERDICTS, explain
 from tests.unit.judging.worked import (
     EXAMPLES,
     PATHS,

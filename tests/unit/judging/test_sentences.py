@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.domain.judging import sentences
 from edge.domain.judging.judge import judge
-from edge.domain.judging.outcome import Finding, Outcome
-from edge.domain.judging.sentences import Language, explain
+from edge.wire import sentences
+from edge.wire.finding import Finding, Outcome
+from edge.wire.sentences import Language, explain
 from tests.unit.judging import codes
 from tests.unit.judging.worked import EXAMPLES, PATHS, ZONE, at_ms, read
 

@@ -14,9 +14,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from edge.domain.facts import type_of_source
 from edge.domain.judging.case import Answer, Blind, Case, Deal, Extension, Kind, Masked, Presence, Report
-from edge.domain.judging.outcome import Verdict
 from edge.domain.judging.ruleset import RuleSet
 from edge.wire import TimeQuality
+from edge.wire.finding import Verdict
 
 CASES = Path(__file__).parents[2] / "cases"
 ZONE = ZoneInfo("Asia/Shanghai")

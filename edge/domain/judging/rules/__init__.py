@@ -7,7 +7,6 @@ of `RULES` is the order in which reasons are told.
 from collections.abc import Callable
 
 from edge.domain.judging.case import Case
-from edge.domain.judging.outcome import Outcome
 from edge.domain.judging.rules import (
     answer,
     fabricated_order,
@@ -20,6 +19,7 @@ from edge.domain.judging.rules import (
     short_deal,
 )
 from edge.domain.judging.ruleset import RuleSet
+from edge.wire.finding import Outcome
 
 RULES: tuple[Callable[[Case, RuleSet], Outcome | None], ...] = (
     late_report.judge,

@@ -1,8 +1,8 @@
 """The customer's own answer to "who brought you?": better evidence of the source than any face."""
 
 from edge.domain.judging.case import Case
-from edge.domain.judging.outcome import Outcome
 from edge.domain.judging.ruleset import RuleSet
+from edge.wire.finding import Outcome
 
 RULE = "answer"
 

@@ -1,8 +1,8 @@
 """No ID at the deal: nobody's identity was ever verified by a card, so a person should look."""
 
 from edge.domain.judging.case import Case
-from edge.domain.judging.outcome import Outcome
 from edge.domain.judging.ruleset import RuleSet
+from edge.wire.finding import Outcome
 
 RULE = "id_at_deal"
 

@@ -2,8 +2,8 @@
 
 from edge.domain.judging import moments
 from edge.domain.judging.case import Case
-from edge.domain.judging.outcome import Outcome
 from edge.domain.judging.ruleset import RuleSet
+from edge.wire.finding import Outcome
 
 RULE = "late_report"
 

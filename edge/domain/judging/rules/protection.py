@@ -2,8 +2,8 @@
 
 from edge.domain.judging import moments
 from edge.domain.judging.case import Case, Report
-from edge.domain.judging.outcome import Outcome, Unknown
 from edge.domain.judging.ruleset import Protection, RuleSet
+from edge.wire.finding import Outcome, Unknown
 
 RULE = "protection"
 

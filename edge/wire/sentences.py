@@ -9,7 +9,7 @@ from datetime import datetime, tzinfo
 from string import Formatter
 from typing import Literal
 
-from edge.domain.judging.outcome import Finding, Outcome, Supplier, Unknown, Verdict
+from edge.wire.finding import Finding, Outcome, Supplier, Unknown, Verdict
 
 Language = Literal["zh", "en"]
 Both = tuple[str, str]

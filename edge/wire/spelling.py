@@ -1,0 +1,27 @@
+"""The one spelling of what is signed; never signs.
+
+The form is RFC 8785 (JCS) restricted to integers, strings, booleans, null, arrays and objects with ASCII
+keys, where it equals Python's compact JSON with sorted keys.
+"""
+
+import json
+
+
+def canonical(value: object) -> bytes:
+    """Return the one spelling of `value`; raise ValueError on a float, which has several."""
+    _refuse_floats(value)
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return text.encode()
+
+
+def _refuse_floats(value: object) -> None:
+    if isinstance(value, float):
+        raise ValueError("floats have no canonical form on the wire")
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise ValueError("object keys are strings on the wire")
+            _refuse_floats(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _refuse_floats(item)
