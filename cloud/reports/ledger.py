@@ -14,6 +14,8 @@ KINDS = (*FACTS, "voided", "unknown")
 """What `kind` may be; `unknown` are quarantined entries that don't say."""
 
 _KEY = ("tenant", "box", "epoch", "sequence")
+_LEFT_OUT = ("entered_ms", "deal_ref", "channel", "also", "inputs", "outcomes", "signature")
+"""Fields that a record hasn't at all where there is nothing to say: as it came."""
 _ABOUT = ("site", "wall_ms", "time_quality", "basis", "basis_scope", "purpose")
 
 
@@ -40,8 +42,7 @@ def _facts(connection: Connection, tenant: str, kind: str) -> Iterator[dict[str,
     own = [c.name for c in table.columns if c.name not in (*_KEY, *_ABOUT)]
     for row in connection.execute(asked).mappings():
         record = {"kind": kind} | {name: row[table.c[name]] for name in own}
-        if record.get("entered_ms", 0) is None:
-            del record["entered_ms"]  # as it came: of what isn't from paper the record has no such field
+        record = {name: value for name, value in record.items() if value is not None or name not in _LEFT_OUT}
         known = {name: row[table.c[name]] for name in (*_KEY, *_ABOUT) if name != "basis_scope"}
         ledger = {"received_ms": row["received_ms"], "outcome": row["outcome"], "code": row["entry_code"]}
         yield {"kind": kind, **known, **ledger, "record": record}

@@ -77,6 +77,7 @@ _BASES = {
     "footfall": ({"kind": "impersonal", "scope": None}, "footfall"),
     "health": ({"kind": "impersonal", "scope": None}, "operation"),
     "blind": ({"kind": "impersonal", "scope": None}, "operation"),
+    "box_keys": ({"kind": "impersonal", "scope": None}, "operation"),
 }
 
 
