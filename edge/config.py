@@ -103,10 +103,15 @@ class Models(Section):
 
 
 class Rules(Section):
-    """Where the project's rules stand (edge/rules.example.toml), and how long reports are kept."""
+    """Where the project's rules stand (edge/rules.example.toml), and how long what the books say is kept.
+
+    A report after its time, a deal after its last step, a row of the office's list after its last change.
+    """
 
     file: Path
     report_keeps_days: Annotated[int, Field(ge=1, le=3650)]
+    deal_keeps_days: Annotated[int, Field(ge=1, le=3650)] = 1095
+    customer_keeps_days: Annotated[int, Field(ge=1, le=3650)] = 1095
 
 
 Days = Annotated[int, Field(ge=1, le=3650)]
@@ -261,6 +266,8 @@ class Config(Section):
         returning = {
             "backup.keep_days": self.backup.keep_days if self.backup is not None else 0,
             "rules.report_keeps_days": self.rules.report_keeps_days,
+            "rules.deal_keeps_days": self.rules.deal_keeps_days,
+            "rules.customer_keeps_days": self.rules.customer_keeps_days,
         }
         for name, days in returning.items():
             if stones <= days:

@@ -138,3 +138,11 @@ class TokenKeys(Protocol):
     def tokens(self, purpose: str, number: str) -> tuple[Token, ...]:
         """Return its tokens under each of the project's keys that are held, newest first."""
         ...
+
+    def masked(self, purpose: str, mask: str) -> tuple[Token, ...]:
+        """Return the tokens of a masked number (138****1234) under each of the keys, newest first."""
+        ...
+
+    def mark(self, token: Token) -> str:
+        """Return a hash of `token`, or of a book's row, under a key that never leaves the box."""
+        ...

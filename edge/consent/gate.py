@@ -21,6 +21,7 @@ from edge.wire import (
     Basis,
     BasisKind,
     BlindTime,
+    BoxKeys,
     CallRecorded,
     CommandAnswered,
     ConsentRecorded,
@@ -44,7 +45,7 @@ F = TypeVar("F", bound=Fact)
 S = TypeVar("S", bound=facts.StaffFact)
 F_co = TypeVar("F_co", bound=Fact, covariant=True)
 
-_IMPERSONAL = (FootfallCounted, DeviceHealth, BlindTime)
+_IMPERSONAL = (FootfallCounted, DeviceHealth, BlindTime, BoxKeys)
 _LEAVES_WITH: dict[type[Fact], tuple[type, ...]] = {
     facts.ConsentGiven: (ConsentRecorded,),
     facts.ConsentChanged: (ConsentWithdrawn,),
@@ -159,6 +160,13 @@ _OTHER_BASES: dict[type[Fact], tuple[BasisKind, Purpose]] = {
     facts.VisitTakenBack: (BasisKind.DUTY, Purpose.RIGHTS),
     facts.NumberTakenBack: (BasisKind.DUTY, Purpose.RIGHTS),
     facts.ReportLodged: (BasisKind.REPORT, Purpose.CHANNEL_RISK),
+    facts.BooksRetokened: (BasisKind.DUTY, Purpose.RIGHTS),
+    facts.FollowedUp: (BasisKind.REPORT, Purpose.CHANNEL_RISK),
+    facts.ReportExtended: (BasisKind.REPORT, Purpose.CHANNEL_RISK),
+    facts.DealMade: (BasisKind.CONTRACT, Purpose.CHANNEL_RISK),
+    facts.CustomerListed: (BasisKind.CONTRACT, Purpose.CHANNEL_RISK),
+    facts.ListSupplied: (BasisKind.IMPERSONAL, Purpose.OPERATION),
+    facts.ChannelNamed: (BasisKind.IMPERSONAL, Purpose.OPERATION),
     facts.VerdictReached: (BasisKind.REPORT, Purpose.CHANNEL_RISK),
 }
 _EMPLOYMENT = frozenset(get_args(facts.StaffFact))
@@ -335,10 +343,12 @@ class Gate:
 
     @_counted
     def on_other_basis(self, fact: F) -> Cleared[F]:
-        """Clear what rests on `duty` or `report`: a closed list of kinds."""
+        """Clear what rests on `duty`, `report` or `contract`, or is about nobody: a closed list of kinds."""
         if type(fact) not in _OTHER_BASES or isinstance(fact, facts.ConsentChanged):
             raise Refused("clear a fact", "no_basis", "only the kinds that the gate names")
         kind, purpose = _OTHER_BASES[type(fact)]
+        if isinstance(fact, facts.VerdictReached) and fact.about == "deal":
+            kind = BasisKind.CONTRACT
         return _Cleared(fact, Basis(kind=kind), purpose, None)
 
     @_counted

@@ -278,10 +278,25 @@ class RecordingKept(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReportLodged(Fact):
+class BookRow(Fact):
+    """A row of the channels' or the office's books: of those with one name the last changed one counts.
+
+    `mark` decides between two that were changed at the same moment: the greater one counts. `withdrawn`: the
+    book took the row back.
+    """
+
+    changed_ms: int
+    mark: str = ""
+    withdrawn: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportLodged(BookRow):
     """An agent's claim: a token, who claims, when; lapses with its protection period.
 
-    `earlier` are the same number's tokens under the project's earlier keys; they are not kept.
+    `earlier` are the same number's tokens under the project's earlier keys; what the books say under one of
+    them is kept under `token` from now on. `masked`: the token is that of a number of which only the first
+    three and last four digits were told.
     """
 
     report_ref: str
@@ -291,18 +306,94 @@ class ReportLodged(Fact):
     agent: str
     reported_ms: int | None
     lapses_ms: int
+    masked: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BooksRetokened(Fact):
+    """What the books say under `earlier`, a number's tokens by older keys, is kept under `token` now."""
+
+    token: Token
+    earlier: tuple[Token, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowedUp(BookRow):
+    """A channel followed up on its claim."""
+
+    ref: str
+    report_ref: str
+    followed_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportExtended(BookRow):
+    """A claim's protection was extended."""
+
+    ref: str
+    report_ref: str
+    logged_ms: int
+    until_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DealMade(BookRow):
+    """A subscription or contract. `buyers`: each one's tokens, under the newest keys first; at least one."""
+
+    deal_ref: str
+    channel: str | None
+    buyers: tuple[tuple[Token, ...], ...]
+    subscribed_ms: int | None
+    contracted_ms: int | None
+    owner: Literal["office", "channel"] | None
+    lapses_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerListed(BookRow):
+    """Somebody owns here, or is a live customer of the office, since then."""
+
+    ref: str
+    token: Token
+    earlier: tuple[Token, ...] = ()
+    since_ms: int
+    lapses_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListSupplied(BookRow):
+    """The office has brought in its list of owners and live customers; about no person."""
+
+    ref: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelNamed(BookRow):
+    """A channel of the project, by its code and its company's public name; about no person."""
+
+    code: str
+    name: str
+
+
+type_of_subject = Literal["report", "deal"]
+"""What a finding is on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerdictReached(Fact):
-    """One version of the finding on a report; earlier versions stand."""
+    """One version of the finding on a report or a deal; earlier versions stand.
 
-    report_ref: str
+    `since_ms`: the earliest presence that it rests on, or None.
+    """
+
+    about: type_of_subject
+    ref: str
     version: int
     verdict: str
     reasons: tuple[str, ...]
     inputs: str
     inputs_hash: str
+    since_ms: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,41 +10,45 @@ from pydantic import StringConstraints
 from edge.domain.reasons import Reason
 from edge.ipc.messages import Message
 from edge.wire import Millis
+from edge.wire.finding import Ref, Verdict
 from edge.wire.records import Code, Hash
 
-Ref = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
-Verdict = Literal["NORMAL", "RISK", "UNKNOWN"]
+About = Literal["report", "deal"]
 MOST = 200
 
 
 class ListFindings(Message):
-    """The newest finding on each report, by reference, after `after`; of one verdict, if it is named."""
+    """The newest finding on each report or deal, by reference after `after`; of one verdict, if named."""
 
     method: Literal["list_findings"] = "list_findings"
+    about: About = "report"
     verdict: Verdict | None = None
     after: str = ""
 
 
 class ShowFinding(Message):
-    """Every version of the finding on one report, with what it rests on."""
+    """Every version of the finding on one report or deal, with what it rests on."""
 
     method: Literal["show_finding"] = "show_finding"
+    about: About = "report"
     ref: Ref
     reason: Reason
 
 
 class ExportFinding(Message):
-    """The newest finding on one report, signed, for whoever has to check it."""
+    """The newest finding on one report or deal, signed, for whoever has to check it."""
 
     method: Literal["export_finding"] = "export_finding"
+    about: About = "report"
     ref: Ref
     reason: Reason
 
 
 class TryRules(Message):
-    """What would other rules (TOML) find on the reports after `after`? Changes nothing."""
+    """What would other rules (TOML) find on the reports, or deals, after `after`? Changes nothing."""
 
     method: Literal["try_rules"] = "try_rules"
+    about: About = "report"
     rules: Annotated[str, StringConstraints(max_length=65_536)]
     after: str = ""
     reason: Reason
@@ -54,7 +58,7 @@ AboutFinding = ListFindings | ShowFinding | ExportFinding | TryRules
 
 
 class FindingLine(Message):
-    """One report's newest finding; `verdict` None: it was erased, or is past its period."""
+    """The newest finding on one of them; `verdict` None: it was erased, or is past its period."""
 
     ref: str
     version: int
@@ -89,7 +93,7 @@ class FindingHistory(Message):
 
 
 class Tried(Message):
-    """One report: what its finding is, and what it would be."""
+    """What one finding is, and what it would be."""
 
     ref: str
     verdict: Verdict

@@ -89,6 +89,7 @@ class Core:
         """Go on from what the last start left: notice in force, how long down, how long offline."""
         parts = self._parts
         await parts.thread.run(parts.notices.begin, file)
+        await parts.thread.run(parts.books.announce, parts.credentials.project)
         alive = await parts.thread.run(parts.moments.recall)
         if alive is not None:
             devices = tuple(d.id for d in parts.config.devices)

@@ -1,7 +1,8 @@
-"""Shows findings on agents' reports to the privacy officer; judges nothing, and changes none."""
+"""Shows findings on reports and deals to the privacy officer; judges nothing, and changes none."""
 
 from edge import archive
 from edge.domain.errors import InvalidInput
+from edge.domain.judging.choice import strongest
 from edge.domain.judging.judge import judge
 from edge.domain.judging.ruleset import read_rules
 from edge.domain.reasons import Reason
@@ -31,9 +32,9 @@ class Findings:
         self._note(request.method, request.reason, account)
         match request:
             case protocol.ShowFinding():
-                return self._history(request.ref)
+                return self._history(request)
             case protocol.ExportFinding():
-                return Document.of(self._export(request.ref))
+                return Document.of(self._export(request))
             case protocol.TryRules():
                 return self._try(request)
 
@@ -45,7 +46,8 @@ class Findings:
             store.audit(reason_code(reason), None, now)
 
     def _list(self, request: protocol.ListFindings) -> protocol.FindingLines:
-        rows = self._office.store.newest_verdicts(request.after, protocol.MOST + 1, request.verdict)
+        most = protocol.MOST + 1
+        rows = self._office.store.newest_verdicts(request.about, request.after, most, request.verdict)
         lines = tuple(
             protocol.FindingLine(
                 ref=ref,
@@ -58,13 +60,14 @@ class Findings:
         )
         return protocol.FindingLines(lines=lines, more=len(rows) > protocol.MOST)
 
-    def _versions(self, ref: str) -> tuple[VerdictRow, ...]:
-        rows = self._office.store.verdicts(ref)
+    def _versions(self, about: protocol.About, ref: str) -> tuple[VerdictRow, ...]:
+        rows = self._office.store.verdicts(ref, about)
         if not rows:
-            raise InvalidInput("look at a finding", "no_such_report", "`gatehouse verdict list` shows them")
+            hint = "`gatehouse verdict list` shows them, with --deals those on deals"
+            raise InvalidInput("look at a finding", f"no_such_{about}", hint)
         return rows
 
-    def _history(self, ref: str) -> protocol.FindingHistory:
+    def _history(self, request: protocol.ShowFinding) -> protocol.FindingHistory:
         versions = tuple(
             protocol.FindingVersion(
                 version=row.version,
@@ -74,12 +77,12 @@ class Findings:
                 inputs=row.inputs,
                 inputs_hash=row.inputs_hash,
             )
-            for row in self._versions(ref)
+            for row in self._versions(request.about, request.ref)
         )
-        return protocol.FindingHistory(ref=ref, versions=versions)
+        return protocol.FindingHistory(ref=request.ref, versions=versions)
 
-    def _export(self, ref: str) -> bytes:
-        row = self._versions(ref)[-1]
+    def _export(self, request: protocol.ExportFinding) -> bytes:
+        row = self._versions(request.about, request.ref)[-1]
         if row.inputs is None or row.verdict is None:
             raise InvalidInput("export a finding", "erased", "its hash and date are all that is left")
         box, stamp = self._office.store.identity, self._office.stamp()
@@ -88,7 +91,8 @@ class Findings:
             tenant=box.tenant,
             site=box.site,
             box=box.box,
-            report_ref=ref,
+            report_ref=request.ref if request.about == "report" else None,
+            deal_ref=request.ref if request.about == "deal" else None,
             version=row.version,
             decided_ms=row.decided_ms,
             verdict=row.verdict,
@@ -100,13 +104,13 @@ class Findings:
     def _try(self, request: protocol.TryRules) -> protocol.TriedLines:
         """By all that is known now, also by what the rules in force didn't compare."""
         book = read_rules(request.rules)
-        rows = self._office.store.newest_verdicts(request.after, protocol.MOST + 1)
+        rows = self._office.store.newest_verdicts(request.about, request.after, protocol.MOST + 1)
         seen, lines = rows[: protocol.MOST], list[protocol.Tried]()
         for ref, row in seen:
-            case = self._risk.case_of(ref)
-            if case is None or case.report is None or row.verdict is None:
+            cases = self._risk.cases_of(request.about, ref)
+            if not cases or row.verdict is None:
                 continue
-            found = judge(case, book.at(case.report.at_ms))
+            found = judge(*strongest(cases, book))
             lines.append(
                 protocol.Tried(ref=ref, verdict=row.verdict, would_be=found.verdict, reasons=found.reasons)
             )

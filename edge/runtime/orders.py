@@ -7,6 +7,7 @@ import logging
 
 from edge.domain.errors import InvalidInput, Refused
 from edge.domain.facts import PersonId
+from edge.runtime.books import Books
 from edge.runtime.notices import Notices
 from edge.runtime.office import Office
 from edge.runtime.requests import Requests
@@ -15,6 +16,7 @@ from edge.wire import (
     Command,
     CommandAnswered,
     EraseCommand,
+    FactsCommand,
     NoticeCommand,
     RightsRequest,
     WithdrawCommand,
@@ -24,13 +26,14 @@ log = logging.getLogger(__name__)
 
 
 class Orders:
-    """Erasure, withdrawal, and a new notice."""
+    """Erasure, withdrawal, a new notice, and rows of books."""
 
-    def __init__(self, office: Office, rights: Rights, requests: Requests) -> None:
+    def __init__(self, office: Office, rights: Rights, requests: Requests, books: Books) -> None:
         self._office = office
         self._rights = rights
         self._requests = requests
         self._notices = Notices(office, rights)
+        self._books = books
 
     def carry_out(self, command: Command) -> tuple[PersonId, ...]:
         """Carry `command` out unless it was before; return whose leases are over by it."""
@@ -46,6 +49,9 @@ class Orders:
                 persons = self._requests.take(command)
             case NoticeCommand():
                 self._notices.publish(command)
+                persons = ()
+            case FactsCommand():
+                self._books.take(command)
                 persons = ()
         log.info("order carried out kind=%s command=%s", command.kind, command.command_id)
         return persons

@@ -16,6 +16,7 @@ from edge.runtime.amends import Amends
 from edge.runtime.assessed import assessed
 from edge.runtime.audit import Audit
 from edge.runtime.backups import BackupService
+from edge.runtime.books import Books, Keeps
 from edge.runtime.calls import Calls
 from edge.runtime.clock import Clock
 from edge.runtime.corrections import Corrections
@@ -42,7 +43,7 @@ from edge.runtime.requests import Requests
 from edge.runtime.retention import Retention
 from edge.runtime.retoken import Retokening
 from edge.runtime.rights import Rights
-from edge.runtime.risk import Risk, Rules
+from edge.runtime.risk import Risk
 from edge.runtime.staff import Staff
 from edge.runtime.staffnotice import load_staff
 from edge.runtime.storethread import StoreThread
@@ -87,6 +88,7 @@ class Parts:
     thread: StoreThread
     moments: Moments
     gate: Gate
+    books: Books
     risk: Risk
     links: Links
     departures: Departures
@@ -139,8 +141,10 @@ def compose(
     clock = Clock(config.clock.kept_by)
     gate = Gate(store, assessed(config, clock))
     office = Office(store, gate, credentials.tokens, clock, notices.shown(notice), credentials.sign)
-    rules = Rules(rulebook.load(config.rules.file), config.rules.report_keeps_days)
-    risk = Risk(office, rules)
+    risk = Risk(office, rulebook.load(config.rules.file))
+    kept = config.rules
+    keeps = Keeps(kept.report_keeps_days, kept.deal_keeps_days, kept.customer_keeps_days)
+    books = Books(office, risk, credentials.enrolment_key, keeps)
     links = Links(office, config.rights.page)
     rights = Rights(office, risk, config.site.box, links)
     departures = Departures(office, config.desk.closes_at)
@@ -158,10 +162,11 @@ def compose(
         thread=thread,
         moments=moments,
         gate=gate,
+        books=books,
         risk=risk,
         links=links,
         departures=departures,
-        orders=Orders(office, rights, Requests(office, rights, links)),
+        orders=Orders(office, rights, Requests(office, rights, links), books),
         retention=Retention(office, config.retention.periods(), links, rights),
         audit=Audit(office),
         counter=StaffDesk(

@@ -1,187 +1,140 @@
-"""Channel risk, thin: agents' reports in, findings out; runs in the store's thread, never guesses.
+"""Judges claims and deals by all that is known now; runs in the store's thread, never guesses.
 
-Reports become tokens here and their numbers are forgotten. A finding is issued again, as a new
-version, whenever its inputs changed.
+A finding is issued again, as a new version, whenever its inputs changed.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import get_args
+import re
+from collections.abc import Iterable
 
 from edge.domain import facts
 from edge.domain.judging import inputs, moments
-from edge.domain.judging.case import Answer, Blind, Case, Kind, Presence, Report
+from edge.domain.judging.case import Blind, Case
+from edge.domain.judging.choice import strongest
 from edge.domain.judging.judge import judge
 from edge.domain.judging.ruleset import RuleBook, RuleSet
-from edge.domain.phone import normalise
-from edge.ipc.operator import Imported, ReportRow
+from edge.runtime.cases import Known, Subject, subjects
 from edge.runtime.office import Office, new_id
-from edge.store.rows import PresenceRow, ReportEntry
-from edge.wire import Purpose, Token, VerdictIssued
+from edge.store.rows import Dossiers
+from edge.wire import Purpose, TimeQuality, Token, VerdictIssued
+from edge.wire.finding import evidence_signing_input
 
-DAY_MS = 24 * 3600 * 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """The project's rules, and for how many days after its time a report is kept."""
-
-    book: RuleBook
-    report_keeps_days: int
+AT_ONCE = 300
+"""Customers whose findings are made in one transaction."""
+_CODE = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+"""A channel's code (wire.base.Name); a name that a file on the box gave stays on the box."""
+_TO_BE_SIGNED = "0" * 128
 
 
 class Risk:
-    """Lodges reports and judges them."""
+    """Judges by the project's rules."""
 
-    def __init__(self, office: Office, rules: Rules) -> None:
+    def __init__(self, office: Office, book: RuleBook) -> None:
         self._office = office
-        self._rules = rules
-        self._issued = 0
-
-    def import_rows(self, rows: tuple[ReportRow, ...]) -> Imported:
-        """Keep all rows, or none if one can't be kept, and judge them.
-
-        A known ref is left as it was. A report on somebody who was erased, or who ended `channel_risk`, isn't
-        taken (P29) until they agree anew by an act of theirs.
-        """
-        lookup, issued = self._office.gate.permit_lookup(Purpose.CHANNEL_RISK), self._issued
-        with self._office.store.transaction():
-            new = [row for row in rows if self._office.store.report(lookup, row.ref) is None]
-            kept = sum(self._lodge(row) for row in new)
-        return Imported(
-            new=kept,
-            known=len(rows) - len(new),
-            suppressed=len(new) - kept,
-            verdicts=self._issued - issued,
-        )
-
-    def _lodge(self, row: ReportRow) -> bool:
-        stamp = self._office.stamp()
-        tokens = self._office.tokens.tokens("channel_risk", normalise(row.phone))
-        store, lookup = self._office.store, self._office.gate.permit_lookup(Purpose.CHANNEL_RISK)
-        if store.suppressed(*tokens) or store.withdrew_channel_risk(lookup, *tokens):
-            return False
-        start = row.reported_ms if row.reported_ms is not None else stamp["at_ms"]
-        fact = facts.ReportLodged(
-            **stamp,
-            report_ref=row.ref,
-            token=tokens[0],
-            earlier=tokens[1:],
-            channel=row.channel,
-            agent=row.agent,
-            reported_ms=row.reported_ms,
-            lapses_ms=start + self._rules.report_keeps_days * DAY_MS,
-        )
-        self._office.store.apply(self._office.gate.on_other_basis(fact))
-        self.judge_tokens(tokens)
-        self._office.told_of(normalise(row.phone))
-        return True
+        self._book = book
+        self.issued = 0
+        """How many findings this start has issued."""
 
     def judge_person(self, number: str) -> None:
-        """Judge every report on this number again."""
-        self.judge_tokens(self._office.tokens.tokens("channel_risk", number))
+        """Judge every report and deal of whoever has this number again.
 
-    def case_of(self, ref: str) -> Case | None:
-        """Return all that is known now about one claim; None if it isn't kept any more."""
-        lookup = self._office.gate.permit_lookup(Purpose.CHANNEL_RISK)
-        claim = self._office.store.report(lookup, ref)
-        if claim is None:
-            return None
-        return next(case for one, case in self._cases((claim.token,)) if one.report_ref == ref)
-
-    def judge_tokens(self, tokens: tuple[Token, ...]) -> None:
-        """Judge every report on one of these again."""
-        for claim, case in self._cases(tokens):
-            rules = self._rules.book.at(claim.reported_ms)
-            self._judge(claim, inputs.used(case, rules), rules)
-
-    def _cases(self, tokens: tuple[Token, ...]) -> list[tuple[ReportEntry, Case]]:
-        """Return every claim on whoever carries one of these tokens, each with all that is known.
-
-        A claim keeps the token under which it was lodged, of older keys perhaps, until it lapses.
+        What the books said under older keys is kept under the newest from now on: the number shows that it is
+        one customer's.
         """
-        lookup = self._office.gate.permit_lookup(Purpose.CHANNEL_RISK)
-        tokens = self._office.store.known_by(lookup, *tokens)
-        claims = self._office.store.reports_by_token(lookup, *tokens)
-        if not claims:
-            return []
-        customer, said = self._customer(tokens), _claims(claims)
-        return [
-            (claim, replace(customer, report=said[claim.report_ref], other_reports=_others(claim, said)))
-            for claim in claims
-        ]
+        office, (token, *earlier) = self._office, self._office.tokens.tokens("channel_risk", number)
+        lookup = office.gate.permit_lookup(Purpose.CHANNEL_RISK)
+        if earlier and office.store.in_books(lookup, *earlier):
+            fact = facts.BooksRetokened(**office.stamp(), token=token, earlier=tuple(earlier))
+            office.store.apply(office.gate.on_other_basis(fact))
+        self.judge_tokens((token, *earlier))
 
-    def _customer(self, tokens: tuple[Token, ...]) -> Case:
-        """Return what may be used of whoever carries one of these tokens; no claim yet."""
-        store, lookup = self._office.store, self._office.gate.permit_lookup(Purpose.CHANNEL_RISK)
-        return Case(
-            report=None,
-            presences=tuple(_presence(row) for row in store.presences(lookup, *tokens)),
-            blind=tuple(Blind(*span) for span in store.outages()),
-            answers=tuple(Answer(at_ms, source) for at_ms, source in store.answers(lookup, *tokens)),
-            withdrawn=store.withdrew_channel_risk(lookup, *tokens),
-            merged=store.merged(lookup, *tokens),
-            renumbered=store.renumbered(lookup, *tokens),
-        )
+    def judge_tokens(self, tokens: Iterable[Token]) -> None:
+        """Judge every report on one of these, and every deal of theirs, again."""
+        found = self._dossiers(tokens)
+        for subject in subjects(found, self._known(found)):
+            case, rules = strongest(subject.cases, self._book)
+            self._judge(subject, case, rules, found)
 
-    def _judge(self, claim: ReportEntry, case: Case, rules: RuleSet) -> None:
-        spelled, last = inputs.spelled(case, rules), self._office.store.last_verdict(claim.report_ref)
-        if last is None or last.inputs_hash != inputs.digest(spelled):
-            self._issue(claim, case, rules, spelled, 1 if last is None else last.version + 1)
+    def judge_all(self) -> int:
+        """Judge everything again, some hundred customers at once; return how many findings changed."""
+        lookup, before, after = self._office.gate.permit_lookup(Purpose.CHANNEL_RISK), self.issued, ""
+        while tokens := self._office.store.risk_tokens(lookup, after, AT_ONCE):
+            with self._office.store.transaction():
+                self.judge_tokens(tokens)
+            after = tokens[-1]
+        return self.issued - before
 
-    def _issue(self, claim: ReportEntry, case: Case, rules: RuleSet, spelled: bytes, version: int) -> None:
-        stamp, found = self._office.stamp(), judge(case, rules)
+    def cases_of(self, about: facts.type_of_subject, ref: str) -> tuple[Case, ...]:
+        """Return all that is known now about one claim or deal; empty if it isn't kept any more."""
+        lookup, store = self._office.gate.permit_lookup(Purpose.CHANNEL_RISK), self._office.store
+        if about == "report":
+            claim = store.report(lookup, ref)
+            tokens = [claim.token] if claim is not None else []
+        else:
+            deal = store.deal(lookup, ref)
+            tokens = [token for _, token in deal.buyers] if deal is not None else []
+        found = self._dossiers(tokens)
+        mine = (s.cases for s in subjects(found, self._known(found)) if (s.about, s.ref) == (about, ref))
+        return next(mine, ())
+
+    def _dossiers(self, tokens: Iterable[Token]) -> Dossiers:
+        return self._office.store.dossiers(self._office.gate.permit_lookup(Purpose.CHANNEL_RISK), tokens)
+
+    def _known(self, found: Dossiers) -> Known:
+        if not found.claims and not found.deals:
+            return Known((), listed=False)
+        store = self._office.store
+        return Known(tuple(Blind(*span) for span in store.outages()), store.customers_listed())
+
+    def _judge(self, subject: Subject, case: Case, rules: RuleSet, found: Dossiers) -> None:
+        spelled = inputs.spelled(case, rules)
+        version, before = found.newest.get((subject.about, subject.ref), (0, ""))
+        if before != inputs.digest(spelled):
+            self._issue(subject, case, rules, spelled.decode(), version + 1)
+
+    def _issue(self, subject: Subject, case: Case, rules: RuleSet, spelled: str, version: int) -> None:
+        stamp, finding = self._office.stamp(), judge(case, rules)
         first = next(iter(moments.presences(case, rules)), None)
         record = VerdictIssued(
             verdict_id=new_id(),
-            report_ref=claim.report_ref,
+            report_ref=subject.ref if subject.about == "report" else None,
+            deal_ref=subject.ref if subject.about == "deal" else None,
+            channel=subject.channel if subject.channel and _CODE.fullmatch(subject.channel) else None,
             version=version,
-            who=claim.token,
-            verdict=found.verdict,
-            reasons=found.reasons,
-            review_reasons=found.review_reasons,
+            who=subject.who[0],
+            also=subject.who[1:],
+            verdict=finding.verdict,
+            reasons=finding.reasons,
+            review_reasons=finding.review_reasons,
             rule_set=rules.name,
             rule_version=rules.version,
-            inputs_hash=inputs.digest(spelled),
-            reported_ms=claim.reported_ms,
+            inputs_hash=inputs.digest(spelled.encode()),
+            reported_ms=case.report.at_ms if case.report is not None else None,
             presence_ms=first.at_ms if first else None,
             presence_quality=first.quality if first else None,
             decided_ms=stamp["at_ms"],
+            inputs=spelled,
+            outcomes=finding.outcomes,
+            signature=_TO_BE_SIGNED,
         )
         fact = facts.VerdictReached(
             **stamp,
-            report_ref=claim.report_ref,
+            about=subject.about,
+            ref=subject.ref,
             version=version,
-            verdict=found.verdict,
-            reasons=found.reasons,
-            inputs=spelled.decode(),
+            verdict=finding.verdict,
+            reasons=finding.reasons,
+            inputs=spelled,
             inputs_hash=record.inputs_hash,
-            records=(record,),
+            since_ms=min((one.at_ms for one in case.presences), default=None),
+            records=(self._signed(record, stamp["quality"]),),
         )
         self._office.store.apply(self._office.gate.on_other_basis(fact))
-        self._issued += 1
+        self.issued += 1
 
-
-_KINDS: dict[str, Kind] = {kind: kind for kind in get_args(Kind)}
-
-
-def _claims(rows: tuple[ReportEntry, ...]) -> dict[str, Report]:
-    """Return each claim by its reference, with its channel under a name of this case alone.
-
-    A finding is handed to an agent: it says that another channel reported, never which. The rows come in the
-    order of their times, so that the same facts give the same names.
-    """
-    names: dict[str, str] = {}
-    for row in rows:
-        names.setdefault(row.channel, f"channel-{len(names) + 1}")
-    return {row.report_ref: Report(row.report_ref, names[row.channel], row.reported_ms) for row in rows}
-
-
-def _others(claim: ReportEntry, said: Mapping[str, Report]) -> tuple[Report, ...]:
-    """Return the other claims, without their references."""
-    return tuple(replace(one, ref="") for ref, one in said.items() if ref != claim.report_ref)
-
-
-def _presence(row: PresenceRow) -> Presence:
-    """A form on paper is a registration that no clock saw."""
-    return Presence(row.at_ms, row.quality, _KINDS.get(row.kind, "registration"), typed=row.kind == "paper")
+    def _signed(self, record: VerdictIssued, quality: TimeQuality) -> VerdictIssued:
+        box = self._office.store.identity
+        where = {"tenant": box.tenant, "site": box.site, "box": box.box}
+        evidence = record.evidence(where, quality)
+        assert evidence is not None
+        signature = self._office.sign(evidence_signing_input(evidence)).hex()
+        return record.model_copy(update={"signature": signature})

@@ -16,10 +16,4 @@ def load(path: Path) -> RuleBook:
         raise ConfigError(f"read {path}", "not UTF-8", "save it as UTF-8") from None
     except InvalidInput as error:
         raise ConfigError(f"read {path}", error.hint, "see rules.example.toml") from None
-    for version in book.versions:
-        if version.protection is not None and version.protection.without_follow_up_days is not None:
-            cause = f"version {version.version}: without_follow_up_days can't be judged yet"
-            raise ConfigError(
-                f"read {path}", cause, "follow-ups can't be brought in: every claim would lapse"
-            )
     return book

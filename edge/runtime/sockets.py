@@ -74,7 +74,7 @@ class Sockets:
             case operator.GetOutbox():
                 return await self._overview.outbox()
             case operator.ImportReports():
-                return await parts.call(parts.risk.import_rows, request.rows)
+                return await parts.call(parts.books.import_rows, request.rows)
             case operator.PlanRetention():
                 return await run(parts.retention.plan, request.within_days * DAY_MS)
             case operator.VerifyAudit():

@@ -2,8 +2,8 @@
 
 Files: `store.key` and `keys.key` (32 random bytes each: the database and the key file), `kek.key` (32
 random bytes that wrap each key of the key file; 64 while it is exchanged: the new one, then the old),
-`signing.key` (Ed25519 seed, 32 bytes), `enrolment.key` (X25519, 32 bytes: opens the project's keys, and
-the running core never reads it), `project-keys.json` (the project's token keys by generation).
+`signing.key` (Ed25519 seed, 32 bytes), `enrolment.key` (X25519, 32 bytes: opens the project's keys, and the
+rows of books that are sealed to this box), `project-keys.json` (the project's token keys by generation).
 """
 
 import os
@@ -40,6 +40,9 @@ class Credentials:
     """The key-encryption key in force and, while it is exchanged, the one before."""
     signing_key: Ed25519PrivateKey = field(repr=False)
     tokens: TokenKeys = field(repr=False)
+    enrolment_key: X25519PrivateKey = field(repr=False)
+    project: str | None = None
+    """Of which project the keys are; None: the box made them for itself."""
 
     @property
     def public_key(self) -> bytes:
@@ -68,13 +71,16 @@ class Credentials:
         """
         given = environ.get(SYSTEMD)
         place, forbidden = (Path(given), 0o007) if given else (directory, 0o077)
-        raw = {name: _key(place / name, forbidden) for name in _RAW}
+        raw = {name: _key(place / name, forbidden) for name in (*_RAW, _ENROLMENT)}
+        project = _project_keys(place / _PROJECT, forbidden)
         return Credentials(
             store_key=raw["store.key"],
             keys_key=raw["keys.key"],
             keks=_halves(raw[_KEK]),
             signing_key=Ed25519PrivateKey.from_private_bytes(raw["signing.key"]),
-            tokens=_project_keys(place / _PROJECT, forbidden).tokens(),
+            enrolment_key=X25519PrivateKey.from_private_bytes(raw[_ENROLMENT]),
+            tokens=project.tokens(),
+            project=project.project,
         )
 
     @staticmethod

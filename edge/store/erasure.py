@@ -21,6 +21,24 @@ from edge.store.rows import Erased, PastErasure
 from edge.store.writing import Writing
 from edge.wire import BasisKind, Purpose, TimeQuality, Token
 
+_THEIRS = "token IN (SELECT value FROM json_each(?1))"
+_CLAIMED = f"report_ref IN (SELECT report_ref FROM reports WHERE {_THEIRS})"  # noqa: S608 — constants
+_BOOKS = {
+    "verdicts": "UPDATE verdicts SET verdict = NULL, reasons = NULL, inputs = NULL, since_ms = NULL"  # noqa: S608
+    f" WHERE inputs IS NOT NULL AND CASE about WHEN 'report'"
+    f" THEN ref IN (SELECT report_ref FROM reports WHERE {_THEIRS})"
+    f" ELSE ref IN (SELECT deal_ref FROM deal_buyers WHERE {_THEIRS}) END",
+    "follow_ups": f"DELETE FROM follow_ups WHERE {_CLAIMED}",  # noqa: S608
+    "extensions": f"DELETE FROM extensions WHERE {_CLAIMED}",  # noqa: S608
+    "reports": f"DELETE FROM reports WHERE {_THEIRS}",  # noqa: S608
+    "known_customers": f"DELETE FROM known_customers WHERE {_THEIRS}",  # noqa: S608
+    "deal_buyers": f"DELETE FROM deal_buyers WHERE {_THEIRS}",  # noqa: S608
+    "deals": "DELETE FROM deals WHERE deal_ref NOT IN (SELECT deal_ref FROM deal_buyers) AND json_valid(?1)",
+}
+"""What the books say of those with one of the tokens (?1), in the order in which it goes.
+
+Of a finding hash and date remain; of a deal with several buyers the others stay.
+"""
 _OF_PERSON = (
     "person_tokens",
     "signed_consents",
@@ -41,7 +59,10 @@ SELECT coalesce(max(at_ms), 0) FROM (
     UNION ALL SELECT max(arrived_ms, coalesce(departed_ms, 0)) FROM visits JOIN whose USING (person)
     UNION ALL SELECT e.at_ms FROM evidence e JOIN visits USING (visit) JOIN whose USING (person)
     UNION ALL SELECT c.at_ms FROM calls c JOIN recordings USING (call) JOIN whose USING (person)
-    UNION ALL SELECT v.at_ms FROM verdicts v JOIN reports USING (report_ref) JOIN mine USING (token)
+    UNION ALL SELECT v.at_ms FROM verdicts v JOIN reports r ON v.about = 'report' AND v.ref = r.report_ref
+        JOIN mine USING (token)
+    UNION ALL SELECT v.at_ms FROM verdicts v JOIN deal_buyers b ON v.about = 'deal' AND v.ref = b.deal_ref
+        JOIN mine USING (token)
 )
 """
 """Each of these times left the box on a record."""
@@ -268,17 +289,8 @@ class Erasure(Writing, OutboxTable):
         return [self._tables.spool / row.text("spool") for row in rows]
 
     def _delete_claims(self, tokens: str) -> dict[str, int]:
-        """Delete agents' claims; of the findings on them hash and date remain."""
-        findings = self._database.run(
-            "UPDATE verdicts SET verdict = NULL, reasons = NULL, inputs = NULL WHERE inputs IS NOT NULL"
-            " AND report_ref IN (SELECT report_ref FROM reports"
-            " WHERE token IN (SELECT value FROM json_each(?)))",
-            (tokens,),
-        )
-        claims = self._database.run(
-            "DELETE FROM reports WHERE token IN (SELECT value FROM json_each(?))", (tokens,)
-        )
-        return {"verdicts": findings, "reports": claims}
+        """Delete what the books say of them."""
+        return {name: self._database.run(sql, (tokens,)) for name, sql in _BOOKS.items()}
 
     # -- ending ----------------------------------------------------------------------------
 

@@ -11,10 +11,14 @@ from edge.wire import Scope
 
 _EVIDENCE_UNTIL = "at_ms + CASE substr(basis, 9) {cases} END"
 _FINDING_UNTIL = """min(
-    coalesce((SELECT lapses_ms FROM reports r WHERE r.report_ref = verdicts.report_ref), 0),
-    coalesce(json_extract(inputs, '$.presences[0][0]'), at_ms) + {joined}
+    coalesce(CASE about
+        WHEN 'report' THEN (SELECT lapses_ms FROM reports r WHERE r.report_ref = verdicts.ref)
+        ELSE (SELECT lapses_ms FROM deals d WHERE d.deal_ref = verdicts.ref) END, 0),
+    coalesce(since_ms, at_ms) + {joined}
 )"""
-"""A finding joins a report with presences: its content goes with whichever is over first."""
+"""A finding joins a report or a deal with presences: its content goes with whichever is over first."""
+_OF_A_REPORT = """coalesce((SELECT lapses_ms FROM reports r WHERE r.report_ref = {table}.report_ref),
+    at_ms + {orphans})"""
 
 _ENDED = "(SELECT max(l.at_ms) FROM consents l WHERE l.person = consents.person AND l.scope = consents.scope)"
 
@@ -36,6 +40,11 @@ def _evidence(periods: Periods) -> str:
     return _EVIDENCE_UNTIL.format(cases=cases)
 
 
+def _of_a_report(table: str, periods: Periods) -> str:
+    """What came before its report waits for it as long as a `channel_risk` is kept."""
+    return _OF_A_REPORT.format(table=table, orphans=periods.under(Scope.CHANNEL_RISK))
+
+
 def _call(periods: Periods) -> str:
     return f"at_ms + CASE basis WHEN 'inquiry' THEN {periods.calls} ELSE {periods.recorded_call} END"
 
@@ -49,12 +58,17 @@ LAPSES = (
         "inputs IS NOT NULL",
         "UPDATE {table} SET verdict = NULL, reasons = NULL, inputs = NULL",
     ),
+    Lapse("follow_ups", "follow_ups", lambda periods: _of_a_report("follow_ups", periods)),
+    Lapse("extensions", "extensions", lambda periods: _of_a_report("extensions", periods)),
     Lapse("reports", "reports", lambda _periods: "lapses_ms"),
+    Lapse("deals", "deals", lambda _periods: "lapses_ms"),
+    Lapse("known_customers", "known_customers", lambda _periods: "lapses_ms"),
     Lapse(
         "verdicts",
         "verdicts",
         lambda periods: f"at_ms + {periods.verdicts}",
-        "inputs IS NULL AND report_ref NOT IN (SELECT report_ref FROM reports)",
+        "inputs IS NULL AND CASE about WHEN 'report' THEN ref NOT IN (SELECT report_ref FROM reports)"
+        " ELSE ref NOT IN (SELECT deal_ref FROM deals) END",
     ),
     Lapse("evidence", "evidence", _evidence),
     Lapse("sources", "sources", lambda periods: f"at_ms + {periods.under(Scope.CHANNEL_RISK)}"),

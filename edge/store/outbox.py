@@ -174,8 +174,13 @@ def void_taken(
 
 
 def _about(persons: Sequence[str], tokens: Sequence[str]) -> tuple[str, tuple[str, ...]]:
-    condition = "person IN (SELECT value FROM json_each(?)) OR who IN (SELECT value FROM json_each(?))"
-    return condition, (json.dumps(persons), json.dumps(tokens))
+    """A finding on a deal names its other buyers too."""
+    condition = (
+        "person IN (SELECT value FROM json_each(?)) OR who IN (SELECT value FROM json_each(?))"
+        " OR several = 1 AND EXISTS (SELECT 1 FROM json_each(record, '$.also') a"
+        " WHERE a.value IN (SELECT value FROM json_each(?)))"
+    )
+    return condition, (json.dumps(persons), json.dumps(tokens), json.dumps(tokens))
 
 
 def _fitting(rows: list[Row]) -> list[Row]:

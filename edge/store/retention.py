@@ -54,8 +54,11 @@ _OF_SCOPE = {
 
 _EMPTIED = (
     "UPDATE verdicts SET verdict = NULL, reasons = NULL, inputs = NULL WHERE inputs IS NOT NULL"
-    " AND report_ref IN (SELECT report_ref FROM reports JOIN person_tokens USING (token)"
+    " AND CASE about"
+    " WHEN 'report' THEN ref IN (SELECT report_ref FROM reports JOIN person_tokens USING (token)"
     " WHERE person_tokens.person = ?1 AND person_tokens.scope = ?2)"
+    " ELSE ref IN (SELECT deal_ref FROM deal_buyers JOIN person_tokens USING (token)"
+    " WHERE person_tokens.person = ?1 AND person_tokens.scope = ?2) END"
 )
 """A finding that rests on the answers and presences of an ended `channel_risk` ends with them (P10)."""
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edge.domain.facts import PersonId, StaffId, type_of_act
+from edge.domain.facts import PersonId, StaffId, type_of_act, type_of_source, type_of_subject
 from edge.domain.idcard import CardKind
 from edge.wire import Evidence, Scope, TimeQuality, Token
 from edge.wire.finding import Verdict
@@ -55,17 +55,16 @@ class StaffRow:
 
 @dataclass(frozen=True, slots=True)
 class PresenceRow:
-    """One consented sign of presence, and the scope it was given under."""
+    """One consented sign of presence."""
 
     at_ms: int
     kind: str
     quality: TimeQuality
-    scope: Scope
 
 
 @dataclass(frozen=True, slots=True)
 class ReportEntry:
-    """An agent's claim."""
+    """An agent's claim. `withdrawn`: the book took it back. `masked`: its token is a masked number's."""
 
     report_ref: str
     token: Token = field(repr=False)
@@ -73,6 +72,54 @@ class ReportEntry:
     agent: str = field(repr=False)
     reported_ms: int | None
     lapses_ms: int
+    withdrawn: bool = False
+    masked: bool = False
+    followed_ms: tuple[int, ...] = ()
+    extended: tuple[tuple[int, int], ...] = ()
+    """When each extension was logged, and until when it keeps the customer."""
+
+
+@dataclass(frozen=True, slots=True)
+class DealEntry:
+    """A deal. `buyers`: each one's place and token; `owner`: whose customer it was, if the book says so."""
+
+    deal_ref: str
+    channel: str | None
+    buyers: tuple[tuple[int, Token], ...] = field(repr=False)
+    subscribed_ms: int | None
+    contracted_ms: int | None
+    owner: str | None
+    withdrawn: bool = False
+
+
+@dataclass(slots=True)
+class Customer:
+    """All of one customer that may be used for channel risk; `tokens`: by which they are found."""
+
+    tokens: tuple[Token, ...] = field(repr=False)
+    presences: list[PresenceRow] = field(default_factory=list)
+    answers: list[tuple[int, type_of_source]] = field(default_factory=list)
+    claims: list[ReportEntry] = field(default_factory=list)
+    known_since_ms: int | None = None
+    withdrawn: bool = False
+    """They ended `channel_risk`."""
+    merged: bool = False
+    """Two records were made one, on a receptionist's word."""
+    renumbered: bool = False
+    """The privacy officer gave them this number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dossiers:
+    """What is known of some customers, of their claims and of the deals that they are buyers of."""
+
+    customers: Mapping[Token, Customer] = field(repr=False)
+    """By each of their tokens; every buyer of `deals` is there."""
+    claims: tuple[ReportEntry, ...]
+    """Whose findings may have to change, those that were taken back among them."""
+    deals: tuple[DealEntry, ...]
+    newest: Mapping[tuple[type_of_subject, str], tuple[int, str]]
+    """The newest finding on each of both: its version, and the hash of its inputs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,12 @@ from edge.domain.errors import StoreError
 from edge.domain.retention import DAY_MS
 from edge.store import (  # noqa: F401 — each registers how its kinds of fact are written
     facts_amends,
+    facts_books,
     facts_calls,
     facts_consent,
     facts_identity,
     facts_links,
     facts_operation,
-    facts_reports,
     facts_staff,
     facts_visits,
     notices,

@@ -13,6 +13,7 @@ from edge.domain.errors import InvalidInput
 from edge.wire import Token
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+_MASK = re.compile(r"[0-9]{3}\*{4}[0-9]{4}")
 SUPPRESSION = "suppression"
 """The box's own key of tombstones; never one of tokens that leave, and the same in every generation."""
 
@@ -47,8 +48,21 @@ class TokenKeys:
         earlier = (keys for _, keys in self._generations[1:] if purpose in keys)
         return (self.token(purpose, number), *(self._token(keys, purpose, number) for keys in earlier))
 
+    def masked(self, purpose: str, mask: str) -> tuple[Token, ...]:
+        """Return the tokens of a masked number (138****1234) in every generation that is held, newest first.
+
+        Whoever has one of them knows nothing of a number: seven digits are told of eleven. InvalidInput on
+        anything else.
+        """
+        if not _MASK.fullmatch(mask):
+            raise InvalidInput("make a token", "not_a_masked_number")
+        held = [keys for _, keys in self._generations if purpose in keys]
+        if not held or purpose == SUPPRESSION:
+            raise InvalidInput("make a token", "no_key_for_this_purpose")
+        return tuple(f"{purpose}:{_mac(keys[purpose], f'mask:{mask}')}" for keys in held)
+
     def mark(self, token: Token) -> str:
-        """Return the tombstone's mark of `token`: 64 hex digits, under the suppression key."""
+        """Return the mark of `token` (or of a book's row): 64 hex digits, under the suppression key."""
         return _mac(self._suppression, token)
 
     def _token(self, keys: Keys, purpose: str, number: str) -> Token:

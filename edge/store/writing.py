@@ -15,7 +15,7 @@ from edge.domain.facts import (
 from edge.ports import Cleared
 from edge.store.keys import KeyName
 from edge.store.tables import Part, Tables, basis_text
-from edge.wire import BasisKind, Record, canonical
+from edge.wire import BasisKind, Record, VerdictIssued, canonical
 
 MAX_RECORD = 1 << 17
 """Bytes of one record; a batch has room for several."""
@@ -87,6 +87,7 @@ class Writing(Part):
         self._database.insert(
             "outbox",
             urgent=int(fact.urgent),
+            several=int(isinstance(record, VerdictIssued) and bool(record.also)),
             kind=record.kind,
             person=_person(change),
             who=_who(fact, record),

@@ -33,6 +33,7 @@ RULES: Mapping[str, Both] = {
     "masked": ("隐号报备", "Masked number"),
     "merged": ("合并登记", "Merged records"),
     "renumbered": ("更正号码", "Corrected number"),
+    "book": ("台账", "The books"),
     "judge": ("判客", "Finding"),
 }
 OUTCOMES: Mapping[str, Both] = {
@@ -213,6 +214,10 @@ UNKNOWNS: Mapping[str, Both] = {
     "masked_ambiguous": (
         "隐去的号码对得上几位客户",
         "The masked number fits several customers",
+    ),
+    "taken_back": (
+        "台账已撤回这一条，之前的结论仍留存",
+        "The books took it back; what was found before stands",
     ),
     "nothing_to_judge": ("没有一条规则可判", "No rule that judges applies"),
 }

@@ -15,6 +15,7 @@ from edge.wire import Scope
 from scripts.site.visitor import CHROMIUM, CHROMIUM_ARGS, Visitor
 from tests.e2e.desk_rig import PIN, DeskRig
 from tests.e2e.test_kiosk_page import TARGET_PX, _serve
+from tests.unit.runtime.rules import books
 
 NUMBER = "13800138000"
 
@@ -148,7 +149,7 @@ def test_a_report_shows_as_reported_here_and_nowhere_that_a_visitor_looks(
             row = ReportRow(
                 ref="R1", phone=number, channel="某渠道", agent="李经纪", reported_ms=1_700_000_000_000
             )
-            rig.call(rig.risk.import_rows, (row,))
+            rig.call(books(rig.office, rig.risk).import_rows, (row,))
         visitor = Visitor(tablet, url)
         visitor.register(number, ["registration", "channel_risk"], source="walk_in")
         screens.append(re.sub(r'value="[0-9a-f]{64}"', "", tablet.content()))

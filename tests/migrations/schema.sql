@@ -4,11 +4,25 @@ CREATE INDEX card_marks_by_link ON card_marks (link);
 
 CREATE INDEX card_marks_by_person ON card_marks (person);
 
+CREATE INDEX deal_buyers_by_token ON deal_buyers (token);
+
+CREATE INDEX deals_due ON deals (lapses_ms);
+
+CREATE INDEX extensions_by_report ON extensions (report_ref);
+
+CREATE INDEX follow_ups_by_report ON follow_ups (report_ref);
+
+CREATE INDEX known_customers_by_token ON known_customers (token);
+
+CREATE INDEX known_customers_due ON known_customers (lapses_ms);
+
 CREATE INDEX notice_terms_by_terms ON notice_terms (scope, terms);
 
 CREATE INDEX outbox_by_person ON outbox (person) WHERE person IS NOT NULL;
 
 CREATE INDEX outbox_by_who ON outbox (who) WHERE who IS NOT NULL;
+
+CREATE INDEX outbox_of_several ON outbox (id) WHERE several = 1;
 
 CREATE INDEX outbox_packages ON outbox (json_extract(record, '$.link_id')) WHERE kind = 'rights_package';
 
@@ -105,6 +119,16 @@ CREATE TABLE cards (
     purpose TEXT NOT NULL CHECK (purpose = 'identity_check')
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE channels (
+    code TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    changed_ms INTEGER NOT NULL,
+    mark TEXT NOT NULL,
+    withdrawn INTEGER NOT NULL CHECK (withdrawn IN (0, 1)),
+    basis TEXT NOT NULL CHECK (basis = 'impersonal'),
+    purpose TEXT NOT NULL CHECK (purpose = 'operation')
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE commands (
     command_id TEXT PRIMARY KEY CHECK (length(command_id) = 32),
     kind TEXT NOT NULL,
@@ -149,6 +173,39 @@ CREATE TABLE contacts (
     PRIMARY KEY (person, scope)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE customer_lists (
+    ref TEXT PRIMARY KEY,
+    changed_ms INTEGER NOT NULL,
+    mark TEXT NOT NULL,
+    withdrawn INTEGER NOT NULL CHECK (withdrawn IN (0, 1)),
+    basis TEXT NOT NULL CHECK (basis = 'impersonal'),
+    purpose TEXT NOT NULL CHECK (purpose = 'operation')
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE deal_buyers (
+    deal_ref TEXT NOT NULL REFERENCES deals ON DELETE CASCADE,
+    place INTEGER NOT NULL CHECK (place > 0),
+    token TEXT NOT NULL CHECK (token GLOB '[a-z]*:*' AND length(token) BETWEEN 68 AND 81),
+    basis TEXT NOT NULL CHECK (basis = 'contract'),
+    purpose TEXT NOT NULL CHECK (purpose = 'channel_risk'),
+    PRIMARY KEY (deal_ref, place)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE deals (
+    deal_ref TEXT PRIMARY KEY,
+    channel TEXT,
+    subscribed_ms INTEGER,
+    contracted_ms INTEGER,
+    owner TEXT CHECK (owner IN ('office', 'channel')),
+    changed_ms INTEGER NOT NULL,
+    mark TEXT NOT NULL,
+    withdrawn INTEGER NOT NULL CHECK (withdrawn IN (0, 1)),
+    lapses_ms INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    basis TEXT NOT NULL CHECK (basis = 'contract'),
+    purpose TEXT NOT NULL CHECK (purpose = 'channel_risk')
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE epochs (
     ordinal INTEGER PRIMARY KEY,
     epoch TEXT NOT NULL UNIQUE CHECK (length(epoch) = 32),
@@ -186,6 +243,31 @@ CREATE TABLE evidence (
     PRIMARY KEY (visit, ordinal)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE extensions (
+    ref TEXT PRIMARY KEY,
+    report_ref TEXT NOT NULL,
+    logged_ms INTEGER NOT NULL,
+    until_ms INTEGER NOT NULL,
+    changed_ms INTEGER NOT NULL,
+    mark TEXT NOT NULL,
+    withdrawn INTEGER NOT NULL CHECK (withdrawn IN (0, 1)),
+    at_ms INTEGER NOT NULL,
+    basis TEXT NOT NULL CHECK (basis = 'report'),
+    purpose TEXT NOT NULL CHECK (purpose = 'channel_risk')
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE follow_ups (
+    ref TEXT PRIMARY KEY,
+    report_ref TEXT NOT NULL,
+    followed_ms INTEGER NOT NULL,
+    changed_ms INTEGER NOT NULL,
+    mark TEXT NOT NULL,
+    withdrawn INTEGER NOT NULL CHECK (withdrawn IN (0, 1)),
+    at_ms INTEGER NOT NULL,
+    basis TEXT NOT NULL CHECK (basis = 'report'),
+    purpose TEXT NOT NULL CHECK (purpose = 'channel_risk')
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE guardian_proofs (
     proof TEXT PRIMARY KEY CHECK (length(proof) = 32),
     person TEXT NOT NULL CHECK (length(person) = 32),
@@ -199,6 +281,19 @@ CREATE TABLE guardian_proofs (
     purpose TEXT NOT NULL CHECK (purpose = 'rights'),
     UNIQUE (person, scope, version),
     FOREIGN KEY (person, scope, version) REFERENCES consents ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE known_customers (
+    ref TEXT PRIMARY KEY,
+    token TEXT NOT NULL CHECK (token GLOB '[a-z]*:*' AND length(token) BETWEEN 68 AND 81),
+    since_ms INTEGER NOT NULL,
+    changed_ms INTEGER NOT NULL,
+    mark TEXT NOT NULL,
+    withdrawn INTEGER NOT NULL CHECK (withdrawn IN (0, 1)),
+    lapses_ms INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    basis TEXT NOT NULL CHECK (basis = 'contract'),
+    purpose TEXT NOT NULL CHECK (purpose = 'channel_risk')
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE meta (
@@ -260,7 +355,7 @@ CREATE TABLE outbox (
     purpose TEXT NOT NULL CHECK (purpose IN (
         'reception', 'identity_check', 'face_confirmation', 'channel_risk',
         'call_handling', 'call_back', 'footfall', 'operation', 'rights'
-    )),
+    )), several INTEGER NOT NULL DEFAULT 0 CHECK (several IN (0, 1)),
     CHECK ((batch IS NULL) = (sequence IS NULL))
 ) STRICT;
 
@@ -302,7 +397,7 @@ CREATE TABLE reports (
     at_ms INTEGER NOT NULL,
     basis TEXT NOT NULL CHECK (basis = 'report'),
     purpose TEXT NOT NULL CHECK (purpose = 'channel_risk')
-) STRICT, WITHOUT ROWID;
+, changed_ms INTEGER NOT NULL DEFAULT 0, mark TEXT NOT NULL DEFAULT '', withdrawn INTEGER NOT NULL DEFAULT 0 CHECK (withdrawn IN (0, 1)), masked INTEGER NOT NULL DEFAULT 0 CHECK (masked IN (0, 1))) STRICT, WITHOUT ROWID;
 
 CREATE TABLE rights_links (
     link TEXT PRIMARY KEY CHECK (length(link) = 32),
@@ -419,18 +514,20 @@ CREATE TABLE tombstones (
     purpose TEXT NOT NULL CHECK (purpose = 'rights')
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE verdicts (
-    report_ref TEXT NOT NULL,
+CREATE TABLE "verdicts" (
+    about TEXT NOT NULL CHECK (about IN ('report', 'deal')),
+    ref TEXT NOT NULL,
     version INTEGER NOT NULL CHECK (version > 0),
     verdict TEXT CHECK (verdict IN ('NORMAL', 'RISK', 'UNKNOWN')),
     reasons TEXT,
     inputs TEXT,
     inputs_hash TEXT NOT NULL CHECK (length(inputs_hash) = 64),
+    since_ms INTEGER,
     at_ms INTEGER NOT NULL,
     quality TEXT NOT NULL CHECK (quality IN ('synchronised', 'drifting', 'unknown')),
-    basis TEXT NOT NULL CHECK (basis IN ('report', 'consent:channel_risk')),
+    basis TEXT NOT NULL CHECK (basis IN ('report', 'contract')),
     purpose TEXT NOT NULL CHECK (purpose = 'channel_risk'),
-    PRIMARY KEY (report_ref, version)
+    PRIMARY KEY (about, ref, version)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE visits (

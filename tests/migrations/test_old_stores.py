@@ -136,8 +136,9 @@ def test_everything_that_release_1_kept_is_read(store: SqlStore) -> None:
     assert store.contact(rights, Scope.REGISTRATION) == PHONE
     assert store.templates(gate.permit(Purpose.FACE_CONFIRMATION, person)) == [("sface", b"vector")]
     assert [(v.visit, len(v.evidence)) for v in store.visits(rights)] == [(VISIT, 1)]
-    assert [p.at_ms for p in store.presences(rights, RISK)] == [T]
-    assert store.answers(rights, RISK) == ((T, "agent"),)
+    customer = store.dossiers(rights, [RISK]).customers[RISK]
+    assert [p.at_ms for p in customer.presences] == [T]
+    assert customer.answers == [(T, "agent")]
     recording = store.recording(rights, CALL)
     assert recording is not None
     assert (recording.key, recording.path.read_bytes()) == (bytes(32), b"sealed")

@@ -339,7 +339,7 @@ def test_p42_a_tombstone_outlives_what_could_bring_somebody_back(
     fields = tomllib.loads(text)
     del fields["devices"], fields["desk"]
     fields["retention"] |= {"tombstones_days": days}
-    fields["rules"] |= {"report_keeps_days": 30}
+    fields["rules"] |= {"report_keeps_days": 30, "deal_keeps_days": 30, "customer_keeps_days": 30}
     fields["backup"] = {"escrow_key": "0" * 64, "directory": str(tmp_path), "keep_days": backup}
     if not said:
         assert Config.model_validate(fields).retention.tombstones_days == days

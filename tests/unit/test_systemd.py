@@ -91,7 +91,7 @@ def test_what_a_unit_starts_is_a_command_that_exists(unit: Path) -> None:
 
 def test_the_core_gets_all_its_keys_as_credentials() -> None:
     given = [value.split(":")[0] for value in settings(ROOT / "systemd/gatehouse.service", "LoadCredential")]
-    assert given == [*credentials._RAW, credentials._PROJECT]
+    assert given == [*credentials._RAW, credentials._ENROLMENT, credentials._PROJECT]
 
 
 def test_no_other_unit_gets_a_credential_or_may_see_one() -> None:

@@ -130,6 +130,8 @@ const FAMILIES = {
     sources: ["来源回答", "Answers about source"], visits: ["来访", "Visits"], evidence: ["到访依据", "Signs of presence"],
     recordings: ["录音", "Recordings"], calls: ["通话", "Calls"], reports: ["报备", "Reports"], verdicts: ["判客结论（只留哈希）", "Findings (hash remains)"],
     outbox: ["待发送记录", "Records waiting"], call_numbers: ["来电号码", "Callers’ numbers"], signed_consents: ["同意签名记录", "Signed consents"],
+    deals: ["成交", "Deals"], deal_buyers: ["成交的购房人", "Buyers of deals"], known_customers: ["业主和在跟客户名单", "List of owners and live customers"],
+    follow_ups: ["跟进", "Follow-ups"], extensions: ["保护期延长", "Extensions"],
     rights_links: ["二维码", "Codes"], rights_requests: ["请求", "Requests"],
   },
 };

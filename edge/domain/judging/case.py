@@ -108,6 +108,8 @@ class Case:
     """They ended `channel_risk`: nothing of theirs may be used."""
     merged: bool = False
     """Two records were made one on their word: a person looks at it."""
+    taken_back: bool = False
+    """Whose book the report or the deal stands in took it back."""
     renumbered: bool = False
     """Their record was under another number, until the privacy officer gave it this one: a person looks."""
 

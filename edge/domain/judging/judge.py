@@ -8,7 +8,8 @@ from edge.wire.finding import Finding, Outcome, Unknown, Verdict
 
 def judge(case: Case, rules: RuleSet) -> Finding:
     """Return the finding; the same facts in any order, and the same rules, give the same finding."""
-    outcomes = _identified(case) or tuple(o for rule in RULES if (o := rule(case, rules)) is not None)
+    by_rules = (o for rule in RULES if (o := rule(case, rules)) is not None)
+    outcomes = _gone(case) or _identified(case) or tuple(by_rules)
     outcomes = (*outcomes, *_moved(case))
     found = {one.verdict for one in outcomes}
     for verdict in _PRECEDENCE:
@@ -19,6 +20,14 @@ def judge(case: Case, rules: RuleSet) -> Finding:
 
 
 _PRECEDENCE: tuple[Verdict, ...] = ("RISK", "UNKNOWN", "NORMAL")
+
+
+def _gone(case: Case) -> tuple[Outcome, ...]:
+    """What its book took back claims nothing any more; what was found on it before stands."""
+    if not case.taken_back:
+        return ()
+    missing = Unknown("taken_back", "nobody")
+    return (Outcome("book", "UNKNOWN", "input_missing", unknown=(missing,)),)
 
 
 def _identified(case: Case) -> tuple[Outcome, ...]:

@@ -105,7 +105,8 @@ def test_every_kind_of_fact_about_a_person_is_tried_by_the_model_or_rests_on_ano
         "PersonRenumbered", "PersonsMerged",
     }  # fmt: skip
     on_another_basis = {
-        "ReportLodged", "VerdictReached", "CommandDone", "Noted",
+        "BookRow", "ReportLodged", "FollowedUp", "ReportExtended", "DealMade", "CustomerListed",
+            "ListSupplied", "ChannelNamed", "BooksRetokened", "VerdictReached", "CommandDone", "Noted",
         "LinkMade", "PackageMade", "RequestTaken", "RequestSettled", "AuditAnchored", "NoticePut",
         "PersonRetokened", "VisitTakenBack", "NumberTakenBack",
     }  # fmt: skip

@@ -47,6 +47,9 @@ def _said(case: Case, rules: RuleSet) -> Iterator[Said]:
         yield None, "", set(), {"records_merged"}
     if case.renumbered:
         yield None, "", set(), {"number_corrected"}
+    if case.taken_back:
+        yield "UNKNOWN", "", {("taken_back", None)}, set()
+        return
     claim = case.report
     if claim and claim.masked == "candidate":  # nobody's claim yet, so there is nothing else to say of it
         yield "UNKNOWN", "", {("masked_number", None)}, set()

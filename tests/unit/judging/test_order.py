@@ -71,6 +71,7 @@ CASES = st.builds(
     withdrawn=st.booleans(),
     merged=st.booleans(),
     renumbered=st.booleans(),
+    taken_back=st.sampled_from([False] * 9 + [True]),
 )
 TABLES = {
     "late_report": "{ blind_before_minutes = 30 }",

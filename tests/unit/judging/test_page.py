@@ -118,6 +118,7 @@ def _of_customer(who: Customer) -> Iterator[Fact]:
         ("客户撤回同意 consent withdrawn", who.withdrawn),
         ("两条登记合并 two records made one", who.merged),
         ("号码更正 number corrected", who.renumbered),
+        ("台账撤回 taken back", who.taken_back),
     ):
         if is_so:
             yield LATER, "—", what

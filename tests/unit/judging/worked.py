@@ -103,6 +103,7 @@ class Customer(_Form):
     withdrawn: bool = False
     merged: bool = False
     renumbered: bool = False
+    taken_back: bool = False
 
 
 class Missing(_Form):
@@ -152,6 +153,7 @@ class Worked(_Form):
             withdrawn=who.withdrawn,
             merged=who.merged,
             renumbered=who.renumbered,
+            taken_back=who.taken_back,
         )
 
 

@@ -12,7 +12,7 @@ from edge.runtime.officer import Officer
 from edge.runtime.rights import Rights
 from edge.runtime.risk import Risk
 from edge.wire import Record, Scope
-from tests.unit.runtime.rules import RULES
+from tests.unit.runtime.rules import RULES, books
 
 PHONE, OTHER = "+8613800138000", "+8613900139000"
 ALL = frozenset({Scope.REGISTRATION, Scope.FACE_MATCH, Scope.ID_CARD, Scope.CHANNEL_RISK})
@@ -68,7 +68,7 @@ class Place:
 
     def report(self, phone: str, ref: str) -> operator.Imported:
         row = operator.ReportRow(ref=ref, phone=phone, channel="示例渠道", agent="李四", reported_ms=1)
-        return self.risk.import_rows((row,))
+        return books(self.office, self.risk).import_rows((row,))
 
     def leaving(self) -> list[Record]:
         """Take what waits, in the order in which it leaves."""

@@ -28,6 +28,7 @@ from edge.wire import (
     VisitRecorded,
     Voided,
 )
+from tests.unit.runtime.rules import books
 from tests.unit.runtime.test_departures import NAME, PHONE, Front
 
 RIGHT, THIRD = "13900139000", "13700137000"
@@ -204,7 +205,7 @@ def test_a_report_is_judged_anew_for_both_numbers(front: Correcting) -> None:
     at = front.clock.now_ms()
     for ref, phone in (("R1", PHONE), ("R2", RIGHT)):
         claim = ReportRow(ref=ref, phone=phone, channel="c", agent="a", reported_ms=at + 60_000)
-        front.risk.import_rows((claim,))
+        books(front.office, front.risk).import_rows((claim,))
     front.register(scopes={R, RISK})
     first = {r.report_ref: r.reasons for r in front.told() if isinstance(r, VerdictIssued)}
     assert first["R1"] != first["R2"] == ("no_evidence_of_presence",)

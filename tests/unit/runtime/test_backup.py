@@ -224,7 +224,9 @@ def test_keys_restored_are_wrapped_under_the_kek_in_force(small: Site) -> None:
     shutil.rmtree(small.world.state)
     exchange_kek(small.world.directory / "credentials")
     new = Credentials.load(small.world.directory / "credentials", {})
-    only_new = Credentials(new.store_key, new.keys_key, new.keks[:1], new.signing_key, new.tokens)
+    only_new = Credentials(
+        new.store_key, new.keys_key, new.keks[:1], new.signing_key, new.tokens, new.enrolment_key
+    )
     small.world.credentials = only_new
     small.world.open()
     small.restore(made, with_keys=True)

@@ -58,7 +58,7 @@ from edge.wire import (
     Scope,
     TimeQuality,
 )
-from tests.unit.runtime.rules import RULES
+from tests.unit.runtime.rules import RULES, books
 
 PHONE, PAGE = "13800138000", "https://hq.example"
 Said = dict[str, Any]
@@ -84,7 +84,9 @@ class Site:
         self.corrections = Corrections(office, risk, self.rights)
         self.merging = Merging(office, risk, self.rights)
         self.desk = Desk(office, risk, self.rights, self.links)
-        self.orders = Orders(office, self.rights, Requests(office, self.rights, self.links))
+        self.orders = Orders(
+            office, self.rights, Requests(office, self.rights, self.links), books(office, risk)
+        )
         self.sent: list[RightsPackage] = []
         self.answers: list[tuple[str, str]] = []
         self.receipts: list[ErasureReceipt] = []
@@ -584,5 +586,5 @@ def test_what_goes_of_a_caller_leaves_the_page_too_P8(site: Site, verified: tupl
 
 def test_an_agents_report_on_the_number_renews_the_page(site: Site, verified: tuple[str, bytes]) -> None:
     row = ReportRow(ref="R-1", phone=PHONE, channel="c", agent="a", reported_ms=1)
-    Risk(site.office, RULES).import_rows((row,))
+    books(site.office, Risk(site.office, RULES)).import_rows((row,))
     assert stale(site) == 2

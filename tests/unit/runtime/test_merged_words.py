@@ -14,6 +14,7 @@ from edge.runtime.merging import Merging
 from edge.runtime.office import Office
 from edge.wire import ConsentWithdrawn, Scope
 from tests.unit.runtime.place import OTHER, PHONE, Place
+from tests.unit.runtime.rules import books
 from tests.unit.runtime.test_amends import FACE, RISK, R
 from tests.unit.runtime.test_corrections import ASKED
 from tests.unit.runtime.test_merging import BEFORE, NOW, TwoRecords
@@ -42,12 +43,12 @@ def test_p29_no_report_enters_who_ended_channel_risk_under_the_number_of_now(
         front.later()
         front.come(NOW, scopes={R}, declined={RISK})
     row = ReportRow(ref="r1", phone=NOW, channel="链家", agent="", reported_ms=1)
-    assert front.risk.import_rows((row,)).suppressed == 1
+    assert books(front.office, front.risk).import_rows((row,)).suppressed == 1
     person = front.merge()
-    assert front.risk.import_rows((row,)).suppressed == 1
+    assert books(front.office, front.risk).import_rows((row,)).suppressed == 1
     assert State(front.states(person)[RISK]) in {State.WITHDRAWN, State.DECLINED}
     front.register(NOW, scopes={R, RISK})
-    assert front.risk.import_rows((row,)).new == 1, "their own later yes counts"
+    assert books(front.office, front.risk).import_rows((row,)).new == 1, "their own later yes counts"
 
 
 def test_p50_a_refusal_under_the_other_number_counts_from_its_own_time(front: TwoRecords) -> None:

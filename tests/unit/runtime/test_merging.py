@@ -26,6 +26,7 @@ from edge.wire import (
     VerdictIssued,
     VisitRecorded,
 )
+from tests.unit.runtime.rules import books
 from tests.unit.runtime.test_amends import CARD, FACE, RISK, Correcting, R
 from tests.unit.runtime.test_departures import NAME
 
@@ -268,7 +269,7 @@ def _row(ref: str, phone: str, reported_ms: int) -> ReportRow:
 def test_claims_on_both_numbers_are_judged_by_all_and_a_person_looks_at_them(front: TwoRecords) -> None:
     front.come(BEFORE, days=30, scopes={R, RISK})
     between = front.office.clock.now_ms() - 60_000
-    front.risk.import_rows((_row("r-old", BEFORE, between), _row("r-new", NOW, between)))
+    books(front.office, front.risk).import_rows((_row("r-old", BEFORE, between), _row("r-new", NOW, between)))
     front.come(NOW, scopes={R, RISK})
     before = {r.report_ref: r.verdict for r in front.told() if isinstance(r, VerdictIssued)}
     assert before == {"r-old": "RISK", "r-new": "NORMAL"}
@@ -282,7 +283,7 @@ def test_claims_on_both_numbers_are_judged_by_all_and_a_person_looks_at_them(fro
 def test_p40_the_person_sees_the_claims_on_both_numbers(front: TwoRecords) -> None:
     front.come(BEFORE, days=30, scopes={R, RISK})
     front.come(NOW, scopes={R, RISK})
-    front.risk.import_rows((_row("r-old", BEFORE, 1), _row("r-new", NOW, 2)))
+    books(front.office, front.risk).import_rows((_row("r-old", BEFORE, 1), _row("r-new", NOW, 2)))
     front.merge()
     held = front.rights.held_by("+86" + NOW)
     assert sorted(one.reported_ms or 0 for one in held.reports) == [1, 2]

@@ -18,6 +18,7 @@ from edge.runtime.requests import Requests
 from edge.wire import CommandAnswered, ConsentWithdrawn, NoticeCommand, NoticeText, Purpose, Scope
 from edge.wire.notice import read_notice
 from tests.unit.runtime.place import ALL, PHONE, Place
+from tests.unit.runtime.rules import books
 
 EXAMPLE: dict[str, Any] = tomllib.loads(
     (Path(str(resources.files("edge"))) / "notice.example.toml").read_text(encoding="utf-8")
@@ -37,7 +38,12 @@ class Site(Place):
     def __init__(self, office: Office) -> None:
         super().__init__(office)
         self.notices = Notices(office, self.rights)
-        self.orders = Orders(office, self.rights, Requests(office, self.rights, Links(office, None)))
+        self.orders = Orders(
+            office,
+            self.rights,
+            Requests(office, self.rights, Links(office, None)),
+            books(office, self.risk),
+        )
         self.notices.begin(read_notice(EXAMPLE))
 
     def publish(self, value: dict[str, Any], text: str | None = None) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from edge.runtime.requests import Requests
 from edge.runtime.rights import Rights
 from edge.runtime.risk import Risk
 from edge.wire import CommandAnswered, EraseCommand, ErasureReceipt, Scope, WithdrawCommand
-from tests.unit.runtime.rules import RULES
+from tests.unit.runtime.rules import RULES, books
 
 PHONE = "13800138000"
 
@@ -25,7 +25,12 @@ class Site:
         risk = Risk(office, RULES)
         self.rights = Rights(office, risk, "box-01", Links(office, None))
         self.desk = Desk(office, risk, self.rights, Links(office, None))
-        self.orders = Orders(office, self.rights, Requests(office, self.rights, Links(office, None)))
+        self.orders = Orders(
+            office,
+            self.rights,
+            Requests(office, self.rights, Links(office, None)),
+            books(office, risk),
+        )
 
     def register(self) -> WithdrawCommand:
         """Register somebody, and return the order to end their `face_match`."""

@@ -36,6 +36,7 @@ from edge.wire import (
     canonical,
 )
 from edge.wire.notice import read_notice
+from tests.unit.runtime.rules import books
 from tests.unit.runtime.test_departures import NAME, PHONE, Front, paper_of
 from tests.unit.runtime.test_notices import EXAMPLE
 
@@ -480,7 +481,7 @@ def test_a_typed_time_decides_nothing_on_an_agents_report(box: WithPaper) -> Non
     """An earlier form on paper is for a person to look at; neither RISK nor NORMAL comes or goes by it."""
     reported = _ms(box.now - HOUR)
     claim = ReportRow(ref="R1", phone=PHONE, channel="c", agent="a", reported_ms=reported)
-    box.risk.import_rows((claim,))
+    books(box.office, box.risk).import_rows((claim,))
     box.enter(scopes={R, RISK})
     alone = _findings(box)
     assert alone == ("UNKNOWN", ("no_evidence_of_presence",), ("paper_before_report",), None)
@@ -497,7 +498,7 @@ def test_a_form_hides_no_presence_that_a_clock_saw(box: WithPaper) -> None:
     box.departures.by_number(PHONE)
     box.at(box.now)
     claim = ReportRow(ref="R1", phone=PHONE, channel="c", agent="a", reported_ms=_ms(box.now))
-    box.risk.import_rows((claim,))
+    books(box.office, box.risk).import_rows((claim,))
     box.enter(arrived_ms=_ms(box.now - timedelta(days=2)), ended="unknown", departed_ms=None)
     assert _findings(box)[:2] == ("RISK", ("late_report",))
 

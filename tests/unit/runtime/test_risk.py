@@ -17,10 +17,10 @@ from edge.runtime.links import Links
 from edge.runtime.office import Office, Told
 from edge.runtime.operation import Operation
 from edge.runtime.rights import Rights
-from edge.runtime.risk import Risk, Rules
+from edge.runtime.risk import Risk
 from edge.store.rows import VerdictRow
 from edge.wire import Purpose, Scope
-from tests.unit.runtime.rules import RULES
+from tests.unit.runtime.rules import RULES, books
 
 PHONE = "13800138000"
 AGREED = frozenset({Scope.REGISTRATION, Scope.CHANNEL_RISK, Scope.ID_CARD})
@@ -51,7 +51,7 @@ class Front:
 
     def report(self, ref: str = "R-1", reported_ms: int = LATER_MS) -> None:
         row = ReportRow(ref=ref, phone=PHONE, channel="a channel", agent="", reported_ms=reported_ms)
-        self.risk.import_rows((row,))
+        books(self.office, self.risk).import_rows((row,))
 
     def findings(self, ref: str = "R-1") -> list[tuple[int, str | None]]:
         rows: tuple[VerdictRow, ...] = self.office.store.verdicts(ref)
@@ -155,11 +155,11 @@ def test_p43_a_caller_withdraws_the_recording_at_the_kiosk_by_the_number_alone(f
     assert front.rights.withdraw(PHONE, frozenset({Scope.RECORDING})) == ((), ())
 
 
-BLIND = RULES.book.model_copy(
+BLIND = RULES.model_copy(
     update={
         "versions": tuple(
             one.model_copy(update={"late_report": LateReport(blind_before_minutes=30)})
-            for one in RULES.book.versions
+            for one in RULES.versions
         )
     }
 )
@@ -168,7 +168,7 @@ BLIND = RULES.book.model_copy(
 def test_a_box_that_was_off_before_the_report_makes_a_finding_unknown(office: Office) -> None:
     """Nobody could register then, so nobody can say that the customer hadn't been here."""
     front = Front(office)
-    front.risk = Risk(office, Rules(BLIND, 30))
+    front.risk = Risk(office, BLIND)
     now = office.clock.now_ms()
     Operation(office).box_was_down((), now - 20 * 60_000)
     front.report(reported_ms=now)
@@ -185,13 +185,11 @@ def test_a_box_that_was_off_before_the_report_makes_a_finding_unknown(office: Of
 def test_another_channels_report_is_in_the_inputs_without_its_name(office: Office) -> None:
     """A finding is handed to an agent: it says that another channel reported and when, never which."""
     front = Front(office)
-    versions = tuple(
-        one.model_copy(update={"mode": Mode(keeps="first_report")}) for one in RULES.book.versions
-    )
-    front.risk = Risk(office, Rules(RULES.book.model_copy(update={"versions": versions}), 30))
+    versions = tuple(one.model_copy(update={"mode": Mode(keeps="first_report")}) for one in RULES.versions)
+    front.risk = Risk(office, RULES.model_copy(update={"versions": versions}))
     front.report("R-1", 1_000)
     row = ReportRow(ref="R-2", phone=PHONE, channel="another one", agent="somebody", reported_ms=2_000)
-    front.risk.import_rows((row,))
+    books(front.office, front.risk).import_rows((row,))
     rows = {ref: office.store.verdicts(ref)[-1] for ref in ("R-1", "R-2")}
     assert rows["R-2"].reasons == ("another_reported_first",)
     for ref, other in (("R-1", "R-2"), ("R-2", "R-1")):

@@ -55,7 +55,6 @@ def test_a_claim_is_judged_by_the_version_of_its_time(tmp_path: Path) -> None:
         ("2026-06-01T00:00:00+08:00", "2025-06-01T00:00:00+08:00", "begins later"),
         ("2026-06-01T00:00:00+08:00", "2026-06-01", "effective_from: Input should"),
         ("[[versions]]\nversion = 1", "[versions]\nversion = 1", "rules_wrong|Cannot"),
-        ("late_report", "protection = { without_follow_up_days = 15 }\nlate_report", "can't be judged yet"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, right: str, wrong: str, said: str) -> None:

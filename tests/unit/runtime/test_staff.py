@@ -21,6 +21,7 @@ from edge.runtime.staff import Staff
 from edge.runtime.staffnotice import load_staff
 from edge.store.staff import STAFF_KEPT_MS
 from edge.wire import Scope
+from tests.unit.runtime.rules import books
 from tests.unit.runtime.samethread import SameThread
 from tests.unit.runtime.test_departures import Front, paper_of
 
@@ -204,7 +205,7 @@ async def test_a_registered_party_is_proposed_to_whose_turn_it_is_and_remembered
 async def test_p13_a_report_shows_as_reported_and_only_with_channel_risk(at: AtTheDesk) -> None:
     session, _ = await at.on_shift("甲")
     row = ReportRow(ref="R1", phone=PHONE, channel="某渠道", agent="李经纪", reported_ms=1_700_000_000_000)
-    at.front.risk.import_rows((row,))
+    books(at.front.office, at.front.risk).import_rows((row,))
     at.front.register()
     (guest,) = (await at.view(session)).guests
     assert not guest.reported, "without channel_risk the desk doesn't look"

@@ -38,6 +38,7 @@ def full(world: World, ref: str = "R1") -> Someone:
     world.record_call(who, b"sealed")
     world.count_call("+8613900139000")
     world.report(who, ref)
+    world.books(who, ref)
     world.judge(who, ref)
     world.note()
     world.store.audit("tested", who.person, world.now)
@@ -329,13 +330,15 @@ def test_a_recording_may_be_kept_at_its_start_and_again_at_its_end(world: World)
         world.store.apply(world.gate.clear(who.person, other))
 
 
-def test_the_same_report_again_changes_nothing_and_another_is_refused(world: World) -> None:
+def test_of_reports_with_one_name_the_last_changed_counts_whichever_order_they_come_in(world: World) -> None:
     who, other = world.register(PHONE), world.register("+8613900139000")
-    world.report(who, "R1")
-    world.report(who, "R1")
-    with pytest.raises(InvalidInput, match="report_ref_taken"):
-        world.report(other, "R1")
+    world.report(who, "R1", changed_ms=2)
+    world.report(who, "R1", changed_ms=2)
+    world.report(other, "R1", changed_ms=1)
     assert len(world.store.reports_by_token(world.rights(), world.token("channel_risk", who))) == 1
+    world.report(other, "R1", changed_ms=3)
+    assert not world.store.reports_by_token(world.rights(), world.token("channel_risk", who))
+    assert len(world.store.reports_by_token(world.rights(), world.token("channel_risk", other))) == 1
 
 
 def test_findings_are_added_never_rewritten(world: World) -> None:

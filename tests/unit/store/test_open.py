@@ -72,6 +72,7 @@ def test_a_lost_or_foreign_key_file_destroys_nothing(world: World, tmp_path: Pat
         foreign.credentials.keks,
         world.credentials.signing_key,
         world.credentials.tokens,
+        world.credentials.enrolment_key,
     )
     shutil.copy(foreign.state / "keys.db", world.state / "keys.db")
     with pytest.raises(StoreError, match="another box"):

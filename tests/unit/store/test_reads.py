@@ -25,8 +25,10 @@ READS: dict[str, tuple[set[Purpose], Callable[[World, Someone, Any], object]]] =
         {Purpose.CHANNEL_RISK},
         lambda w, s, p: w.store.reports_by_token(p, w.token("channel_risk", s)),
     ),
-    "presences": ({Purpose.CHANNEL_RISK}, lambda w, s, p: w.store.presences(p, w.token("channel_risk", s))),
-    "sources": ({Purpose.CHANNEL_RISK}, lambda w, s, p: w.store.answers(p, w.token("channel_risk", s))),
+    "dossiers": ({Purpose.CHANNEL_RISK}, lambda w, s, p: w.store.dossiers(p, [w.token("channel_risk", s)])),
+    "deal": ({Purpose.CHANNEL_RISK}, lambda w, s, p: w.store.deal(p, "D-R1")),
+    "known_customer": ({Purpose.CHANNEL_RISK}, lambda w, s, p: w.store.known_customer(p, "C-R1")),
+    "risk_tokens": ({Purpose.CHANNEL_RISK}, lambda w, s, p: w.store.risk_tokens(p, "", 9)),
     "recording": ({Purpose.CALL_HANDLING}, lambda w, s, p: w.store.recording(p, s.calls[0])),
     "recordings_of": ({Purpose.CALL_HANDLING}, lambda w, s, p: w.store.recordings_of(p)),
 }
@@ -116,20 +118,18 @@ def test_presences_are_the_consented_ones(world: World) -> None:
     token, lookup = world.token("channel_risk", who), world.gate.permit_lookup(Purpose.CHANNEL_RISK)
     visit = world.visit(who)
     world.evidence(who, visit, "id_card", Scope.ID_CARD)
-    assert world.store.presences(lookup, token) == ()
+    assert world.store.dossiers(lookup, [token]).customers[token].presences == []
     world.agree(who, Scope.CHANNEL_RISK)
     world.index(who, Scope.CHANNEL_RISK)
-    seen = world.store.presences(lookup, token)
-    assert [(p.kind, p.scope) for p in seen] == [
-        ("registration", Scope.REGISTRATION),
-        ("id_card", Scope.ID_CARD),
-    ]
+    seen = world.store.dossiers(lookup, [token]).customers[token].presences
+    assert [p.kind for p in seen] == ["registration", "id_card"]
     assert seen[0].at_ms < seen[1].at_ms
     world.withdraw(who, Scope.ID_CARD)
-    assert [p.kind for p in world.store.presences(lookup, token)] == ["registration"]
+    left = world.store.dossiers(lookup, [token]).customers[token]
+    assert [p.kind for p in left.presences] == ["registration"]
     assert not world.store.withdrew_channel_risk(lookup, token)
     world.withdraw(who, Scope.CHANNEL_RISK)
-    assert world.store.presences(lookup, token) == ()
+    assert world.store.dossiers(lookup, [token]).customers[token].presences == []
     assert world.store.withdrew_channel_risk(lookup, token)
 
 
@@ -138,9 +138,10 @@ def test_p14_the_answer_counts_only_while_channel_risk_is_active(world: World) -
     token, lookup = world.token("channel_risk", who), world.gate.permit_lookup(Purpose.CHANNEL_RISK)
     for source in ("walk_in", "agent"):
         world.tell(who, world.visit(who), source)
-    assert [told for _, told in world.store.answers(lookup, token)] == ["walk_in", "agent"]
+    told = world.store.dossiers(lookup, [token]).customers[token].answers
+    assert [source for _, source in told] == ["walk_in", "agent"]
     world.change(who, Scope.CHANNEL_RISK, Event.CHANGE, State.RECONSENT)
-    assert world.store.answers(lookup, token) == ()
+    assert world.store.dossiers(lookup, [token]).customers[token].answers == []
 
 
 def test_reports_come_first_reporter_first(world: World) -> None:

@@ -263,7 +263,9 @@ class World:
             who=who,
         )
 
-    def report(self, who: Someone, ref: str, lapses_ms: int = T0 + 30 * 24 * HOUR) -> None:
+    def report(
+        self, who: Someone, ref: str, lapses_ms: int = T0 + 30 * 24 * HOUR, changed_ms: int = T0
+    ) -> None:
         fact = facts.ReportLodged(
             **self.stamp(),
             report_ref=ref,
@@ -272,8 +274,27 @@ class World:
             agent="agent",
             reported_ms=T0,
             lapses_ms=lapses_ms,
+            changed_ms=changed_ms,
         )
         self.store.apply(self.gate.on_other_basis(fact))
+
+    def books(self, who: Someone, ref: str) -> None:
+        """A row of each of the other books."""
+        token = self.token("channel_risk", who)
+        said = {**self.stamp(), "changed_ms": T0, "mark": "0" * 64}
+        later = T0 + 30 * 24 * HOUR
+        for fact in (
+            facts.FollowedUp(**said, ref=f"F-{ref}", report_ref=ref, followed_ms=T0),
+            facts.ReportExtended(**said, ref=f"E-{ref}", report_ref=ref, logged_ms=T0, until_ms=later),
+            facts.DealMade(
+                **said, deal_ref=f"D-{ref}", channel="channel", buyers=((token,),), subscribed_ms=T0,
+                contracted_ms=None, owner="office", lapses_ms=later,
+            ),
+            facts.CustomerListed(**said, ref=f"C-{ref}", token=token, since_ms=T0, lapses_ms=later),
+            facts.ListSupplied(**said, ref="customers"),
+            facts.ChannelNamed(**said, code="channel", name="A Channel"),
+        ):  # fmt: skip
+            self.store.apply(self.gate.on_other_basis(fact))
 
     def judge(self, who: Someone, ref: str, version: int = 1) -> str:
         inputs = f'{{"report":"{ref}","version":{version}}}'
@@ -294,12 +315,14 @@ class World:
         )
         fact = facts.VerdictReached(
             **self.stamp(),
-            report_ref=ref,
+            about="report",
+            ref=ref,
             version=version,
             verdict="RISK",
             reasons=("late_report",),
             inputs=inputs,
             inputs_hash=digest,
+            since_ms=T0,
             records=(record,),
         )
         self.store.apply(self.gate.on_other_basis(fact))

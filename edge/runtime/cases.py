@@ -1,0 +1,153 @@
+"""Makes the cases that are judged out of what is known; reads no store, and judges nothing.
+
+A finding is handed to an agent. So a case tells buyers and channels apart by names of its own ("buyer-2",
+"channel-1"), and the same facts, in whichever order they came, make the same case.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import get_args
+
+from edge.domain.facts import type_of_subject
+from edge.domain.judging.case import Answer, Blind, Case, Deal, Extension, Kind, Presence, Report
+from edge.store.rows import Customer, DealEntry, Dossiers, PresenceRow, ReportEntry
+from edge.wire import Token
+
+_KINDS: dict[str, Kind] = {kind: kind for kind in get_args(Kind)}
+REPORTED = "customer"
+"""In a case, the buyer who was reported; of a deal whose channel never reported, the first one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a finding is on. `who`: the customer, or each buyer.
+
+    `cases`: one, or for a deal one for each claim of its channel; judged is the one that supports it best.
+    """
+
+    about: type_of_subject
+    ref: str
+    channel: str | None
+    who: tuple[Token, ...]
+    cases: tuple[Case, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What isn't about one customer: when the box was off, and whether the office has supplied its list."""
+
+    blind: tuple[Blind, ...]
+    listed: bool
+
+
+def subjects(found: Dossiers, known: Known) -> Iterator[Subject]:
+    """Yield whatever has a finding, or had one: every claim and every deal of `found`."""
+    for claim in found.claims:
+        customer = found.customers[claim.token]
+        if not claim.withdrawn:
+            yield _on_report(claim, customer, known)
+        elif ("report", claim.report_ref) in found.newest:
+            gone = Case(Report(claim.report_ref, "channel-1", claim.reported_ms), taken_back=True)
+            yield Subject("report", claim.report_ref, claim.channel, (claim.token,), (gone,))
+    for deal in found.deals:
+        had = ("deal", deal.deal_ref) in found.newest
+        buyers = [(place, token, found.customers[token]) for place, token in deal.buyers]
+        if not deal.withdrawn and deal.channel is not None:
+            yield _on_deal(deal, buyers, known)
+        elif had:
+            gone = Case(None, deal=Deal(deal.deal_ref, None), taken_back=True)
+            tokens = tuple(token for _, token, _ in buyers)
+            yield Subject("deal", deal.deal_ref, deal.channel, tokens, (gone,))
+
+
+def _on_report(claim: ReportEntry, customer: Customer, known: Known) -> Subject:
+    said = _claims(customer.claims)
+    case = Case(
+        report=said[claim.report_ref],
+        presences=tuple(_presence(row, REPORTED) for row in customer.presences),
+        answers=tuple(Answer(at_ms, source) for at_ms, source in customer.answers),
+        other_reports=_others(claim, said),
+        known_since_ms=customer.known_since_ms,
+        known_listed=known.listed,
+        blind=known.blind,
+        withdrawn=customer.withdrawn,
+        merged=customer.merged,
+        renumbered=customer.renumbered,
+    )
+    return Subject("report", claim.report_ref, claim.channel, (claim.token,), (case,))
+
+
+def _on_deal(deal: DealEntry, buyers: Sequence[tuple[int, Token, Customer]], known: Known) -> Subject:
+    claims = {claim.report_ref: claim for _, _, customer in buyers for claim in customer.claims}
+    said = _claims(claims.values())
+    own: list[ReportEntry | None] = [c for c in claims.values() if c.channel == deal.channel]
+    cases = tuple(_deal_case(deal, buyers, claim, said, claims, known) for claim in own or [None])
+    tokens = tuple(token for _, token, _ in buyers)
+    return Subject("deal", deal.deal_ref, deal.channel, tokens, cases)
+
+
+def _deal_case(
+    deal: DealEntry,
+    buyers: Sequence[tuple[int, Token, Customer]],
+    claim: ReportEntry | None,
+    said: dict[str, Report],
+    claims: dict[str, ReportEntry],
+    known: Known,
+) -> Case:
+    """Return the case of a deal with one claim of its channel; None: it never reported."""
+    owning = (b for b in buyers if claim is not None and claim.token in b[2].tokens)
+    reported_place, _, reported = next(owning, buyers[0])
+    names = {place: REPORTED if place == reported_place else f"buyer-{place}" for place, _, _ in buyers}
+    codes = {claims[ref].channel: report.channel for ref, report in said.items()}
+    channel = codes.get(deal.channel or "", f"channel-{len(set(codes)) + 1}")
+    return Case(
+        report=said[claim.report_ref] if claim is not None else None,
+        presences=tuple(
+            _presence(row, names[place]) for place, _, customer in buyers for row in customer.presences
+        ),
+        answers=tuple(Answer(at_ms, source) for at_ms, source in reported.answers),
+        other_reports=_others(claim, said),
+        deal=Deal(
+            deal.deal_ref, channel, deal.subscribed_ms, deal.contracted_ms, tuple(sorted(names.values()))
+        ),
+        known_since_ms=reported.known_since_ms,
+        known_listed=known.listed,
+        owner_is_office=deal.owner == "office",
+        blind=known.blind,
+        withdrawn=reported.withdrawn,
+        merged=any(customer.merged for _, _, customer in buyers),
+        renumbered=any(customer.renumbered for _, _, customer in buyers),
+    )
+
+
+def _claims(rows: Iterable[ReportEntry]) -> dict[str, Report]:
+    """Return each claim by its reference, first one first, its channel under a name of this case alone."""
+    names: dict[str, str] = {}
+    said: dict[str, Report] = {}
+    for row in sorted(rows, key=_since):
+        channel = names.setdefault(row.channel, f"channel-{len(names) + 1}")
+        said[row.report_ref] = Report(
+            row.report_ref,
+            channel,
+            row.reported_ms,
+            row.followed_ms,
+            tuple(Extension(logged_ms, until_ms) for logged_ms, until_ms in row.extended),
+            "candidate" if row.masked else "no",
+        )
+    return said
+
+
+def _since(row: ReportEntry) -> tuple[bool, int, str]:
+    return row.reported_ms is None, row.reported_ms or 0, row.report_ref
+
+
+def _others(claim: ReportEntry | None, said: dict[str, Report]) -> tuple[Report, ...]:
+    """Return the other claims, without their references."""
+    own = claim.report_ref if claim is not None else None
+    return tuple(replace(one, ref="") for ref, one in said.items() if ref != own)
+
+
+def _presence(row: PresenceRow, buyer: str) -> Presence:
+    """A form on paper is a registration that no clock saw."""
+    kind = _KINDS.get(row.kind, "registration")
+    return Presence(row.at_ms, row.quality, kind, buyer, typed=row.kind == "paper")

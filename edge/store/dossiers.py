@@ -1,0 +1,259 @@
+"""Reads all that channel risk may use of some customers, a few questions for many of them; never judges.
+
+Of a customer without `channel_risk` nothing but the books is there, and of evidence only what was given under
+a scope that stands.
+"""
+# ruff: noqa: S608 — what is put into SQL are constants of this module
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import get_args
+
+from edge.consent.policy import State
+from edge.domain.facts import type_of_source, type_of_subject
+from edge.ports import Permit
+from edge.store.database import Row
+from edge.store.rows import Customer, DealEntry, Dossiers, PresenceRow, ReportEntry
+from edge.store.tables import Part
+from edge.wire import Purpose, Scope, TimeQuality, Token
+
+_ANY = "IN (SELECT value FROM json_each(?))"
+_SOURCES: dict[str, type_of_source] = {source: source for source in get_args(type_of_source)}
+_ACTIVE = str(State.ACTIVE)
+_RISK = str(Scope.CHANNEL_RISK)
+
+
+class DossierReads(Part):
+    """What findings rest on."""
+
+    def dossiers(self, permit: Permit, tokens: Iterable[Token]) -> Dossiers:
+        """Return the customers behind `tokens` (of `channel_risk`), and whatever the books say of them."""
+        self._allow(permit, Purpose.CHANNEL_RISK)
+        asked = tuple(dict.fromkeys(tokens))
+        persons = self._persons(asked)
+        names = self._names(set(persons.values()))
+        known = {t for token in asked for t in names.get(persons.get(token, ""), (token,))} | set(asked)
+        deals = self._deals(known)
+        further = tuple({token for deal in deals for _, token in deal.buyers} - known)
+        persons |= self._persons((*known, *further))
+        names |= self._names(set(persons.values()) - names.keys())
+        customers = self._customers((*known, *further), persons, names)
+        claims = self._claims(customers)
+        mine = tuple(claim for claim in claims if claim.token in known)
+        subjects: dict[type_of_subject, list[str]] = {
+            "report": [claim.report_ref for claim in mine],
+            "deal": [deal.deal_ref for deal in deals],
+        }
+        return Dossiers(customers, mine, deals, self._newest(subjects))
+
+    def risk_tokens(self, permit: Permit, after: Token, limit: int) -> tuple[Token, ...]:
+        """Return up to `limit` tokens after `after` that a claim or a deal is about, in order."""
+        self._allow(permit, Purpose.CHANNEL_RISK)
+        rows = self._database.query(
+            "SELECT token FROM (SELECT token FROM reports UNION SELECT token FROM deal_buyers)"
+            " WHERE token > ? ORDER BY token LIMIT ?",
+            (after, limit),
+        )
+        return tuple(row.text("token") for row in rows)
+
+    def customers_listed(self) -> bool:
+        """Return whether the office has brought in its list of owners and live customers; about nobody."""
+        return self._database.one("SELECT 1 FROM customer_lists WHERE withdrawn = 0") is not None
+
+    def channels(self) -> tuple[tuple[str, str], ...]:
+        """Return the project's channels, code and public name, by name; about nobody."""
+        rows = self._database.query("SELECT code, name FROM channels WHERE withdrawn = 0 ORDER BY name, code")
+        return tuple((row.text("code"), row.text("name")) for row in rows)
+
+    # -- who ---------------------------------------------------------------------------------
+
+    def _persons(self, tokens: Iterable[Token]) -> dict[Token, str]:
+        rows = self._database.query(
+            f"SELECT token, person FROM person_tokens WHERE scope = '{_RISK}' AND token {_ANY}",
+            (json.dumps(list(tokens)),),
+        )
+        return {row.text("token"): row.text("person") for row in rows}
+
+    def _names(self, persons: set[str]) -> dict[str, tuple[Token, ...]]:
+        rows = self._database.query(
+            f"SELECT person, token FROM person_tokens WHERE scope = '{_RISK}' AND person {_ANY}"
+            " ORDER BY token",
+            (json.dumps(sorted(persons)),),
+        )
+        found: dict[str, tuple[Token, ...]] = {}
+        for row in rows:
+            found[row.text("person")] = (*found.get(row.text("person"), ()), row.text("token"))
+        return found
+
+    def _customers(
+        self,
+        tokens: tuple[Token, ...],
+        persons: Mapping[Token, str],
+        names: Mapping[str, tuple[Token, ...]],
+    ) -> dict[Token, Customer]:
+        strangers = {token: Customer((token,)) for token in tokens if token not in persons}
+        people = {person: Customer(names[person]) for person in dict.fromkeys(persons.values())}
+        self._fill(people)
+        customers = {token: people[persons[token]] for person in people for token in names[person]}
+        customers |= strangers
+        rows = self._database.query(
+            f"SELECT token, since_ms FROM known_customers WHERE withdrawn = 0 AND token {_ANY}",
+            (json.dumps(list(customers)),),
+        )
+        for row in rows:
+            customer, since = customers[row.text("token")], row.integer("since_ms")
+            earlier = customer.known_since_ms
+            customer.known_since_ms = since if earlier is None else min(since, earlier)
+        return customers
+
+    # -- what their consents allow -------------------------------------------------------------
+
+    def _fill(self, people: Mapping[str, Customer]) -> None:
+        whose = json.dumps(list(people))
+        states = self._states(whose, people)
+        agreed = json.dumps([person for person in people if states.get((person, _RISK)) == _ACTIVE])
+        for row in self._database.query(
+            "SELECT v.person, e.at_ms, e.kind, e.quality, substr(e.basis, 9) AS scope FROM visits v"
+            f" JOIN evidence e USING (visit) WHERE v.person {_ANY} ORDER BY e.at_ms, e.kind, e.visit",
+            (agreed,),
+        ):
+            if states.get((row.text("person"), row.text("scope"))) == _ACTIVE:
+                people[row.text("person")].presences.append(_presence(row))
+        for row in self._database.query(
+            f"SELECT person, at_ms, source FROM sources WHERE person {_ANY} ORDER BY at_ms, visit",
+            (agreed,),
+        ):
+            people[row.text("person")].answers.append((row.integer("at_ms"), _SOURCES[row.text("source")]))
+        self._amended(whose, people)
+
+    def _states(self, whose: str, people: Mapping[str, Customer]) -> dict[tuple[str, str], str]:
+        """Return how each scope stands; note who ended `channel_risk` and hasn't agreed to it since."""
+        states: dict[tuple[str, str], str] = {}
+        ended = set[str]()
+        for row in self._database.query(
+            f"SELECT person, scope, state FROM consents WHERE person {_ANY} ORDER BY person, scope, version",
+            (whose,),
+        ):
+            person, scope, state = row.text("person"), row.text("scope"), row.text("state")
+            states[person, scope] = state
+            if scope == _RISK and state == State.WITHDRAWN:
+                ended.add(person)
+        for person in ended:
+            people[person].withdrawn = states[person, _RISK] != _ACTIVE
+        return states
+
+    def _amended(self, whose: str, people: Mapping[str, Customer]) -> None:
+        """Who was merged has a token that another of the same keys took the place of: another number's."""
+        for row in self._database.query(
+            "SELECT o.person, max(o.corrected) AS corrected, max(n.token IS NOT NULL) AS merged"
+            " FROM person_tokens o LEFT JOIN person_tokens n"
+            " ON n.token = o.successor AND n.generation = o.generation"
+            f" WHERE o.scope = '{_RISK}' AND o.person {_ANY} GROUP BY o.person",
+            (whose,),
+        ):
+            customer = people[row.text("person")]
+            customer.renumbered = row.integer("corrected") == 1
+            customer.merged = row.integer("merged") == 1
+
+    # -- what the books say ----------------------------------------------------------------------
+
+    def _claims(self, customers: Mapping[Token, Customer]) -> tuple[ReportEntry, ...]:
+        """Return every claim on them, and give each customer theirs; one taken back is nobody's."""
+        rows = self._database.query(
+            f"SELECT * FROM reports WHERE token {_ANY} ORDER BY report_ref",
+            (json.dumps(list(customers)),),
+        )
+        claims = self.with_follow_ups(tuple(map(report_of, rows)))
+        for claim in claims:
+            if not claim.withdrawn:
+                customers[claim.token].claims.append(claim)
+        return claims
+
+    def with_follow_ups(self, claims: tuple[ReportEntry, ...]) -> tuple[ReportEntry, ...]:
+        """Return the claims with what the books say of following up and of extensions."""
+        refs = json.dumps([claim.report_ref for claim in claims])
+        followed: dict[str, tuple[int, ...]] = {}
+        extended: dict[str, tuple[tuple[int, int], ...]] = {}
+        for row in self._database.query(
+            f"SELECT report_ref, followed_ms FROM follow_ups WHERE withdrawn = 0 AND report_ref {_ANY}",
+            (refs,),
+        ):
+            ref = row.text("report_ref")
+            followed[ref] = (*followed.get(ref, ()), row.integer("followed_ms"))
+        for row in self._database.query(
+            "SELECT report_ref, logged_ms, until_ms FROM extensions"
+            f" WHERE withdrawn = 0 AND report_ref {_ANY}",
+            (refs,),
+        ):
+            ref = row.text("report_ref")
+            one = (row.integer("logged_ms"), row.integer("until_ms"))
+            extended[ref] = (*extended.get(ref, ()), one)
+        return tuple(
+            replace(c, followed_ms=followed.get(c.report_ref, ()), extended=extended.get(c.report_ref, ()))
+            if c.report_ref in followed or c.report_ref in extended
+            else c
+            for c in claims
+        )
+
+    def _deals(self, tokens: Iterable[Token]) -> tuple[DealEntry, ...]:
+        rows = self._database.query(
+            "SELECT d.*, b.place, b.token FROM deals d JOIN deal_buyers b USING (deal_ref)"
+            f" WHERE d.deal_ref IN (SELECT deal_ref FROM deal_buyers WHERE token {_ANY})"
+            " ORDER BY d.deal_ref, b.place",
+            (json.dumps(list(tokens)),),
+        )
+        return deals_of(rows)
+
+    def _newest(
+        self, subjects: Mapping[type_of_subject, list[str]]
+    ) -> dict[tuple[type_of_subject, str], tuple[int, str]]:
+        found: dict[tuple[type_of_subject, str], tuple[int, str]] = {}
+        for about, refs in subjects.items():
+            for row in self._database.query(
+                "SELECT ref, max(version) AS version, inputs_hash FROM verdicts"
+                f" WHERE about = ? AND ref {_ANY} GROUP BY ref",
+                (about, json.dumps(refs)),
+            ):
+                found[about, row.text("ref")] = (row.integer("version"), row.text("inputs_hash"))
+        return found
+
+
+def report_of(row: Row) -> ReportEntry:
+    """Return the claim in a row of `reports`."""
+    return ReportEntry(
+        report_ref=row.text("report_ref"),
+        token=row.text("token"),
+        channel=row.text("channel"),
+        agent=row.text("agent"),
+        reported_ms=row.maybe_integer("reported_ms"),
+        lapses_ms=row.integer("lapses_ms"),
+        withdrawn=row.integer("withdrawn") == 1,
+        masked=row.integer("masked") == 1,
+    )
+
+
+def deals_of(rows: Iterable[Row]) -> tuple[DealEntry, ...]:
+    """Return the deals in rows of `deals` with one buyer each, by reference and place."""
+    found: dict[str, DealEntry] = {}
+    for row in rows:
+        ref, buyer = row.text("deal_ref"), (row.integer("place"), row.text("token"))
+        if ref in found:
+            found[ref] = replace(found[ref], buyers=(*found[ref].buyers, buyer))
+            continue
+        found[ref] = DealEntry(
+            deal_ref=ref,
+            channel=row.maybe_text("channel"),
+            buyers=(buyer,),
+            subscribed_ms=row.maybe_integer("subscribed_ms"),
+            contracted_ms=row.maybe_integer("contracted_ms"),
+            owner=row.maybe_text("owner"),
+            withdrawn=row.integer("withdrawn") == 1,
+        )
+    return tuple(found.values())
+
+
+def _presence(row: Row) -> PresenceRow:
+    return PresenceRow(
+        at_ms=row.integer("at_ms"), kind=row.text("kind"), quality=TimeQuality(row.text("quality"))
+    )

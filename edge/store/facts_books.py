@@ -1,0 +1,182 @@
+"""Rows of the channels' and the office's books, and findings on them; never a number, never somebody erased.
+
+Of rows with one name the last changed one counts, in whichever order they come: an older one changes nothing,
+and one that the book took back stays as such.
+"""
+
+import json
+from collections.abc import Sequence
+
+from edge.domain.errors import Refused
+from edge.domain.facts import (
+    BookRow,
+    BooksRetokened,
+    ChannelNamed,
+    CustomerListed,
+    DealMade,
+    FollowedUp,
+    ListSupplied,
+    ReportExtended,
+    ReportLodged,
+    VerdictReached,
+)
+from edge.store.database import Value
+from edge.store.people import suppressed
+from edge.store.tables import Tables
+from edge.store.writing import Ground, write
+from edge.wire import Token
+
+_WITH_TOKENS = ("reports", "deal_buyers", "known_customers")
+
+
+@write.register
+def _report_lodged(fact: ReportLodged, ground: Ground, to: Tables) -> None:
+    _refuse_suppressed((fact.token, *fact.earlier), to)
+    _adopt(fact.token, fact.earlier, to)
+    columns: dict[str, Value] = {
+        "token": fact.token,
+        "channel": fact.channel,
+        "agent": fact.agent,
+        "reported_ms": fact.reported_ms,
+        "lapses_ms": fact.lapses_ms,
+        "masked": int(fact.masked),
+        "at_ms": fact.at_ms,
+    }
+    _put(to, "reports", ("report_ref", fact.report_ref), fact, ground, columns)
+
+
+@write.register
+def _retokened(fact: BooksRetokened, _ground: Ground, to: Tables) -> None:
+    _adopt(fact.token, fact.earlier, to)
+
+
+@write.register
+def _followed_up(fact: FollowedUp, ground: Ground, to: Tables) -> None:
+    columns: dict[str, Value] = {
+        "report_ref": fact.report_ref,
+        "followed_ms": fact.followed_ms,
+        "at_ms": fact.at_ms,
+    }
+    _put(to, "follow_ups", ("ref", fact.ref), fact, ground, columns)
+
+
+@write.register
+def _report_extended(fact: ReportExtended, ground: Ground, to: Tables) -> None:
+    columns: dict[str, Value] = {
+        "report_ref": fact.report_ref,
+        "logged_ms": fact.logged_ms,
+        "until_ms": fact.until_ms,
+        "at_ms": fact.at_ms,
+    }
+    _put(to, "extensions", ("ref", fact.ref), fact, ground, columns)
+
+
+@write.register
+def _deal_made(fact: DealMade, ground: Ground, to: Tables) -> None:
+    """A buyer who was erased isn't kept; a deal of whom all were isn't either."""
+    buyers = [
+        (place, tokens)
+        for place, tokens in enumerate(fact.buyers, 1)
+        if tokens and not suppressed(to, tokens)
+    ]
+    if not buyers:
+        raise Refused("keep a deal", "suppressed")
+    columns: dict[str, Value] = {
+        "channel": fact.channel,
+        "subscribed_ms": fact.subscribed_ms,
+        "contracted_ms": fact.contracted_ms,
+        "owner": fact.owner,
+        "lapses_ms": fact.lapses_ms,
+        "at_ms": fact.at_ms,
+    }
+    if not _put(to, "deals", ("deal_ref", fact.deal_ref), fact, ground, columns):
+        return
+    to.database.run("DELETE FROM deal_buyers WHERE deal_ref = ?", (fact.deal_ref,))
+    for place, tokens in buyers:
+        _adopt(tokens[0], tokens[1:], to)
+        to.database.insert(
+            "deal_buyers",
+            deal_ref=fact.deal_ref,
+            place=place,
+            token=tokens[0],
+            basis=ground.basis,
+            purpose=ground.purpose,
+        )
+
+
+@write.register
+def _customer_listed(fact: CustomerListed, ground: Ground, to: Tables) -> None:
+    _refuse_suppressed((fact.token, *fact.earlier), to)
+    _adopt(fact.token, fact.earlier, to)
+    columns: dict[str, Value] = {
+        "token": fact.token,
+        "since_ms": fact.since_ms,
+        "lapses_ms": fact.lapses_ms,
+        "at_ms": fact.at_ms,
+    }
+    _put(to, "known_customers", ("ref", fact.ref), fact, ground, columns)
+
+
+@write.register
+def _list_supplied(fact: ListSupplied, ground: Ground, to: Tables) -> None:
+    _put(to, "customer_lists", ("ref", fact.ref), fact, ground, {})
+
+
+@write.register
+def _channel_named(fact: ChannelNamed, ground: Ground, to: Tables) -> None:
+    _put(to, "channels", ("code", fact.code), fact, ground, {"name": fact.name})
+
+
+@write.register
+def _verdict_reached(fact: VerdictReached, ground: Ground, to: Tables) -> None:
+    to.database.insert(
+        "verdicts",
+        about=fact.about,
+        ref=fact.ref,
+        version=fact.version,
+        verdict=fact.verdict,
+        reasons=json.dumps(fact.reasons),
+        inputs=fact.inputs,
+        inputs_hash=fact.inputs_hash,
+        since_ms=fact.since_ms,
+        at_ms=fact.at_ms,
+        quality=fact.quality,
+        basis=ground.basis,
+        purpose=ground.purpose,
+    )
+
+
+def _put(
+    to: Tables, table: str, name: tuple[str, str], fact: BookRow, ground: Ground, columns: dict[str, Value]
+) -> bool:
+    """Keep this row unless a later one with its name is held; return whether it was kept."""
+    kept: dict[str, Value] = {
+        **columns,
+        "changed_ms": fact.changed_ms,
+        "mark": fact.mark,
+        "withdrawn": int(fact.withdrawn),
+        "basis": ground.basis,
+        "purpose": ground.purpose,
+    }
+    taken = ", ".join(f"{column} = excluded.{column}" for column in kept)
+    conflict = (
+        f"ON CONFLICT ({name[0]}) DO UPDATE SET {taken}"
+        f" WHERE (excluded.changed_ms, excluded.mark) > ({table}.changed_ms, {table}.mark)"
+    )
+    return to.database.insert(table, conflict, **{name[0]: name[1]}, **kept) > 0
+
+
+def _refuse_suppressed(tokens: Sequence[Token], to: Tables) -> None:
+    if suppressed(to, tokens):
+        raise Refused("keep a row of a book", "suppressed")
+
+
+def _adopt(token: Token, earlier: Sequence[Token], to: Tables) -> None:
+    """One number, several generations of keys: all that the books say of it is under the newest token."""
+    if not earlier:
+        return
+    for table in _WITH_TOKENS:
+        to.database.run(
+            f"UPDATE {table} SET token = ?1 WHERE token IN (SELECT value FROM json_each(?2))",  # noqa: S608 — constants
+            (token, json.dumps(list(earlier))),
+        )
