@@ -136,6 +136,9 @@ class Retention(_Section):
     proofs_days: Days = 1825
     packages_days: Days = 1095
     requests_days: Days = 365
+    facts_waiting_days: Days = 30
+    imports_days: Days = 730
+    api_answers_days: Days = 2
     quarantine_days: Days = 180
     access_days: Days = 1825
     ledger_days: Days = 365

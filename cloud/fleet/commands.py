@@ -1,17 +1,22 @@
-"""Commands on their way to boxes: which are due, sent, answered; never decides to give one."""
+"""Commands on their way to boxes: which are due, sent, answered; never decides to give one.
+
+What is urgent (withdrawals, erasures, notices, visitors' requests) goes first. Of the books a box gets a few
+orders at a time, in the order in which they were lodged: however many wait, nothing else waits for them.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, exists, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Table, exists, func, or_, select, update
 
-from cloud.store.schema import commands, notices, requests
+from cloud.store.schema import commands, fact_orders, notices, requests
 from edge.wire import (
     Command,
     CommandAnswered,
     EraseCommand,
     ErasureReceipt,
+    FactsCommand,
     NoticeCommand,
     RightsRequest,
     Scope,
@@ -19,7 +24,12 @@ from edge.wire import (
     WithdrawCommand,
 )
 
-_TABLES = (commands, requests)
+_TABLES = (commands, requests, fact_orders)
+"""In the order in which they are sent."""
+_SEALED: dict[Table, str] = {requests: "sealed", fact_orders: "rows"}
+"""What is deleted with the answer."""
+FACTS_AT_ONCE = 4
+"""Orders of the books that one box hasn't answered yet; about 77 kB each."""
 AT_ONCE = 50
 """Commands of each table that are published before their acknowledgements are waited for."""
 
@@ -45,7 +55,8 @@ def claim_due(connection: Connection, now_ms: int, resend_ms: int) -> tuple[Due,
     """
     due: list[Due] = []
     for table in _TABLES:
-        asked = select(table).where(*_due(table, now_ms)).order_by(table.c.issued_ms).limit(AT_ONCE)
+        order = (table.c.issued_ms, *((table.c.import_id, table.c.part) if table is fact_orders else ()))
+        asked = select(table).where(*_due(table, now_ms)).order_by(*order).limit(AT_ONCE)
         for row in connection.execute(asked).all():
             where = (table.c.tenant == row.tenant, table.c.command_id == row.command_id)
             connection.execute(update(table).where(*where).values(due_ms=now_ms + resend_ms))
@@ -97,27 +108,42 @@ def apply_answers(
         code = answer.code if isinstance(answer, CommandAnswered) else "ok"
         ended = {"state": "answered", "answered_ms": answer.at_ms, "outcome": answer.outcome, "code": code}
         connection.execute(update(commands).where(*matching).values(**ended))
-        if isinstance(answer, CommandAnswered):
-            connection.execute(
-                update(requests)
-                .where(
-                    requests.c.tenant == tenant,
-                    requests.c.box == box,
-                    requests.c.command_id == answer.command_id,
-                    requests.c.state != "answered",
-                )
-                .values(**ended, sealed=None)
+        for table, sealed in _SEALED.items() if isinstance(answer, CommandAnswered) else ():
+            this = (
+                table.c.tenant == tenant,
+                table.c.box == box,
+                table.c.command_id == answer.command_id,
+                table.c.state != "answered",
             )
+            connection.execute(update(table).where(*this).values(**ended, **{sealed: None}))
 
 
-def _due(table: Table, now_ms: int) -> tuple[Any, ...]:
-    return table.c.state.in_(("issued", "sent")), table.c.due_ms <= now_ms
+def _due(table: Table, now_ms: int) -> tuple[ColumnElement[bool], ...]:
+    due = (table.c.state.in_(("issued", "sent")), table.c.due_ms <= now_ms)
+    return (*due, _among_the_oldest()) if table is fact_orders else due
+
+
+def _among_the_oldest() -> ColumnElement[bool]:
+    """Whether it is one of the FACTS_AT_ONCE that its box has to answer next."""
+    open_ = fact_orders.alias()
+    place = func.row_number().over(
+        partition_by=(open_.c.tenant, open_.c.box),
+        order_by=(open_.c.issued_ms, open_.c.import_id, open_.c.part),
+    )
+    waiting = (
+        select(open_.c.command_id, place.label("place"))
+        .where(open_.c.state.in_(("issued", "sent")))
+        .subquery()
+    )
+    return fact_orders.c.command_id.in_(select(waiting.c.command_id).where(waiting.c.place <= FACTS_AT_ONCE))
 
 
 def _command(connection: Connection, table: Table, row: Row[Any]) -> Command:
     common = {"command_id": row.command_id, "box": row.box, "issued_ms": row.issued_ms}
     if table is requests:
         return RightsRequest(**common, link_id=row.link_id, sealed=row.sealed)
+    if table is fact_orders:
+        return FactsCommand(**common, rows=tuple(row.rows))
     if row.kind == "notice":
         text = _text(connection, row.notice_hash)
         return NoticeCommand(**common, notice=text, notice_hash=row.notice_hash)

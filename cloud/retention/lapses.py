@@ -27,7 +27,7 @@ from sqlalchemy.sql import literal
 from cloud.config import Retention
 from cloud.rights.links import KEEP_LAST_MS
 from cloud.store import schema
-from cloud.store.schema import ERASED_VERDICT, FACTS, consents, entries, withdrawals
+from cloud.store.schema import ERASED_VERDICT, FACTS, consents, entries, fact_orders, withdrawals
 
 DAY_MS = 86_400_000
 _KEY = ("tenant", "box", "epoch", "sequence")
@@ -128,6 +128,21 @@ def _proof(table: Table) -> Callable[[Retention], Moment]:
     return lambda keep: case((rests, null()), else_=last + _ms(keep, "proofs_days", table))
 
 
+def _fact_order(keep: Retention) -> Moment:
+    """With its import: an import that has lost an order would seem to be another."""
+    made = select(schema.imports.c.created_ms).where(
+        _same(schema.imports, fact_orders, "tenant", "import_id")
+    )
+    return made.correlate(fact_orders).scalar_subquery() + _ms(keep, "imports_days", schema.imports)
+
+
+def _import(keep: Retention) -> Moment:
+    """Not before its orders."""
+    has_orders = exists().where(_same(fact_orders, schema.imports, "tenant", "import_id"))
+    over = schema.imports.c.created_ms + _ms(keep, "imports_days", schema.imports)
+    return case((has_orders.correlate(schema.imports), null()), else_=over)
+
+
 def _nothing_left() -> ColumnElement[bool]:
     """Of this row of the ledger only the row itself is left."""
     gone = (
@@ -174,6 +189,27 @@ LAPSES = (
         schema.packages.c.last,
     ),
     Lapse("requests", schema.requests, _aged(schema.requests, "answered_ms", "requests_days")),
+    Lapse(
+        "waiting_facts",
+        fact_orders,
+        lambda keep: fact_orders.c.issued_ms + _ms(keep, "facts_waiting_days", fact_orders),
+        fact_orders.c.state != "answered",
+        {"state": "answered", "outcome": "expired", "code": "no_answer", "rows": None},
+    ),
+    Lapse("fact_orders", fact_orders, _fact_order, fact_orders.c.state == "answered"),
+    Lapse("imports", schema.imports, _import),
+    Lapse(
+        "channels",
+        schema.channels,
+        _aged(schema.channels, "changed_ms", "imports_days"),
+        schema.channels.c.withdrawn,
+    ),
+    Lapse("crm_keys", schema.crm_keys, _aged(schema.crm_keys, "revoked_ms", "access_days")),
+    Lapse(
+        "api_answers",
+        schema.answered_posts,
+        _aged(schema.answered_posts, "answered_ms", "api_answers_days"),
+    ),
     Lapse("counts", schema.footfall, _aged(schema.footfall, "to_ms", "counts_days")),
     Lapse("states", schema.health, _state),
     Lapse("blind_time", schema.blind, _aged(schema.blind, "to_ms", "operation_days")),

@@ -320,6 +320,101 @@ requests = Table(
 )
 """What visitors asked on their own pages, on its way to the box; sealed until answered, then not kept."""
 
+imports = Table(
+    "imports",
+    METADATA,
+    _tenant(),
+    Column("import_id", _OPAQUE, primary_key=True),
+    Column("project", _NAME, nullable=False),
+    Column("kind", _CODE, nullable=False),
+    Column("source", String(4), nullable=False),
+    Column("source_name", _NAME, nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Index("ix_imports_created", "tenant", "project", "created_ms"),
+)
+"""Which books came when and from whom: a person's page (`user`) or a CRM's key (`crm`); no row of them."""
+
+fact_orders = Table(
+    "fact_orders",
+    METADATA,
+    _tenant(),
+    Column("command_id", _OPAQUE, primary_key=True),
+    Column("site", _NAME, nullable=False),
+    Column("box", _NAME, nullable=False),
+    Column("import_id", _OPAQUE, nullable=False),
+    Column("part", Integer, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("rows", JSON(none_as_null=True)),
+    Column("issued_ms", BigInteger, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("due_ms", BigInteger, nullable=False),
+    Column("sent_ms", BigInteger),
+    Column("sends", Integer, nullable=False),
+    Column("answered_ms", BigInteger),
+    Column("outcome", String(16)),
+    Column("code", _CODE),
+    ForeignKeyConstraint(["tenant", "box"], ["boxes.tenant", "boxes.box"]),
+    ForeignKeyConstraint(["tenant", "import_id"], ["imports.tenant", "imports.import_id"]),
+    Index("ix_fact_orders_due", "state", "due_ms"),
+    Index("ix_fact_orders_import", "tenant", "import_id"),
+)
+"""Sealed rows of the books on their way to a box; not kept once it has answered."""
+
+column_mappings = Table(
+    "column_mappings",
+    METADATA,
+    _tenant(),
+    Column("project", _NAME, primary_key=True),
+    Column("name", _NAME, primary_key=True),
+    Column("kind", _CODE, primary_key=True),
+    Column("mapping", JSON, nullable=False),
+    Column("saved_by", _NAME, nullable=False),
+    Column("saved_ms", BigInteger, nullable=False),
+)
+"""Which column of a CRM's file holds which field."""
+
+channels = Table(
+    "channels",
+    METADATA,
+    _tenant(),
+    Column("project", _NAME, primary_key=True),
+    Column("code", _NAME, primary_key=True),
+    Column("name", String(60), nullable=False),
+    Column("agents", JSON, nullable=False),
+    Column("withdrawn", Boolean, nullable=False),
+    Column("changed_ms", BigInteger, nullable=False),
+    Column("changed_by", _NAME, nullable=False),
+)
+"""The companies that bring customers, by their codes; of their agents the codes alone."""
+
+crm_keys = Table(
+    "crm_keys",
+    METADATA,
+    _tenant(),
+    Column("name", _NAME, primary_key=True),
+    Column("project", _NAME, nullable=False),
+    Column("kinds", JSON(none_as_null=True)),
+    Column("key_hash", _SHA256, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("revoked_ms", BigInteger),
+    Index("ix_crm_keys_hash", "tenant", "key_hash", unique=True),
+)
+"""Which program may bring books in; of its key the SHA-256, as nobody guesses 256 random bits."""
+
+answered_posts = Table(
+    "answered_posts",
+    METADATA,
+    _tenant(),
+    Column("key_name", _NAME, primary_key=True),
+    Column("idempotency_hash", _SHA256, primary_key=True),
+    Column("request_hash", _SHA256, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("answer", JSON, nullable=False),
+    Column("answered_ms", BigInteger, nullable=False),
+)
+"""What a CRM's request was answered, so that one that comes again does nothing twice."""
+
 suppression = Table(
     "suppression",
     METADATA,

@@ -139,6 +139,44 @@ OWN: Mapping[str, tuple[Table, dict[str, Any], str, int]] = {
         "minute_ms",
         KEEP.access_days * DAY,
     ),
+    "imports": (
+        schema.imports,
+        {
+            "import_id": hexid(1),
+            "project": "riverside",
+            "kind": "report",
+            "source": "crm",
+            "source_name": "crm-1",
+            "rows": 3,
+        },
+        "created_ms",
+        KEEP.imports_days * DAY,
+    ),
+    "channels": (
+        schema.channels,
+        {
+            "project": "riverside",
+            "code": "c-1",
+            "name": "宏远",
+            "agents": [],
+            "withdrawn": True,
+            "changed_by": "boss",
+        },
+        "changed_ms",
+        KEEP.imports_days * DAY,
+    ),
+    "api_answers": (
+        schema.answered_posts,
+        {
+            "key_name": "crm-1",
+            "idempotency_hash": "1" * 64,
+            "request_hash": "1" * 64,
+            "status": 201,
+            "answer": {},
+        },
+        "answered_ms",
+        KEEP.api_answers_days * DAY,
+    ),
     "wrong_passwords": (schema.throttle, {"subject_hash": "1" * 64, "failures": 1}, "last_ms", DAY),
 }
 
@@ -411,6 +449,8 @@ def test_every_table_has_a_period_or_a_reason_to_have_none() -> None:
     """P8: who adds a table decides how long it is kept."""
     from cloud.retention.lapses import LAPSES
 
-    about_no_person_or_the_service_itself = {"boxes", "box_keys", "epochs", "audit_logs", "notices", "users"}
+    about_no_person_or_the_service_itself = {
+        "boxes", "box_keys", "epochs", "audit_logs", "notices", "users", "column_mappings"
+    }  # fmt: skip
     kept = {lapse.table.name for lapse in LAPSES} | about_no_person_or_the_service_itself
     assert kept == set(schema.METADATA.tables)
