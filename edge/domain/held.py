@@ -108,12 +108,34 @@ class HeldReport(Frozen):
     findings: tuple[tuple[Millis, str], ...]
 
 
+class HeldDeal(Frozen):
+    """A deal that this customer is a buyer of, as the office's books say."""
+
+    channel: str | None
+    subscribed_ms: Millis | None
+    contracted_ms: Millis | None
+    until_ms: Millis
+    findings: tuple[tuple[Millis, str], ...]
+
+
+class HeldListing(Frozen):
+    """The office's list says that this customer owns here, or is a live customer of it."""
+
+    since_ms: Millis
+    until_ms: Millis
+
+
 class Told(Frozen):
     """Records of one kind about this person that headquarters was told, or that still wait to leave."""
 
     kind: str
     sent: int
     waiting: int
+
+
+def _none(rows: tuple[object, ...]) -> bool:
+    """What earlier programs didn't tell isn't there: their archives are spelled as they were."""
+    return not rows
 
 
 class Held(Frozen):
@@ -136,6 +158,8 @@ class Held(Frozen):
     recordings: tuple[HeldRecording, ...] = ()
     callers: tuple[HeldCaller, ...] = ()
     reports: tuple[HeldReport, ...] = ()
+    deals: tuple[HeldDeal, ...] = Field(default=(), exclude_if=_none)
+    listings: tuple[HeldListing, ...] = Field(default=(), exclude_if=_none)
     headquarters: tuple[Told, ...] = ()
 
     @property
@@ -143,7 +167,7 @@ class Held(Frozen):
         """Whether nothing is held but, at most, the skeleton of ended consents."""
         return not (
             self.contacts or self.names or self.tokens or self.visits or self.card or self.templates
-            or self.recordings or self.callers or self.reports
+            or self.recordings or self.callers or self.reports or self.deals or self.listings
         )  # fmt: skip
 
     @property

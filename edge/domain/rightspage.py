@@ -88,9 +88,10 @@ class Window(Frozen):
     def covers(self, held: Held) -> bool:
         """Return whether the bearer may decide on all that is held: there is nothing out of view.
 
-        A channel's claim on the number always is, unless the bearer proved to be its owner.
+        What the books say of the number always is, unless the bearer proved to be its owner.
         """
-        return self.verified or (not held.reports and all(self.shows(at_ms) for at_ms in _times(held)))
+        books = held.reports or held.deals or held.listings
+        return self.verified or (not books and all(self.shows(at_ms) for at_ms in _times(held)))
 
 
 def _times(held: Held) -> list[int]:
@@ -195,6 +196,8 @@ def _classes(held: Held, window: Window) -> list[dict[str, Any]]:
         found.append(("card", f"consent:{Scope.ID_CARD}", held.card.at_ms))
     if window.verified:  # an agent could type a customer's number: only its proven owner sees who claims them
         found += [("report", "report", r.reported_ms) for r in held.reports if r.reported_ms is not None]
+        found += [("deal", "contract", d.subscribed_ms or d.contracted_ms or held.at_ms) for d in held.deals]
+        found += [("listing", "contract", one.since_ms) for one in held.listings]
     classes: dict[tuple[str, str], list[int]] = {}
     for what, basis, at_ms in found:
         if window.shows(at_ms):

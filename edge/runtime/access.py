@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from edge.domain.facts import PersonId
-from edge.domain.held import Held, HeldCard, HeldReport, HeldVisit, Told
+from edge.domain.held import Held, HeldCard, HeldDeal, HeldListing, HeldReport, HeldVisit, Told
 from edge.ports import Permit
 from edge.runtime.office import Office
 from edge.wire import Scope, Token
@@ -44,7 +44,12 @@ class Access:
             callers=store.callers(office.gate.permit_rights(), number) if number else (),
         )
         claimed = self._claimed(held, number)
-        held = held.model_copy(update={"reports": self._reports(claimed)})
+        books = {
+            "reports": self._reports(claimed),
+            "deals": self._deals(claimed),
+            "listings": self._listings(claimed),
+        }
+        held = held.model_copy(update=books)
         return held.model_copy(update={"headquarters": self._told(held, persons)})
 
     def _visits(self, permit: Permit) -> list[HeldVisit]:
@@ -87,15 +92,33 @@ class Access:
                 until_ms=report.lapses_ms,
                 findings=tuple((v.decided_ms, v.inputs_hash) for v in store.verdicts(report.report_ref)),
             )
-            for report in store.reports_by_token(rights, *tokens)
+            for report in store.reports_by_token(rights, *tokens, taken_back=True)
         )
+
+    def _deals(self, tokens: Sequence[Token]) -> tuple[HeldDeal, ...]:
+        store, rights = self._office.store, self._office.gate.permit_rights()
+        return tuple(
+            HeldDeal(
+                channel=deal.channel,
+                subscribed_ms=deal.subscribed_ms,
+                contracted_ms=deal.contracted_ms,
+                until_ms=deal.lapses_ms,
+                findings=tuple((v.decided_ms, v.inputs_hash) for v in store.verdicts(deal.deal_ref, "deal")),
+            )
+            for deal in store.deals_by_token(rights, *tokens)
+        )
+
+    def _listings(self, tokens: Sequence[Token]) -> tuple[HeldListing, ...]:
+        listed = self._office.store.listings(self._office.gate.permit_rights(), *tokens)
+        return tuple(HeldListing(since_ms=since, until_ms=until) for since, until in listed)
 
     def _told(self, held: Held, persons: Sequence[PersonId]) -> tuple[Told, ...]:
         """What was sent is deleted at the receipt, so it is counted from what each row of ours sends."""
         made = Counter(_TOLD_BY_STATE[c.state] for c in held.consents if c.state in _TOLD_BY_STATE)
         made["visit"] = sum(visit.revision for visit in held.visits)
         made["call"] = sum(1 for recording in held.recordings if recording.line)
-        made["verdict"] = sum(len(report.findings) for report in held.reports)
+        found = (*(report.findings for report in held.reports), *(deal.findings for deal in held.deals))
+        made["verdict"] = sum(map(len, found))
         tokens = [token.token for token in held.tokens]
         rights = self._office.gate.permit_rights()
         waiting = self._office.store.waiting_about(rights, persons, tokens)

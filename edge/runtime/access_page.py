@@ -43,6 +43,8 @@ _WORDS: dict[str, tuple[str, str]] = {
     "withdrawal": ("撤回记录", "withdrawals"),
     "call": ("通话", "calls"),
     "verdict": ("渠道核对结论", "findings on agents' reports"),
+    "deal": ("成交", "a deal"),
+    "listing": ("业主或在跟客户", "owner, or live customer of the office"),
     "erasure_receipt": ("删除回执", "receipts of erasure"),
 }
 

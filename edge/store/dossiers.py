@@ -34,7 +34,7 @@ class DossierReads(Part):
         persons = self._persons(asked)
         names = self._names(set(persons.values()))
         known = {t for token in asked for t in names.get(persons.get(token, ""), (token,))} | set(asked)
-        deals = self._deals(known)
+        deals = self.deals_of_buyers(known)
         further = tuple({token for deal in deals for _, token in deal.buyers} - known)
         persons |= self._persons((*known, *further))
         names |= self._names(set(persons.values()) - names.keys())
@@ -196,7 +196,8 @@ class DossierReads(Part):
             for c in claims
         )
 
-    def _deals(self, tokens: Iterable[Token]) -> tuple[DealEntry, ...]:
+    def deals_of_buyers(self, tokens: Iterable[Token]) -> tuple[DealEntry, ...]:
+        """Return the deals of whoever has one of these tokens, each with all of its buyers."""
         rows = self._database.query(
             "SELECT d.*, b.place, b.token FROM deals d JOIN deal_buyers b USING (deal_ref)"
             f" WHERE d.deal_ref IN (SELECT deal_ref FROM deal_buyers WHERE token {_ANY})"
@@ -248,6 +249,7 @@ def deals_of(rows: Iterable[Row]) -> tuple[DealEntry, ...]:
             subscribed_ms=row.maybe_integer("subscribed_ms"),
             contracted_ms=row.maybe_integer("contracted_ms"),
             owner=row.maybe_text("owner"),
+            lapses_ms=row.integer("lapses_ms"),
             withdrawn=row.integer("withdrawn") == 1,
         )
     return tuple(found.values())

@@ -70,15 +70,35 @@ class RiskReads(DossierReads):
         )
         return row is not None
 
-    def reports_by_token(self, permit: Permit, *tokens: Token) -> tuple[ReportEntry, ...]:
-        """Return the claims on one customer, first one first. `tokens`: under each of the project's keys."""
+    def reports_by_token(
+        self, permit: Permit, *tokens: Token, taken_back: bool = False
+    ) -> tuple[ReportEntry, ...]:
+        """Return the claims on one customer, first one first. `tokens`: under each of the project's keys.
+
+        `taken_back`: also those that their book took back.
+        """
         self._allow(permit, Purpose.CHANNEL_RISK)
         rows = self._database.query(
-            "SELECT * FROM reports WHERE withdrawn = 0 AND token IN (SELECT value FROM json_each(?))"
+            "SELECT * FROM reports WHERE withdrawn <= ?2 AND token IN (SELECT value FROM json_each(?1))"
             " ORDER BY coalesce(reported_ms, at_ms), report_ref",
-            (json.dumps(tokens),),
+            (json.dumps(tokens), int(taken_back)),
         )
         return tuple(map(report_of, rows))
+
+    def deals_by_token(self, permit: Permit, *tokens: Token) -> tuple[DealEntry, ...]:
+        """Return the deals that whoever has one of these is a buyer of, those taken back as well."""
+        self._allow(permit, Purpose.CHANNEL_RISK)
+        return self.deals_of_buyers(tokens)
+
+    def listings(self, permit: Permit, *tokens: Token) -> tuple[tuple[int, int], ...]:
+        """Return since when the office's list names whoever has one of these, and until when that is kept."""
+        self._allow(permit, Purpose.CHANNEL_RISK)
+        rows = self._database.query(
+            "SELECT since_ms, lapses_ms FROM known_customers WHERE token IN (SELECT value FROM json_each(?))"
+            " ORDER BY since_ms, ref",
+            (json.dumps(tokens),),
+        )
+        return tuple((row.integer("since_ms"), row.integer("lapses_ms")) for row in rows)
 
     def outages(self) -> tuple[tuple[int, int], ...]:
         """Return from when until when the box was off; about nobody."""

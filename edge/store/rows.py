@@ -89,6 +89,7 @@ class DealEntry:
     subscribed_ms: int | None
     contracted_ms: int | None
     owner: str | None
+    lapses_ms: int
     withdrawn: bool = False
 
 

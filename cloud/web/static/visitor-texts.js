@@ -94,9 +94,9 @@ const FAMILIES = {
     number: ["手机号码", "Phone number"], template: ["人脸特征值（不含照片）", "Face template (no picture)"],
     card: ["身份证姓名、号码、有效期（不含照片）", "Name, number and validity of your ID card (no photo)"],
     recording: ["通话录音", "Call recording"], caller: ["来电号码（72 小时内回电用）", "Number of a call (to call back, 72 hours)"],
-    report: ["渠道报备", "A channel’s report"],
+    report: ["渠道报备", "A channel’s report"], deal: ["成交", "A deal"], listing: ["业主或在跟客户名单", "List of owners and live customers"],
   },
-  basis: { consent: ["您的同意：{n}", "your consent: {n}"], inquiry: ["来电咨询", "your inquiry"], report: ["渠道提交", "the channel’s report"] },
+  basis: { consent: ["您的同意：{n}", "your consent: {n}"], inquiry: ["来电咨询", "your inquiry"], report: ["渠道提交", "the channel’s report"], contract: ["您与案场的合同", "your contract with the office"] },
   sign: {
     registration: ["登记", "registered"], face_confirmed: ["人脸已确认", "face confirmed"], id_card: ["读过身份证", "card read"],
     appointment: ["预约", "appointment"], announced_call: ["来电预告", "announced by call"],
