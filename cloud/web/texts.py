@@ -378,6 +378,7 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "reason.no_subscription_time": ("没有认购时间", "the subscription has no time"),
     "reason.masked_number": ("隐号报备，尚未补全", "reported by a masked number, not completed yet"),
     "reason.masked_ambiguous": ("隐号报备，对应多位客户", "a masked number that fits several customers"),
+    "reason.buyer_unknown": ("有一位购房人的情况不能使用", "nothing may be used of one of the buyers"),
     "reason.taken_back": ("台账已撤回这一条", "taken back in the books"),
     "reason.nothing_to_judge": ("没有可适用的规则", "no rule applies"),
     "reason.reported_together": ("同一时刻另有报备", "another report at the same moment"),

@@ -108,7 +108,12 @@ def _deal_case(
         answers=tuple(Answer(at_ms, source) for at_ms, source in reported.answers),
         other_reports=_others(claim, said),
         deal=Deal(
-            deal.deal_ref, channel, deal.subscribed_ms, deal.contracted_ms, tuple(sorted(names.values()))
+            deal.deal_ref,
+            channel,
+            deal.subscribed_ms,
+            deal.contracted_ms,
+            tuple(sorted(names.values())),
+            incomplete=len(buyers) < deal.said,
         ),
         known_since_ms=reported.known_since_ms,
         known_listed=known.listed,

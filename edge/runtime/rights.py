@@ -177,7 +177,7 @@ class Rights:
         tokens = tuple(dict.fromkeys((*tokens, *held)))  # whose two records became one has another number's
         # Headquarters deletes what was made up to the receipt's time: a clock set back must not save it.
         at_ms = max(self._office.clock.now_ms(), store.newest_ms(rights, persons, tokens))
-        partings = self._links.part(persons)
+        partings, bought = self._links.part(persons), store.deals_by_token(rights, *tokens)
         callers = store.forget_caller(rights, number) if number is not None else 0
         receipts: list[ErasureReceipt] = []
 
@@ -189,6 +189,8 @@ class Rights:
             return self._office.done(order, receipts[-1].outcome, receipts[-1], *pages)
 
         store.erase(rights, persons, conclude, tokens)
+        with store.transaction():  # who bought with them has a finding without them
+            self._risk.judge_tokens({token for deal in bought for _, token in deal.buyers} - set(tokens))
         return receipts[-1], persons
 
     def erase_person(self, person: PersonId) -> tuple[PersonId, ...]:

@@ -250,6 +250,7 @@ def deals_of(rows: Iterable[Row]) -> tuple[DealEntry, ...]:
             contracted_ms=row.maybe_integer("contracted_ms"),
             owner=row.maybe_text("owner"),
             lapses_ms=row.integer("lapses_ms"),
+            said=row.integer("buyers"),
             withdrawn=row.integer("withdrawn") == 1,
         )
     return tuple(found.values())

@@ -86,6 +86,7 @@ def _deal_made(fact: DealMade, ground: Ground, to: Tables) -> None:
         "subscribed_ms": fact.subscribed_ms,
         "contracted_ms": fact.contracted_ms,
         "owner": fact.owner,
+        "buyers": len(fact.buyers),
         "lapses_ms": fact.lapses_ms,
         "at_ms": fact.at_ms,
     }

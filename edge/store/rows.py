@@ -90,6 +90,8 @@ class DealEntry:
     contracted_ms: int | None
     owner: str | None
     lapses_ms: int
+    said: int
+    """How many buyers the book named; one who was erased isn't kept."""
     withdrawn: bool = False
 
 

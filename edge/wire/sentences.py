@@ -27,6 +27,7 @@ RULES: Mapping[str, Both] = {
     "mode": ("归属", "Whose customer"),
     "protection": ("保护期", "Protection"),
     "fabricated_order": ("飞单", "Fabricated order"),
+    "joint_purchase": ("联名购房", "Joint purchase"),
     "short_deal": ("成交快慢", "Short deal"),
     "id_at_deal": ("证件核验", "ID at the deal"),
     "answer": ("客户自述", "The customer’s answer"),
@@ -214,6 +215,10 @@ UNKNOWNS: Mapping[str, Both] = {
     "masked_ambiguous": (
         "隐去的号码对得上几位客户",
         "The masked number fits several customers",
+    ),
+    "buyer_unknown": (
+        "有一位购房人的情况不能使用",
+        "Nothing may be used of one of the buyers",
     ),
     "taken_back": (
         "台账已撤回这一条，之前的结论仍留存",

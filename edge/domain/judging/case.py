@@ -76,6 +76,8 @@ class Deal:
     subscribed_ms: int | None = None
     contracted_ms: int | None = None
     buyers: tuple[str, ...] = ("customer",)
+    incomplete: bool = False
+    """There was another buyer, of whom nothing may be used any more."""
 
 
 @dataclass(frozen=True, slots=True)

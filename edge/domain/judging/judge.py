@@ -9,7 +9,7 @@ from edge.wire.finding import Finding, Outcome, Unknown, Verdict
 def judge(case: Case, rules: RuleSet) -> Finding:
     """Return the finding; the same facts in any order, and the same rules, give the same finding."""
     by_rules = (o for rule in RULES if (o := rule(case, rules)) is not None)
-    outcomes = _gone(case) or _identified(case) or tuple(by_rules)
+    outcomes = _gone(case) or _incomplete(case) or _identified(case) or tuple(by_rules)
     outcomes = (*outcomes, *_moved(case))
     found = {one.verdict for one in outcomes}
     for verdict in _PRECEDENCE:
@@ -28,6 +28,14 @@ def _gone(case: Case) -> tuple[Outcome, ...]:
         return ()
     missing = Unknown("taken_back", "nobody")
     return (Outcome("book", "UNKNOWN", "input_missing", unknown=(missing,)),)
+
+
+def _incomplete(case: Case) -> tuple[Outcome, ...]:
+    """Who was erased may have been who was reported, or who came: nothing is complete without them."""
+    if case.deal is None or not case.deal.incomplete:
+        return ()
+    missing = Unknown("buyer_unknown", "nobody")
+    return (Outcome("joint_purchase", "UNKNOWN", "input_missing", unknown=(missing,)),)
 
 
 def _identified(case: Case) -> tuple[Outcome, ...]:

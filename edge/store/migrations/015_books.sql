@@ -39,6 +39,7 @@ CREATE TABLE deals (
     subscribed_ms INTEGER,
     contracted_ms INTEGER,
     owner TEXT CHECK (owner IN ('office', 'channel')),
+    buyers INTEGER NOT NULL CHECK (buyers > 0),
     changed_ms INTEGER NOT NULL,
     mark TEXT NOT NULL,
     withdrawn INTEGER NOT NULL CHECK (withdrawn IN (0, 1)),

@@ -50,6 +50,9 @@ def _said(case: Case, rules: RuleSet) -> Iterator[Said]:
     if case.taken_back:
         yield "UNKNOWN", "", {("taken_back", None)}, set()
         return
+    if case.deal and case.deal.incomplete:
+        yield "UNKNOWN", "", {("buyer_unknown", None)}, set()
+        return
     claim = case.report
     if claim and claim.masked == "candidate":  # nobody's claim yet, so there is nothing else to say of it
         yield "UNKNOWN", "", {("masked_number", None)}, set()

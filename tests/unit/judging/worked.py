@@ -87,6 +87,7 @@ class Sold(_Form):
     subscribed: Moment | None = None
     contracted: Moment | None = None
     buyers: tuple[str, ...] = ("customer",)
+    incomplete: bool = False
 
 
 class BoxOff(_Form):
@@ -145,7 +146,7 @@ class Worked(_Form):
             presences=tuple(one.presence() for one in self.came),
             answers=tuple(Answer(one.at, one.said, one.channel) for one in self.answers),
             other_reports=tuple(one.report(f"other-{n}") for n, one in enumerate(self.other_reports)),
-            deal=Deal("deal", deal.channel, deal.subscribed, deal.contracted, deal.buyers) if deal else None,
+            deal=_deal(deal) if deal else None,
             known_since_ms=who.known_since,
             known_listed=who.list_supplied,
             owner_is_office=who.owner_is_office,
@@ -155,6 +156,10 @@ class Worked(_Form):
             renumbered=who.renumbered,
             taken_back=who.taken_back,
         )
+
+
+def _deal(sold: Sold) -> Deal:
+    return Deal("deal", sold.channel, sold.subscribed, sold.contracted, sold.buyers, sold.incomplete)
 
 
 @dataclass(frozen=True)

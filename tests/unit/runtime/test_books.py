@@ -299,7 +299,7 @@ def test_the_same_order_again_changes_nothing(box: Box) -> None:
 
 
 def test_p29_a_book_doesnt_enter_again_who_was_erased(box: Box) -> None:
-    """P29, P46: what the books said of them goes; of a deal with another buyer that one stays."""
+    """P29, P46: what the books said of them goes; a deal with another buyer is UNKNOWN, never RISK by it."""
     box.come(ANNA, T + HOUR)
     box.come(BEN, T + 2 * HOUR)
     listed = {"kind": "customer", "ref": "C-1", "changed_ms": T, "phone": ANNA, "since_ms": T}
@@ -316,6 +316,9 @@ def test_p29_a_book_doesnt_enter_again_who_was_erased(box: Box) -> None:
     assert left is not None and [place for place, _ in left.buyers] == [2]
     assert box.office.store.deal(box.office.gate.permit_rights(), "D-2") is None
     assert _holding(box, token) <= {"outbox"}, "the receipt names whom headquarters named"
+    found = box.record("D-1")
+    assert (found.who, found.also) == (box.office.tokens.token("channel_risk", BEN), ())
+    assert (found.version, found.verdict, found.reasons) == (2, "UNKNOWN", ("buyer_unknown",))
     box.take(*(row | {"changed_ms": T + 9} for row in rows))
     assert box.office.store.report(box.office.gate.permit_rights(), "R-1") is None
     left = box.office.store.deal(box.office.gate.permit_rights(), "D-1")
