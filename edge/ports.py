@@ -85,6 +85,8 @@ class ConsentRow:
     act: str = ""
     """By which act it was agreed to (tap, key, guardian, paper); empty where this state is no agreement."""
     outdated: bool = False
+    covers_ms: int | None = None
+    """From when on what they left may be used under it; None: all that is still held (decision 0040)."""
 
     @property
     def stands(self) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from edge.domain.errors import InvalidInput
-from edge.domain.phone import normalise
+from edge.domain.phone import normalise, read_mask
 from edge.ipc.operator import ReportRow
 
 COLUMNS = {
@@ -113,7 +113,7 @@ def _row(columns: dict[str, int], line: list[str]) -> ReportRow:
         raise InvalidInput("read reports", "ref_is_a_phone_number")
     return ReportRow(
         ref=cell["ref"],
-        phone=normalise(cell["phone"]),
+        phone=read_mask(cell["phone"]) or normalise(cell["phone"]),
         channel=cell["channel"],
         agent=cell["agent"],
         reported_ms=_time(cell["reported_at"]),

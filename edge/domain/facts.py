@@ -59,6 +59,8 @@ class ConsentGiven(Fact):
     """With the act of a guardian, and only with it."""
     entered_ms: int | None = None
     """With a form on paper, and only with it: when it was typed in. `at_ms` is the time that stands on it."""
+    covers_ms: int | None = None
+    """It opens nothing that was left before: nobody showed that the number is theirs. None: it opens all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +80,8 @@ class PersonIndexed(Fact):
     person: PersonId
     scope: Scope
     tokens: tuple[Token, ...]
+    mask: Token | None = None
+    """With `channel_risk`: the token of the number as a report by a masked number names it, if one can."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +91,8 @@ class PersonRetokened(Fact):
     person: PersonId
     old: Token
     new: Token
+    mask: Token | None = None
+    """With a token of `channel_risk`: as PersonIndexed.mask, beside the new one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +109,8 @@ class PersonRenumbered(Fact):
     person: PersonId
     tokens: tuple[tuple[Scope, Token], ...]
     phone: str = field(repr=False)
+    mask: Token | None = None
+    """As PersonIndexed.mask, of the number that is theirs now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +124,8 @@ class PersonsMerged(Fact):
     person: PersonId
     was: PersonId
     exchanged: tuple[tuple[Token, Token], ...]
+    mask: Token | None = None
+    """As PersonIndexed.mask, of the number that they have now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,6 +236,8 @@ class SourceTold(Fact):
     visit: str
     person: PersonId
     source: type_of_source
+    channel: str | None = None
+    """Which company's agent, by its code, if they said so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -347,6 +359,8 @@ class DealMade(BookRow):
     contracted_ms: int | None
     owner: Literal["office", "channel"] | None
     lapses_ms: int
+    masks: tuple[Token | None, ...] = ()
+    """Of each one's number, as a report by a masked number names it; empty: of none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -383,7 +397,8 @@ type_of_subject = Literal["report", "deal"]
 class VerdictReached(Fact):
     """One version of the finding on a report or a deal; earlier versions stand.
 
-    `since_ms`: the earliest presence that it rests on, or None.
+    `since_ms`: the earliest presence that it rests on, or None. `completed`: on a claim by a masked number,
+    under which token the customer is found whom it is on.
     """
 
     about: type_of_subject
@@ -394,6 +409,7 @@ class VerdictReached(Fact):
     inputs: str
     inputs_hash: str
     since_ms: int | None
+    completed: Token | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

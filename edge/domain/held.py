@@ -31,6 +31,8 @@ class HeldConsent(Frozen):
     act: str | None = None
     record: ConsentRecorded | None = None
     proof: str | None = None
+    covers_ms: Millis | None = Field(default=None, exclude_if=lambda at_ms: at_ms is None)
+    """It opens nothing that was left before: nobody showed whose number it is. Absent: it opens all."""
 
 
 class HeldContact(Frozen):
@@ -63,6 +65,8 @@ class HeldVisit(Frozen):
     """When it was typed in from paper; absent of others, as in files from before there was such a field."""
     evidence: tuple[Evidence, ...]
     source: str | None = None
+    channel: str | None = Field(default=None, exclude_if=lambda channel: channel is None)
+    """Which company they named, by its code; absent where they named none."""
 
 
 class HeldCard(Frozen):

@@ -1,10 +1,12 @@
 """Telephone numbers in their one normal form (E.164); never stored or logged here."""
 
 import re
+import unicodedata
 
 from edge.domain.errors import InvalidInput
 
 _CHINESE_MOBILE = re.compile(r"\+861[3-9]")
+_MASK = re.compile(r"1[3-9][0-9]\*{4}[0-9]{4}")
 _CHINESE_MOBILE_LENGTH = len("+8613800138000")
 _CHINESE = "+86"
 _SHORTEST_CHINESE = len("+861062345678")
@@ -38,6 +40,23 @@ def _whole(normal: str) -> bool:
     if _CHINESE_MOBILE.match(normal):
         return len(normal) == _CHINESE_MOBILE_LENGTH
     return not normal.startswith(_CHINESE) or len(normal) >= _SHORTEST_CHINESE
+
+
+def read_mask(typed: str) -> str | None:
+    """Return a masked number as reports write it (138****1234), whatever its spaces; None for others."""
+    plain = "".join(unicodedata.normalize("NFKC", typed).split())
+    return plain if _MASK.fullmatch(plain) else None
+
+
+def report_mask(number: str) -> str | None:
+    """Return what a report by a masked number (隐号报备) says of a number (E.164): 138****1234.
+
+    None for any but a mainland mobile number: of no other is that agreed.
+    """
+    if not _CHINESE_MOBILE.match(number) or len(number) != _CHINESE_MOBILE_LENGTH:
+        return None
+    local = number.removeprefix(_CHINESE)
+    return f"{local[:3]}****{local[-4:]}"
 
 
 def masked(number: str) -> str:

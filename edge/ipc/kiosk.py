@@ -10,6 +10,7 @@ from pydantic import Field, TypeAdapter
 from edge.domain.idcard import CardKind
 from edge.ipc.messages import Message, Number, PersonName
 from edge.wire import OpaqueId, Scope
+from edge.wire.base import Name
 from edge.wire.records import Code
 
 Source = Literal["agent", "walk_in", "advert", "friend", "other"]
@@ -54,6 +55,8 @@ class Register(Message):
     party_size: Annotated[int, Field(ge=1, le=99)] = 1
     source: Source | None = None
     """Asked, and kept, only with `channel_risk`."""
+    channel: Name | None = None
+    """With `agent`: which company's, of those that `Notice.channels` names, if they said so."""
 
 
 class RegisterChild(Message):
@@ -97,6 +100,28 @@ class Choose(Message):
     scopes: frozenset[Scope]
     declined: frozenset[Scope] = frozenset()
     source: Source | None = None
+    channel: Name | None = None
+
+
+class AnswerAsBuyer(Message):
+    """Who subscribes or signs answers, by their own act, whether an agent's claim on them may be checked.
+
+    `unknown` where a yes meets no registration; after a few of those in a row for every number, as
+    `ComeAgain`. What the number's owner had answered before is never told.
+    """
+
+    method: Literal["answer_as_buyer"] = "answer_as_buyer"
+    session: OpaqueId
+    notice_hash: str
+    phone: Number = Field(repr=False)
+    yes: bool
+
+
+class ShowBuyersCard(Message):
+    """Who just said yes lays down the card that was kept: one lease; their yes reaches from there on."""
+
+    method: Literal["show_buyers_card"] = "show_buyers_card"
+    session: OpaqueId
 
 
 class Recognise(Message):
@@ -179,6 +204,8 @@ KioskRequest = Annotated[
     | Begin
     | ComeAgain
     | Choose
+    | AnswerAsBuyer
+    | ShowBuyersCard
     | Register
     | RegisterChild
     | Recognise
@@ -211,6 +238,15 @@ class Notice(Message):
     complaints: dict[Literal["zh", "en"], str]
     rights: tuple[str, ...] = ()
     """By name, as wire.notice.Right."""
+    channels: tuple["Channel", ...] = ()
+    """What "which company?" may be answered with, by name: no part of the notice's words, nor of its hash."""
+
+
+class Channel(Message):
+    """A channel of the project: its code, and the company's public name."""
+
+    code: Name
+    name: str
 
 
 class ScopeOffer(Message):
@@ -269,6 +305,25 @@ MyCodeOutcome = Literal["found", "nothing", "no_card", "not_lifted", "failed", "
 
 class MyCode(Message):
     """How a request by card ended. `nothing`: that card opens no page, for whichever reason."""
+
+    outcome: MyCodeOutcome
+
+
+Reach = Literal["all", "some", "from_now"]
+"""Which visits a buyer's yes opens: all that are held, those since a card's registration, none of before."""
+
+
+class BuyerAnswered(Message):
+    """What became of a buyer's answer; `unknown`: nothing was kept. `reach`: by what was shown just now."""
+
+    outcome: Literal["agreed", "declined", "unknown"]
+    reach: Reach = "from_now"
+    by_card: bool = False
+    """This box could read the card that they let be kept."""
+
+
+class BuyersCard(Message):
+    """How it ended; `nothing`: that card adds nothing, for whichever reason."""
 
     outcome: MyCodeOutcome
 

@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints, TypeAdapter
 from edge.ipc.messages import Message, Number
 from edge.ipc.staff import AddStaff, DisableStaff, DropCardOf, KeepCardOf, ListStaff, SetPin
 from edge.wire import Millis
+from edge.wire.facts import Masked
 
 
 class GetStatus(Message):
@@ -35,7 +36,7 @@ class ReportRow(Message):
     """One report (报备). `reported_ms` None if the file didn't say."""
 
     ref: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
-    phone: Number = Field(repr=False)
+    phone: Number | Masked = Field(repr=False)
     channel: Annotated[str, StringConstraints(min_length=1, max_length=60)]
     agent: Annotated[str, StringConstraints(max_length=60)] = Field(repr=False)
     reported_ms: Millis | None

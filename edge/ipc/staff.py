@@ -134,6 +134,17 @@ class Merge(Message):
     phone: Number = Field(repr=False)
 
 
+class Vouch(Message):
+    """The receptionist saw the papers of who subscribes or signs, and that the visit's number is theirs.
+
+    For ten minutes a yes that this visitor gives at the tablet reaches the earlier visits too.
+    """
+
+    method: Literal["vouch"] = "vouch"
+    session: OpaqueId = Field(repr=False)
+    visit: OpaqueId
+
+
 class Reopen(Message):
     """The party of this visit hadn't left: within ten minutes of the tap."""
 
@@ -197,6 +208,7 @@ StaffRequest = Annotated[
     | DropMyCard
     | Correct
     | Merge
+    | Vouch
     | Reopen
     | GetPaper
     | EnterPaper,

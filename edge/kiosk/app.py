@@ -17,7 +17,7 @@ from edge.ipc.client import ControlClient
 from edge.kiosk.counter import HOME, CounterPages
 from edge.kiosk.desk import Desk, Expired
 from edge.kiosk.forms import BadForm
-from edge.kiosk.routes import again, child, code, lease, mine, rights, staffcard, visit
+from edge.kiosk.routes import again, buyer, child, code, lease, mine, rights, staffcard, visit
 from edge.kiosk.routes import counter as counter_routes
 from edge.kiosk.security import SecureHeaders
 
@@ -50,7 +50,7 @@ def create_app(
             Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False),
         ],
     )
-    for errand in (visit, again, child, lease, rights, mine, code):
+    for errand in (visit, again, buyer, child, lease, rights, mine, code):
         app.include_router(errand.router(desk))
     pages = CounterPages(desk, counter, https)
     for duty in (counter_routes, staffcard):

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal, TypeVar, get_args
+from typing import Any, Literal, TypeVar, get_args
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
@@ -21,6 +21,7 @@ _MOST_FIELDS = 40
 _PHONE = re.compile(r"[0-9+ -]{5,20}")
 OPAQUE = re.compile(r"[0-9a-f]{32}")
 """The name of one thing, as the core gives it out."""
+_CODE = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _UNSPEAKABLE = re.compile(r"[\x00-\x1f\x7f<>]")
 MAX_NAME = 40
 _DASHES = str.maketrans(dict.fromkeys("‐‑‒–—―−", "-"))
@@ -29,7 +30,7 @@ CHOICE = "scope_"
 """A scope's field is `scope_` and its name."""
 SCOPE_FIELDS = frozenset(CHOICE + scope for scope in Scope)
 REGISTRATION_FIELDS = SCOPE_FIELDS | {
-    "csrf", "notice_hash", "phone", "no_phone", "name", "party_size", "source", "switch"
+    "csrf", "notice_hash", "phone", "no_phone", "name", "party_size", "source", "channel", "switch"
 }  # fmt: skip
 CHILD_FIELDS = frozenset(
     {"csrf", "notice_hash", "name", "party_size", "guardian", "drawn", "typed", "act", "switch"}
@@ -38,7 +39,7 @@ _DRAWN = re.compile(r"[0-9]{1,3}\.[0-9]{1,3}(?:[-_][0-9]{1,3}\.[0-9]{1,3})*")
 _MOST_DRAWN = 6000
 """Characters of a signature: 600 points."""
 _WAYS: tuple[Literal["card", "signature"], ...] = ("card", "signature")
-USES_FIELDS = SCOPE_FIELDS | {"csrf", "notice_hash", "source", "switch"}
+USES_FIELDS = SCOPE_FIELDS | {"csrf", "notice_hash", "source", "channel", "switch"}
 _LANGS: tuple[Lang, ...] = get_args(Lang)
 
 
@@ -124,6 +125,13 @@ def _point(typed: str) -> tuple[int, int]:
     return int(x), int(y)
 
 
+def _code(typed: str) -> str | None:
+    """Return a channel's code, None for an empty one; BadForm for what can't be one."""
+    if typed and not _CODE.fullmatch(typed):
+        raise BadForm("unknown_choice")
+    return typed or None
+
+
 def party(typed: str) -> int | None:
     """Return the number of people, or None if what was typed isn't one from 1 to 99."""
     plain = unicodedata.normalize("NFKC", typed).strip()
@@ -153,6 +161,8 @@ class Registration:
     """They have no number to give; counts only while none is typed."""
     typed_party: str = "1"
     source: Source | None = None
+    channel: str | None = None
+    """Which company's agent, by its code, if they said so."""
 
     switch: Lang | None = None
     """Set when the form was sent only to be shown in this language."""
@@ -172,8 +182,16 @@ class Registration:
             no_phone=one_of(("yes",), fields.get("no_phone")) is not None,
             typed_party=fields.get("party_size", "1"),
             source=one_of(SOURCES, fields.get("source")),
+            channel=_code(fields.get("channel", "")),
             switch=one_of(_LANGS, fields.get("switch")),
         )
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """The answer to "who brought you?" as the core takes it: kept only with `channel_risk`."""
+        if Scope.CHANNEL_RISK not in self.yes:
+            return {}
+        return {"source": self.source, "channel": self.channel if self.source == "agent" else None}
 
     def check_offered(self, notice: Notice) -> None:
         """Raise BadForm for an answer to something that `notice` doesn't ask."""

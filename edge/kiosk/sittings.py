@@ -5,7 +5,15 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from edge.ipc.kiosk import CardSeen, ChildRegistered, MyCode, Recognised, Registered
+from edge.ipc.kiosk import (
+    BuyerAnswered,
+    BuyersCard,
+    CardSeen,
+    ChildRegistered,
+    MyCode,
+    Recognised,
+    Registered,
+)
 
 KEEP_S = 600.0
 """As long as the core keeps a session without an act (control.Begun)."""
@@ -25,6 +33,10 @@ class Sitting:
     guardian: asyncio.Task[ChildRegistered] | None = None
     mine: asyncio.Task[MyCode] | None = None
     """A request for one's own page by card."""
+    buyer: BuyerAnswered | None = None
+    """What became of a buyer's answer."""
+    papers: asyncio.Task[BuyersCard] | None = None
+    """Their card, if they lay it down."""
     outcomes: dict[str, str] = field(default_factory=dict)
     """How the last lease of each kind (face, card) ended, for the page after it."""
     expiry: asyncio.TimerHandle | None = None

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from edge.kiosk.texts_buyer import BUYER_TEXTS
 from edge.kiosk.texts_desk import DESK_TEXTS
 from edge.kiosk.texts_mine import MINE_TEXTS
 from edge.kiosk.texts_paper import PAPER_TEXTS
@@ -60,6 +61,11 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "source.advert": ("看到广告", "An advert"),
     "source.friend": ("朋友介绍", "A friend"),
     "source.other": ("其他", "Other"),
+    "register.channel": ("是哪一家？", "Which company?"),
+    "register.channel_note": ("可以不说。", "You need not say."),
+    "register.channel_search": ("按名称找", "Find by name"),
+    "register.channel_none": ("没有这个名称，可以选“不说”。", "No such name. You need not say."),
+    "register.channel_unsaid": ("不说，或不在这里", "I’d rather not say, or not listed"),
     "register.submit": ("提交我的选择", "Submit my choices"),
     "register.decline": ("不登记，直接参观", "Visit without registering"),
     # coming again
@@ -409,7 +415,7 @@ _SCOPES: dict[Scope, tuple[str, str]] = {
     Scope.RECORDING: ("通话录音", "Call recording"),
     Scope.LOCATION: ("位置", "Location"),
 }
-_TEXTS |= DESK_TEXTS | MINE_TEXTS | PAPER_TEXTS
+_TEXTS |= BUYER_TEXTS | DESK_TEXTS | MINE_TEXTS | PAPER_TEXTS
 KEYS = frozenset(_TEXTS)
 
 

@@ -53,7 +53,7 @@ class Access:
         return held.model_copy(update={"headquarters": self._told(held, persons)})
 
     def _visits(self, permit: Permit) -> list[HeldVisit]:
-        sources = self._office.store.every_source(permit)
+        sources, untold = self._office.store.every_source(permit), (None, None)
         return [
             HeldVisit(
                 visit=row.visit,
@@ -65,7 +65,8 @@ class Access:
                 revision=row.revision,
                 entered_ms=row.entered_ms,
                 evidence=row.evidence,
-                source=sources.get(row.visit),
+                source=sources.get(row.visit, untold)[0],
+                channel=sources.get(row.visit, untold)[1],
             )
             for row in self._office.store.visits(permit)
         ]

@@ -275,6 +275,7 @@ class Books:
             deal_ref=row.ref,
             channel=row.channel,
             buyers=buyers,
+            masks=tuple(self._office.mask_token(normalise(number)) for number in row.buyers),
             subscribed_ms=row.subscribed_ms,
             contracted_ms=row.contracted_ms,
             owner=row.owner,

@@ -11,6 +11,7 @@ from edge.domain.errors import Refused
 from edge.domain.facts import PersonId
 from edge.runtime.indexing import index
 from edge.runtime.office import Office, Stamp, Told, new_id
+from edge.runtime.reach import reach
 from edge.runtime.retoken import exchange_tokens_of
 from edge.runtime.rights import Rights
 from edge.store.rows import GivenRow
@@ -67,7 +68,11 @@ class Carrying:
                 Told(one.notice_version, one.notice_hash),
                 Stamp(at_ms=one.at_ms, quality=one.quality),
             )
-            office.agree(person, one.scope, one.act, who, told, when=when, entered_ms=one.entered_ms)
+            since_ms = one.at_ms if one.covers_ms is None else one.covers_ms
+            covers = reach(office, person, one.scope, since_ms)
+            office.agree(
+                person, one.scope, one.act, who, told, when=when, entered_ms=one.entered_ms, covers_ms=covers
+            )
             if office.active(person, one.scope):
                 index(office, person, one.scope, number)
             else:

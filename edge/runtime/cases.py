@@ -4,12 +4,13 @@ A finding is handed to an agent. So a case tells buyers and channels apart by na
 "channel-1"), and the same facts, in whichever order they came, make the same case.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import get_args
 
 from edge.domain.facts import type_of_subject
 from edge.domain.judging.case import Answer, Blind, Case, Deal, Extension, Kind, Presence, Report
+from edge.domain.judging.masking import Told
 from edge.store.rows import Customer, DealEntry, Dossiers, PresenceRow, ReportEntry
 from edge.wire import Token
 
@@ -30,6 +31,8 @@ class Subject:
     channel: str | None
     who: tuple[Token, ...]
     cases: tuple[Case, ...]
+    completed: Token | None = None
+    """Of a claim by a masked number: under which token the customer is found whom it is on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +46,8 @@ class Known:
 def subjects(found: Dossiers, known: Known) -> Iterator[Subject]:
     """Yield whatever has a finding, or had one: every claim and every deal of `found`."""
     for claim in found.claims:
-        customer = found.customers[claim.token]
         if not claim.withdrawn:
-            yield _on_report(claim, customer, known)
+            yield _on_report(claim, found.customers[claim.holder], known)
         elif ("report", claim.report_ref) in found.newest:
             gone = Case(Report(claim.report_ref, "channel-1", claim.reported_ms), taken_back=True)
             yield Subject("report", claim.report_ref, claim.channel, (claim.token,), (gone,))
@@ -53,7 +55,7 @@ def subjects(found: Dossiers, known: Known) -> Iterator[Subject]:
         had = ("deal", deal.deal_ref) in found.newest
         buyers = [(place, token, found.customers[token]) for place, token in deal.buyers]
         if not deal.withdrawn and deal.channel is not None:
-            yield _on_deal(deal, buyers, known)
+            yield _on_deal(deal, buyers, found, known)
         elif had:
             gone = Case(None, deal=Deal(deal.deal_ref, None), taken_back=True)
             tokens = tuple(token for _, token, _ in buyers)
@@ -61,11 +63,14 @@ def subjects(found: Dossiers, known: Known) -> Iterator[Subject]:
 
 
 def _on_report(claim: ReportEntry, customer: Customer, known: Known) -> Subject:
-    said = _claims(customer.claims)
+    if claim.completion in ("candidate", "ambiguous"):
+        return Subject("report", claim.report_ref, claim.channel, (claim.token,), (_on_nobody(claim),))
+    names = _names(customer.claims, customer.answers)
+    said = _claims(customer.claims, names)
     case = Case(
         report=said[claim.report_ref],
         presences=tuple(_presence(row, REPORTED) for row in customer.presences),
-        answers=tuple(Answer(at_ms, source) for at_ms, source in customer.answers),
+        answers=_answers(customer, names),
         other_reports=_others(claim, said),
         known_since_ms=customer.known_since_ms,
         known_listed=known.listed,
@@ -74,14 +79,34 @@ def _on_report(claim: ReportEntry, customer: Customer, known: Known) -> Subject:
         merged=customer.merged,
         renumbered=customer.renumbered,
     )
-    return Subject("report", claim.report_ref, claim.channel, (claim.token,), (case,))
+    completed = claim.holder if claim.completion == "completed" else None
+    return Subject("report", claim.report_ref, claim.channel, (claim.holder,), (case,), completed)
 
 
-def _on_deal(deal: DealEntry, buyers: Sequence[tuple[int, Token, Customer]], known: Known) -> Subject:
+def _on_nobody(claim: ReportEntry) -> Case:
+    """Return the case of a claim by a masked number that is on nobody yet: nothing of anybody's is in it."""
+    return Case(Report(claim.report_ref, "channel-1", claim.reported_ms, masked=claim.completion))
+
+
+def _on_deal(
+    deal: DealEntry, buyers: Sequence[tuple[int, Token, Customer]], found: Dossiers, known: Known
+) -> Subject:
+    """Judge a deal by each claim of its channel on a buyer.
+
+    One by a masked number that fits a buyer may be on them: as long as nobody knows, the deal is no RISK by
+    it.
+    """
     claims = {claim.report_ref: claim for _, _, customer in buyers for claim in customer.claims}
-    said = _claims(claims.values())
+    fits = {*deal.masks, *(mask for _, _, customer in buyers for mask in customer.masks)}
+    perhaps = [
+        c for mask in sorted(fits) for c in found.open_claims.get(mask, ()) if c.channel == deal.channel
+    ]
     own: list[ReportEntry | None] = [c for c in claims.values() if c.channel == deal.channel]
-    cases = tuple(_deal_case(deal, buyers, claim, said, claims, known) for claim in own or [None])
+    cases = tuple(
+        _deal_case(deal, buyers, claim, claims, known) for claim in own or ([] if perhaps else [None])
+    )
+    made = Deal(deal.deal_ref, "channel-1", deal.subscribed_ms, deal.contracted_ms)
+    cases += tuple(replace(_on_nobody(claim), deal=made) for claim in perhaps)
     tokens = tuple(token for _, token, _ in buyers)
     return Subject("deal", deal.deal_ref, deal.channel, tokens, cases)
 
@@ -90,26 +115,26 @@ def _deal_case(
     deal: DealEntry,
     buyers: Sequence[tuple[int, Token, Customer]],
     claim: ReportEntry | None,
-    said: dict[str, Report],
     claims: dict[str, ReportEntry],
     known: Known,
 ) -> Case:
     """Return the case of a deal with one claim of its channel; None: it never reported."""
-    owning = (b for b in buyers if claim is not None and claim.token in b[2].tokens)
+    assert deal.channel is not None
+    owning = (b for b in buyers if claim is not None and claim.holder in b[2].tokens)
     reported_place, _, reported = next(owning, buyers[0])
     names = {place: REPORTED if place == reported_place else f"buyer-{place}" for place, _, _ in buyers}
-    codes = {claims[ref].channel: report.channel for ref, report in said.items()}
-    channel = codes.get(deal.channel or "", f"channel-{len(set(codes)) + 1}")
+    channels = _names(claims.values(), reported.answers, deal.channel)
+    said = _claims(claims.values(), channels)
     return Case(
         report=said[claim.report_ref] if claim is not None else None,
         presences=tuple(
             _presence(row, names[place]) for place, _, customer in buyers for row in customer.presences
         ),
-        answers=tuple(Answer(at_ms, source) for at_ms, source in reported.answers),
+        answers=_answers(reported, channels),
         other_reports=_others(claim, said),
         deal=Deal(
             deal.deal_ref,
-            channel,
+            channels[deal.channel],
             deal.subscribed_ms,
             deal.contracted_ms,
             tuple(sorted(names.values())),
@@ -125,19 +150,35 @@ def _deal_case(
     )
 
 
-def _claims(rows: Iterable[ReportEntry]) -> dict[str, Report]:
-    """Return each claim by its reference, first one first, its channel under a name of this case alone."""
-    names: dict[str, str] = {}
+def _names(
+    claims: Iterable[ReportEntry], answers: Iterable[Told], deal_channel: str | None = None
+) -> dict[str, str]:
+    """Return each channel's name in this case: who reported first, then the deal's, then who was named."""
+    told = sorted((at_ms, which) for at_ms, _source, which in answers if which is not None)
+    reported = [row.channel for row in sorted(claims, key=_since)]
+    sold = [deal_channel] if deal_channel is not None else []
+    met = dict.fromkeys([*reported, *sold, *(which for _, which in told)])
+    return {channel: f"channel-{place}" for place, channel in enumerate(met, 1)}
+
+
+def _answers(customer: Customer, names: Mapping[str, str]) -> tuple[Answer, ...]:
+    return tuple(
+        Answer(at_ms, source, names[which] if which is not None else None)
+        for at_ms, source, which in customer.answers
+    )
+
+
+def _claims(rows: Iterable[ReportEntry], names: Mapping[str, str]) -> dict[str, Report]:
+    """Return each claim by its reference, first one first."""
     said: dict[str, Report] = {}
     for row in sorted(rows, key=_since):
-        channel = names.setdefault(row.channel, f"channel-{len(names) + 1}")
         said[row.report_ref] = Report(
             row.report_ref,
-            channel,
+            names[row.channel],
             row.reported_ms,
             row.followed_ms,
             tuple(Extension(logged_ms, until_ms) for logged_ms, until_ms in row.extended),
-            "candidate" if row.masked else "no",
+            row.completion,
         )
     return said
 

@@ -96,7 +96,8 @@ class Corrections:
         self._find_by(person, new)
         self._tell_visits(person)
         self._risk.judge_tokens(tuple(t.token for t in claimed if t.scope is Scope.CHANNEL_RISK))
-        self._risk.judge_person(new)
+        for number in (old, new):
+            self._risk.judge_person(number)
 
     def recordings_under(self, number: str) -> int:
         """Return how many recorded calls are kept of whoever called from `number`."""
@@ -150,7 +151,9 @@ class Corrections:
         office = self._office
         scopes = {scope for scope, _ in office.store.tokens_of(office.gate.permit_rights(person))}
         tokens = tuple((s, office.tokens.token(TOKEN_PURPOSE[s], new)) for s in sorted(scopes))
-        fact = facts.PersonRenumbered(**office.stamp(), person=person, tokens=tokens, phone=new)
+        fact = facts.PersonRenumbered(
+            **office.stamp(), person=person, tokens=tokens, phone=new, mask=office.mask_token(new)
+        )
         office.store.apply(office.gate.clear(person, fact))
 
     def _tell_visits(self, person: PersonId) -> None:

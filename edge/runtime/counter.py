@@ -21,6 +21,7 @@ from edge.domain.throttle import wait_s, weak
 from edge.ipc import staff as protocol
 from edge.ipc.messages import CardRead, Message
 from edge.runtime.amends import Amends
+from edge.runtime.buyers import Buyers
 from edge.runtime.departures import Departures
 from edge.runtime.guests import Guests
 from edge.runtime.merging import Merging
@@ -75,6 +76,7 @@ class StaffDesk:
         departures: Departures,
         amends: Amends,
         merging: Merging,
+        buyers: Buyers,
         paper: Paper,
         thread: StoreThread,
         own: OwnCard | None = None,
@@ -85,6 +87,7 @@ class StaffDesk:
         self._departures = departures
         self._amends = amends
         self._merging = merging
+        self._buyers = buyers
         self._strangers = Strangers()
         self._paper = paper
         self._moved: Callable[[PersonId], Awaitable[None]] | None = None
@@ -112,6 +115,9 @@ class StaffDesk:
         session.touched = time.monotonic()
         if isinstance(request, protocol.GetPaper | protocol.EnterPaper):
             return await self._call(self._paperwork, session.staff, request)
+        if isinstance(request, protocol.Vouch):
+            await self._call(self._vouch, session.staff, request.visit)
+            return protocol.Done()
         return await self._act(session, request)
 
     async def _act(self, session: _Session, request: protocol.StaffRequest) -> Message:
@@ -307,6 +313,11 @@ class StaffDesk:
         with self._amends.transaction():
             self._amends.reopen(self._amends.visit(visit))
             self._staff.note(staff, "desk_reopened", visit)
+
+    def _vouch(self, staff: StaffId, visit: str) -> None:
+        with self._amends.transaction():
+            self._buyers.vouch(self._guests.open_visit(visit).visit)
+            self._staff.note(staff, "desk_vouched", visit)
 
     def _paperwork(self, staff: StaffId, form: protocol.GetPaper | protocol.EnterPaper) -> Message:
         if isinstance(form, protocol.GetPaper):

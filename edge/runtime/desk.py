@@ -10,11 +10,12 @@ from edge.domain import facts
 from edge.domain.errors import InvalidInput, Refused
 from edge.domain.facts import PersonId
 from edge.domain.phone import normalise
-from edge.ipc.kiosk import Choose, Notice, Register, RegisterChild, Registered, Source
+from edge.ipc.kiosk import Channel, Choose, Notice, Register, RegisterChild, Registered, Source
 from edge.ipc.messages import CardRead
 from edge.runtime.indexing import index, keep_name
 from edge.runtime.links import Links
 from edge.runtime.office import Office, Shown, new_id
+from edge.runtime.reach import reach
 from edge.runtime.records import arrive, next_record
 from edge.runtime.retoken import exchange_tokens_of
 from edge.runtime.rights import Rights
@@ -78,13 +79,13 @@ class Desk:
         person, returning = self._person(number)
         for scope in self._office.store.outdated_of(person):
             self._rights.ask_again(person, scope)
-        self._choose(person, number, request.scopes, request.declined)
+        self._choose(person, number, request.scopes, request.declined, since_ms)
         if request.name is not None:
             keep_name(self._office, person, request.name)
         answer = self._visiting(person, number, request.party_size, returning)
         assert answer.visit is not None
         if request.source is not None and Scope.CHANNEL_RISK in request.scopes:
-            self._tell_source(person, answer.visit, request.source)
+            self._tell_source(person, answer.visit, request.source, request.channel)
         self._judge(person, number)
         return answer, Visitor(person, answer.visit, number, since_ms)
 
@@ -122,9 +123,9 @@ class Desk:
         self._check_scopes(request.notice_hash, request.scopes, request.declined)
         number = visitor.number()
         with self._office.store.transaction():
-            self._choose(visitor.person, number, request.scopes, request.declined)
+            self._choose(visitor.person, number, request.scopes, request.declined, visitor.since_ms)
             if request.source is not None and Scope.CHANNEL_RISK in request.scopes:
-                self._tell_source(visitor.person, visitor.visit, request.source)
+                self._tell_source(visitor.person, visitor.visit, request.source, request.channel)
             self._judge(visitor.person, number)
         told = {"active": self._active(visitor.person), "not_asked_again": self._not_asked(visitor.person)}
         return before.model_copy(update=told | {"ask": ()})
@@ -178,13 +179,19 @@ class Desk:
         return (known, True) if known is not None else (PersonId(new_id()), False)
 
     def _choose(
-        self, person: PersonId, number: str | None, chosen: frozenset[Scope], declined: frozenset[Scope]
+        self,
+        person: PersonId,
+        number: str | None,
+        chosen: frozenset[Scope],
+        declined: frozenset[Scope],
+        since_ms: int,
     ) -> None:
         """Registration first: the other scopes' proofs name the registration's token."""
         who = self._office.tokens.token("registration", number) if number is not None else None
         for scope in sorted(chosen, key=lambda s: s is not Scope.REGISTRATION):
             if not self._office.active(person, scope):
-                self._office.agree(person, scope, "tap", who)
+                covers = reach(self._office, person, scope, since_ms)
+                self._office.agree(person, scope, "tap", who, covers_ms=covers)
                 if number is not None:
                     index(self._office, person, scope, number)
         for scope in sorted(declined - chosen):
@@ -204,8 +211,16 @@ class Desk:
         arrive(self._office, number, opened)
         return visit
 
-    def _tell_source(self, person: PersonId, visit: str, source: Source) -> None:
-        fact = facts.SourceTold(**self._office.stamp(), visit=visit, person=person, source=source)
+    def _tell_source(self, person: PersonId, visit: str, source: Source, channel: str | None = None) -> None:
+        """Keep who brought them, as they said; a company only if it is one of the project's channels."""
+        known = source == "agent" and channel in dict(self._office.store.channels())
+        fact = facts.SourceTold(
+            **self._office.stamp(),
+            visit=visit,
+            person=person,
+            source=source,
+            channel=channel if known else None,
+        )
         self._office.store.apply(self._office.gate.clear(person, fact))
 
     def give_code(self, visitor: Visitor) -> str | None:
@@ -285,6 +300,11 @@ class Desk:
             return notice
         asked = tuple(one for one in notice.scopes if one.scope is not Scope.FACE_MATCH)
         return notice.model_copy(update={"scopes": asked})
+
+    def shown(self) -> Notice:
+        """Return the notice in force with the channels that may be named; in the store's thread."""
+        channels = tuple(Channel(code=code, name=name) for code, name in self._office.store.channels())
+        return self.notice.model_copy(update={"channels": channels})
 
     @property
     def faces_on(self) -> bool:

@@ -11,7 +11,8 @@ def index(office: Office, person: PersonId, scope: Scope, number: str) -> None:
     gate, stamp = office.gate, office.stamp()
     if scope in TOKEN_PURPOSE:
         tokens = (office.tokens.token(TOKEN_PURPOSE[scope], number),)
-        fact = facts.PersonIndexed(**stamp, person=person, scope=scope, tokens=tokens)
+        mask = office.mask_token(number) if scope is Scope.CHANNEL_RISK else None
+        fact = facts.PersonIndexed(**stamp, person=person, scope=scope, tokens=tokens, mask=mask)
         office.store.apply(gate.clear(person, fact))
     if scope is Scope.REGISTRATION:
         contact = facts.ContactKept(**stamp, person=person, scope=scope, phone=number)

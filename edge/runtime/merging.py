@@ -123,7 +123,9 @@ class Merging:
     def _agree_again(self, person: PersonId, scope: Scope, one: GivenRow, who: Token) -> None:
         """Their own yes, at their own time, to the words that they were shown."""
         told, when = Told(one.notice_version, one.notice_hash), Stamp(at_ms=one.at_ms, quality=one.quality)
-        self._office.agree(person, scope, one.act, who, told, when=when, entered_ms=one.entered_ms)
+        self._office.agree(
+            person, scope, one.act, who, told, when=when, entered_ms=one.entered_ms, covers_ms=one.covers_ms
+        )
 
     # -- rows ------------------------------------------------------------------------------
 
@@ -136,6 +138,7 @@ class Merging:
             person=person,
             was=was,
             exchanged=exchanged,
+            mask=office.mask_token(number),
             records=tuple(Merged(old=old, new=new) for old, new in exchanged),
         )
         contact = facts.ContactKept(**office.stamp(), person=person, scope=Scope.REGISTRATION, phone=number)

@@ -17,6 +17,7 @@ from edge.domain.facts import (
     PersonId,
     type_of_act,
 )
+from edge.domain.phone import report_mask
 from edge.ipc.kiosk import Notice
 from edge.ports import Cleared, Permit, TokenKeys
 from edge.runtime.clock import Clock
@@ -88,13 +89,16 @@ class Office:
         guardian: Shown | None = None,
         when: Stamp | None = None,
         entered_ms: int | None = None,
+        covers_ms: int | None = None,
     ) -> None:
         """Keep the signed proof that a person agreed to `scope` by `act`; it is ACTIVE afterwards.
 
         `who` None: somebody without a number, of whom nothing leaves the box; the proof is signed
         over the same words with `who` null. `told` is the notice that they were given; None: the one
         that the kiosk shows. `guardian`: what was shown by who agrees for a child; the box signs its hash.
-        `when` None: they agree now. `entered_ms`: of a form on paper, when it was typed in.
+        `when` None: they agree now. `entered_ms`: of a form on paper, when it was typed in. `covers_ms`: from
+        when on it may be used, where nobody showed that the number is theirs; the box's own limit, no part of
+        their words.
         """
         told = told or Told(self.notice.version, self.notice.hash)
         stamp = when or self.stamp()
@@ -124,6 +128,7 @@ class Office:
             act=act,
             proof=self.sign(AGREED + canonical(words)),
             entered_ms=entered_ms,
+            covers_ms=covers_ms,
             guardian=GuardianProof(new_id(), guardian.by, canonical(words).decode(), shown)
             if guardian
             else None,
@@ -134,6 +139,15 @@ class Office:
     def every_token(self, number: str) -> tuple[Token, ...]:
         """Return the tokens of `number` for each purpose, under each of the project's keys."""
         return tuple(t for purpose in TOKEN_PURPOSE.values() for t in self.tokens.tokens(purpose, number))
+
+    def mask(self, number: str) -> tuple[Token, ...]:
+        """Return the tokens of `number` as masked reports name it, newest first; none for a foreign one."""
+        seen = report_mask(number)
+        return self.tokens.masked(TOKEN_PURPOSE[Scope.CHANNEL_RISK], seen) if seen is not None else ()
+
+    def mask_token(self, number: str) -> Token | None:
+        """Return the newest of them."""
+        return next(iter(self.mask(number)), None)
 
     def find(self, permit: Permit, purpose: str, number: str) -> PersonId | None:
         """Return whom `number` belongs to, under whichever of the project's keys they were kept."""

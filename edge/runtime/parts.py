@@ -17,6 +17,7 @@ from edge.runtime.assessed import assessed
 from edge.runtime.audit import Audit
 from edge.runtime.backups import BackupService
 from edge.runtime.books import Books, Keeps
+from edge.runtime.buyers import Buyers
 from edge.runtime.calls import Calls
 from edge.runtime.clock import Clock
 from edge.runtime.corrections import Corrections
@@ -153,6 +154,7 @@ def compose(
     workers = _workers(config, hears, own_workers)
     merging = Merging(office, risk, rights)
     own = OwnCard(config, gate, leases, workers)
+    buyers = Buyers(office, risk, rights)
     lines = {d.id: str(getattr(d, "line", d.id)) for d in config.devices}
     return Parts(
         config=config,
@@ -175,6 +177,7 @@ def compose(
             departures,
             Amends(office, risk, rights),
             merging,
+            buyers,
             Paper(office, risk, rights, departures, config.desk.closes_at),
             thread,
             own,
@@ -196,6 +199,7 @@ def compose(
             rights,
             links,
             MyData(office, own, thread.run),
+            buyers,
             departures,
             leases,
             workers,

@@ -14,6 +14,7 @@ from edge.domain.faces import Vector, confirmation, enrolment, pack, unpack
 from edge.domain.facts import PersonId
 from edge.ipc import kiosk
 from edge.ipc.messages import Message
+from edge.runtime.buyers import Buyer, Buyers
 from edge.runtime.cards import Cards
 from edge.runtime.departures import Departures
 from edge.runtime.desk import Desk, Visitor
@@ -47,6 +48,8 @@ class _Session:
     """The link of the code that a card opened in this session."""
     asker: PersonId | None = None
     """A random id, nobody's: whose lease it is while a card is read to find its bearer."""
+    buyer: Buyer | None = None
+    """Who answered as a buyer in this session."""
     registering: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -60,6 +63,7 @@ class Reception:
         rights: Rights,
         links: Links,
         mine: MyData,
+        buyers: Buyers,
         departures: Departures,
         leases: Leases,
         workers: dict[str, Worker],
@@ -71,6 +75,7 @@ class Reception:
         self._rights = rights
         self._links = links
         self._mine = mine
+        self._buyers = buyers
         self._departures = departures
         self._leases = leases
         self._workers = workers
@@ -86,13 +91,18 @@ class Reception:
         """Return the answer to one request; raises domain errors."""
         match request:
             case kiosk.GetNotice():
-                return self._desk.notice
+                notice: kiosk.Notice = await self._call(self._desk.shown)
+                return notice
             case kiosk.Begin():
                 return kiosk.Begun(session=self._begin())
             case kiosk.ComeAgain():
                 return await self._come_again(request)
             case kiosk.Choose():
                 return await self._choose(request)
+            case kiosk.AnswerAsBuyer():
+                return await self._answer_as_buyer(request)
+            case kiosk.ShowBuyersCard():
+                return await self._buyers_card(self._session(request.session))
             case kiosk.Register():
                 return await self._register(request)
             case kiosk.RegisterChild():
@@ -161,8 +171,11 @@ class Reception:
 
     def forget(self, persons: tuple[PersonId, ...]) -> None:
         """End every session of who was erased: their number is in it, and nothing may rest on it."""
+        for person in persons:
+            self._buyers.forget(person)
         for name, session in list(self._sessions.items()):
-            if session.visitor is not None and session.visitor.person in persons:
+            standing = {one.person for one in (session.visitor, session.buyer) if one is not None}
+            if standing & set(persons):
                 self._end(name)
 
     def _session(self, name: str) -> _Session:
@@ -219,6 +232,36 @@ class Reception:
                 raise InvalidInput("choose", "not_asked", "only what may be asked of this visitor")
             session.registered = await self._call(self._desk.choose, visitor, request, before)
         return session.registered
+
+    async def _answer_as_buyer(self, request: kiosk.AnswerAsBuyer) -> kiosk.BuyerAnswered:
+        session = self._session(request.session)
+        async with session.registering:
+            if session.visitor is not None or session.buyer is not None:
+                raise InvalidInput("answer as a buyer", "already_answered", "end this session first")
+            if not request.yes:
+                # Met or not: the same words, and nobody finds out by saying no who was here.
+                await self._call(self._buyers.answer, request.notice_hash, request.phone, yes=False)
+                return kiosk.BuyerAnswered(outcome="declined")
+            if not self._strangers.may_ask():
+                return kiosk.BuyerAnswered(outcome="unknown")
+            session.buyer = await self._call(
+                self._buyers.answer, request.notice_hash, request.phone, yes=True
+            )
+            if session.buyer is None:
+                self._strangers.note()
+                return kiosk.BuyerAnswered(outcome="unknown")
+        by_card = self._mine.there
+        return kiosk.BuyerAnswered(outcome="agreed", reach=session.buyer.reach, by_card=by_card)
+
+    async def _buyers_card(self, session: _Session) -> kiosk.BuyersCard:
+        async with session.registering:
+            if session.buyer is None:
+                raise InvalidInput("show a card", "not_answered", "answer first")
+            session.asker = PersonId(new_id())
+            outcome, since_ms = await self._mine.since(session.asker, session.buyer.person)
+            if since_ms is not None:
+                session.buyer = await self._call(self._buyers.by_card, session.buyer, since_ms)
+        return kiosk.BuyersCard(outcome=outcome)
 
     async def _register_child(self, request: kiosk.RegisterChild) -> kiosk.ChildRegistered:
         """Register a child by what the guardian shows; whose session ended meanwhile changed their mind."""

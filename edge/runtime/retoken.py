@@ -10,7 +10,7 @@ import logging
 from edge.domain import facts
 from edge.domain.facts import PersonId
 from edge.ports import Permit
-from edge.runtime.office import Office
+from edge.runtime.office import TOKEN_PURPOSE, Office
 from edge.wire import Retokened, Scope, Token
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,10 @@ def _exchange(office: Office, person: PersonId, old: Token) -> bool:
         return False
     new = office.tokens.token(purpose, number)
     records = (Retokened(old=old, new=new),)
-    fact = facts.PersonRetokened(**office.stamp(), person=person, old=old, new=new, records=records)
+    mask = office.mask_token(number) if purpose == TOKEN_PURPOSE[Scope.CHANNEL_RISK] else None
+    fact = facts.PersonRetokened(
+        **office.stamp(), person=person, old=old, new=new, mask=mask, records=records
+    )
     office.store.apply(office.gate.on_other_basis(fact))
     return True
 

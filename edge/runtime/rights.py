@@ -189,8 +189,11 @@ class Rights:
             return self._office.done(order, receipts[-1].outcome, receipts[-1], *pages)
 
         store.erase(rights, persons, conclude, tokens)
-        with store.transaction():  # who bought with them has a finding without them
-            self._risk.judge_tokens({token for deal in bought for _, token in deal.buyers} - set(tokens))
+        # Who bought with them has a finding without them; a claim by a masked number that fitted them too may
+        # be one other customer's now.
+        others = {token for deal in bought for _, token in deal.buyers} - set(tokens)
+        with store.transaction():
+            self._risk.judge_tokens(others.union(self._office.mask(number) if number is not None else ()))
         return receipts[-1], persons
 
     def erase_person(self, person: PersonId) -> tuple[PersonId, ...]:

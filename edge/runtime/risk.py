@@ -40,12 +40,17 @@ class Risk:
         What the books said under older keys is kept under the newest from now on: the number shows that it is
         one customer's.
         """
-        office, (token, *earlier) = self._office, self._office.tokens.tokens("channel_risk", number)
+        whole, mask = self._office.tokens.tokens("channel_risk", number), self._office.mask(number)
+        for tokens in (whole, mask):
+            self._gather(tokens)
+        self.judge_tokens((*whole, *mask))
+
+    def _gather(self, tokens: tuple[Token, ...]) -> None:
+        office, earlier = self._office, tokens[1:]
         lookup = office.gate.permit_lookup(Purpose.CHANNEL_RISK)
         if earlier and office.store.in_books(lookup, *earlier):
-            fact = facts.BooksRetokened(**office.stamp(), token=token, earlier=tuple(earlier))
+            fact = facts.BooksRetokened(**office.stamp(), token=tokens[0], earlier=earlier)
             office.store.apply(office.gate.on_other_basis(fact))
-        self.judge_tokens((token, *earlier))
 
     def judge_tokens(self, tokens: Iterable[Token]) -> None:
         """Judge every report on one of these, and every deal of theirs, again."""
@@ -125,6 +130,7 @@ class Risk:
             reasons=finding.reasons,
             inputs=spelled,
             inputs_hash=record.inputs_hash,
+            completed=subject.completed,
             since_ms=min((one.at_ms for one in case.presences), default=None),
             records=(self._signed(record, stamp["quality"]),),
         )

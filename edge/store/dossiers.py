@@ -12,6 +12,7 @@ from typing import get_args
 
 from edge.consent.policy import State
 from edge.domain.facts import type_of_source, type_of_subject
+from edge.domain.judging.masking import completion
 from edge.ports import Permit
 from edge.store.database import Row
 from edge.store.rows import Customer, DealEntry, Dossiers, PresenceRow, ReportEntry
@@ -30,22 +31,21 @@ class DossierReads(Part):
     def dossiers(self, permit: Permit, tokens: Iterable[Token]) -> Dossiers:
         """Return the customers behind `tokens` (of `channel_risk`), and whatever the books say of them."""
         self._allow(permit, Purpose.CHANNEL_RISK)
-        asked = tuple(dict.fromkeys(tokens))
-        persons = self._persons(asked)
-        names = self._names(set(persons.values()))
-        known = {t for token in asked for t in names.get(persons.get(token, ""), (token,))} | set(asked)
+        known = self._about(set(tokens))
         deals = self.deals_of_buyers(known)
-        further = tuple({token for deal in deals for _, token in deal.buyers} - known)
-        persons |= self._persons((*known, *further))
-        names |= self._names(set(persons.values()) - names.keys())
-        customers = self._customers((*known, *further), persons, names)
+        everybody = self._about(known | {t for deal in deals for t in (*_buyers(deal), *deal.masks)})
+        customers = self._customers(everybody)
         claims = self._claims(customers)
         mine = tuple(claim for claim in claims if claim.token in known)
         subjects: dict[type_of_subject, list[str]] = {
             "report": [claim.report_ref for claim in mine],
             "deal": [deal.deal_ref for deal in deals],
         }
-        return Dossiers(customers, mine, deals, self._newest(subjects))
+        unheld: dict[Token, tuple[ReportEntry, ...]] = {}
+        for claim in claims:
+            if claim.masked and not claim.withdrawn and claim.completion != "completed":
+                unheld[claim.token] = (*unheld.get(claim.token, ()), claim)
+        return Dossiers(customers, mine, deals, unheld, self._newest(subjects))
 
     def risk_tokens(self, permit: Permit, after: Token, limit: int) -> tuple[Token, ...]:
         """Return up to `limit` tokens after `after` that a claim or a deal is about, in order."""
@@ -68,35 +68,46 @@ class DossierReads(Part):
 
     # -- who ---------------------------------------------------------------------------------
 
-    def _persons(self, tokens: Iterable[Token]) -> dict[Token, str]:
-        rows = self._database.query(
-            f"SELECT token, person FROM person_tokens WHERE scope = '{_RISK}' AND token {_ANY}",
-            (json.dumps(list(tokens)),),
-        )
-        return {row.text("token"): row.text("person") for row in rows}
+    def _about(self, tokens: set[Token]) -> set[Token]:
+        """Return all tokens that have to be looked at together with these.
 
-    def _names(self, persons: set[str]) -> dict[str, tuple[Token, ...]]:
-        rows = self._database.query(
-            f"SELECT person, token FROM person_tokens WHERE scope = '{_RISK}' AND person {_ANY}"
+        Of one person, of a masked number that fits them, and, where a claim names it, of whoever else it
+        fits.
+        """
+        while True:
+            rows = self._database.query(
+                f"WITH asked AS (SELECT value AS token FROM json_each(?1)), mine AS ("
+                f" SELECT token, mask FROM person_tokens WHERE scope = '{_RISK}' AND person IN"
+                " (SELECT person FROM person_tokens JOIN asked USING (token)))"
+                " SELECT token FROM mine UNION SELECT mask FROM mine WHERE mask IS NOT NULL"
+                " UNION SELECT p.token FROM person_tokens p JOIN asked ON p.mask = asked.token"
+                "  WHERE EXISTS (SELECT 1 FROM reports r WHERE r.token = p.mask)"
+                " UNION SELECT b.token FROM deal_buyers b JOIN asked ON b.mask = asked.token"
+                "  WHERE EXISTS (SELECT 1 FROM reports r WHERE r.token = b.mask)",
+                (json.dumps(sorted(tokens)),),
+            )
+            found = tokens | {row.text("token") for row in rows}
+            if found == tokens:
+                return found
+            tokens = found
+
+    def _customers(self, tokens: set[Token]) -> dict[Token, Customer]:
+        """Return who is behind each of these, a stranger by themselves."""
+        people: dict[str, Customer] = {}
+        customers: dict[Token, Customer] = {}
+        for row in self._database.query(
+            f"SELECT token, person, mask FROM person_tokens WHERE scope = '{_RISK}' AND token {_ANY}"
             " ORDER BY token",
-            (json.dumps(sorted(persons)),),
-        )
-        found: dict[str, tuple[Token, ...]] = {}
-        for row in rows:
-            found[row.text("person")] = (*found.get(row.text("person"), ()), row.text("token"))
-        return found
-
-    def _customers(
-        self,
-        tokens: tuple[Token, ...],
-        persons: Mapping[Token, str],
-        names: Mapping[str, tuple[Token, ...]],
-    ) -> dict[Token, Customer]:
-        strangers = {token: Customer((token,)) for token in tokens if token not in persons}
-        people = {person: Customer(names[person]) for person in dict.fromkeys(persons.values())}
+            (json.dumps(sorted(tokens)),),
+        ):
+            token, mask = row.text("token"), row.maybe_text("mask")
+            customer = people.setdefault(row.text("person"), Customer(()))
+            customer.tokens = (*customer.tokens, token)
+            if mask is not None:
+                customer.masks.setdefault(mask, token)
+            customers[token] = customer
         self._fill(people)
-        customers = {token: people[persons[token]] for person in people for token in names[person]}
-        customers |= strangers
+        customers |= {token: Customer((token,)) for token in tokens if token not in customers}
         rows = self._database.query(
             f"SELECT token, since_ms FROM known_customers WHERE withdrawn = 0 AND token {_ANY}",
             (json.dumps(list(customers)),),
@@ -112,31 +123,40 @@ class DossierReads(Part):
     def _fill(self, people: Mapping[str, Customer]) -> None:
         whose = json.dumps(list(people))
         states = self._states(whose, people)
-        agreed = json.dumps([person for person in people if states.get((person, _RISK)) == _ACTIVE])
+        agreed = json.dumps([person for person, customer in people.items() if customer.agrees])
         for row in self._database.query(
             "SELECT v.person, e.at_ms, e.kind, e.quality, substr(e.basis, 9) AS scope FROM visits v"
             f" JOIN evidence e USING (visit) WHERE v.person {_ANY} ORDER BY e.at_ms, e.kind, e.visit",
             (agreed,),
         ):
-            if states.get((row.text("person"), row.text("scope"))) == _ACTIVE:
-                people[row.text("person")].presences.append(_presence(row))
+            customer = people[row.text("person")]
+            stands = states.get((row.text("person"), row.text("scope"))) == _ACTIVE
+            if stands and row.integer("at_ms") >= customer.covers_ms:
+                customer.presences.append(_presence(row))
         for row in self._database.query(
-            f"SELECT person, at_ms, source FROM sources WHERE person {_ANY} ORDER BY at_ms, visit",
+            f"SELECT person, at_ms, source, channel FROM sources WHERE person {_ANY} ORDER BY at_ms, visit",
             (agreed,),
         ):
-            people[row.text("person")].answers.append((row.integer("at_ms"), _SOURCES[row.text("source")]))
+            customer = people[row.text("person")]
+            if row.integer("at_ms") >= customer.covers_ms:
+                told = row.integer("at_ms"), _SOURCES[row.text("source")], row.maybe_text("channel")
+                customer.answers.append(told)
         self._amended(whose, people)
 
     def _states(self, whose: str, people: Mapping[str, Customer]) -> dict[tuple[str, str], str]:
-        """Return how each scope stands; note who ended `channel_risk` and hasn't agreed to it since."""
+        """Return how each scope stands; note who agrees to `channel_risk`, and who ended it since."""
         states: dict[tuple[str, str], str] = {}
         ended = set[str]()
         for row in self._database.query(
-            f"SELECT person, scope, state FROM consents WHERE person {_ANY} ORDER BY person, scope, version",
+            "SELECT person, scope, state, covers_ms FROM consents"
+            f" WHERE person {_ANY} ORDER BY person, scope, version",
             (whose,),
         ):
             person, scope, state = row.text("person"), row.text("scope"), row.text("state")
             states[person, scope] = state
+            if scope == _RISK:
+                people[person].agrees = state == _ACTIVE
+                people[person].covers_ms = row.maybe_integer("covers_ms") or 0
             if scope == _RISK and state == State.WITHDRAWN:
                 ended.add(person)
         for person in ended:
@@ -164,10 +184,10 @@ class DossierReads(Part):
             f"SELECT * FROM reports WHERE token {_ANY} ORDER BY report_ref",
             (json.dumps(list(customers)),),
         )
-        claims = self.with_follow_ups(tuple(map(report_of, rows)))
+        claims = _completed(self.with_follow_ups(tuple(map(report_of, rows))), customers)
         for claim in claims:
-            if not claim.withdrawn:
-                customers[claim.token].claims.append(claim)
+            if not claim.withdrawn and claim.completion in ("no", "completed"):
+                customers[claim.holder].claims.append(claim)
         return claims
 
     def with_follow_ups(self, claims: tuple[ReportEntry, ...]) -> tuple[ReportEntry, ...]:
@@ -199,7 +219,7 @@ class DossierReads(Part):
     def deals_of_buyers(self, tokens: Iterable[Token]) -> tuple[DealEntry, ...]:
         """Return the deals of whoever has one of these tokens, each with all of its buyers."""
         rows = self._database.query(
-            "SELECT d.*, b.place, b.token FROM deals d JOIN deal_buyers b USING (deal_ref)"
+            "SELECT d.*, b.place, b.token, b.mask FROM deals d JOIN deal_buyers b USING (deal_ref)"
             f" WHERE d.deal_ref IN (SELECT deal_ref FROM deal_buyers WHERE token {_ANY})"
             " ORDER BY d.deal_ref, b.place",
             (json.dumps(list(tokens)),),
@@ -220,11 +240,42 @@ class DossierReads(Part):
         return found
 
 
+def _completed(
+    claims: tuple[ReportEntry, ...], customers: Mapping[Token, Customer]
+) -> tuple[ReportEntry, ...]:
+    """Return the claims, those by a masked number with how they stand, and on whom."""
+    channels: dict[Token, set[str]] = {}
+    for claim in claims:
+        if claim.masked and not claim.withdrawn:
+            channels.setdefault(claim.token, set()).add(claim.channel)
+    agreeing = {id(customer): customer for customer in customers.values() if customer.agrees}
+    fitting: dict[Token, list[Customer]] = {}
+    for customer in agreeing.values():
+        for mask in customer.masks:
+            fitting.setdefault(mask, []).append(customer)
+
+    def stands(claim: ReportEntry) -> ReportEntry:
+        if not claim.masked or claim.withdrawn:
+            return claim
+        fits = fitting.get(claim.token, [])
+        how = completion(claim.channel, channels[claim.token], [one.answers for one in fits])
+        holder = fits[0].masks[claim.token] if how == "completed" else claim.token
+        return replace(claim, completion=how, holder=holder)
+
+    return tuple(map(stands, claims))
+
+
+def _buyers(deal: DealEntry) -> tuple[Token, ...]:
+    return tuple(token for _place, token in deal.buyers)
+
+
 def report_of(row: Row) -> ReportEntry:
-    """Return the claim in a row of `reports`."""
+    """Return the claim in a row of `reports`; one by a masked number as long as nobody is known to fit it."""
     return ReportEntry(
         report_ref=row.text("report_ref"),
         token=row.text("token"),
+        holder=row.text("token"),
+        completion="candidate" if row.integer("masked") else "no",
         channel=row.text("channel"),
         agent=row.text("agent"),
         reported_ms=row.maybe_integer("reported_ms"),
@@ -239,8 +290,11 @@ def deals_of(rows: Iterable[Row]) -> tuple[DealEntry, ...]:
     found: dict[str, DealEntry] = {}
     for row in rows:
         ref, buyer = row.text("deal_ref"), (row.integer("place"), row.text("token"))
+        mask = row.maybe_text("mask")
+        masks = () if mask is None else (mask,)
         if ref in found:
-            found[ref] = replace(found[ref], buyers=(*found[ref].buyers, buyer))
+            deal = found[ref]
+            found[ref] = replace(deal, buyers=(*deal.buyers, buyer), masks=(*deal.masks, *masks))
             continue
         found[ref] = DealEntry(
             deal_ref=ref,
@@ -252,6 +306,7 @@ def deals_of(rows: Iterable[Row]) -> tuple[DealEntry, ...]:
             lapses_ms=row.integer("lapses_ms"),
             said=row.integer("buyers"),
             withdrawn=row.integer("withdrawn") == 1,
+            masks=masks,
         )
     return tuple(found.values())
 

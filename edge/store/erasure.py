@@ -22,15 +22,20 @@ from edge.store.writing import Writing
 from edge.wire import BasisKind, Purpose, TimeQuality, Token
 
 _THEIRS = "token IN (SELECT value FROM json_each(?1))"
-_CLAIMED = f"report_ref IN (SELECT report_ref FROM reports WHERE {_THEIRS})"  # noqa: S608 — constants
+_CLAIMS = (
+    f"SELECT report_ref FROM reports WHERE {_THEIRS}"  # noqa: S608 — constants
+    f" UNION SELECT report_ref FROM completions WHERE {_THEIRS}"
+)
+"""A claim by a masked number is theirs once it was completed on them, whatever came later."""
+_CLAIMED = f"report_ref IN ({_CLAIMS})"
 _BOOKS = {
     "verdicts": "UPDATE verdicts SET verdict = NULL, reasons = NULL, inputs = NULL, since_ms = NULL"  # noqa: S608
     f" WHERE inputs IS NOT NULL AND CASE about WHEN 'report'"
-    f" THEN ref IN (SELECT report_ref FROM reports WHERE {_THEIRS})"
+    f" THEN ref IN ({_CLAIMS})"
     f" ELSE ref IN (SELECT deal_ref FROM deal_buyers WHERE {_THEIRS}) END",
     "follow_ups": f"DELETE FROM follow_ups WHERE {_CLAIMED}",  # noqa: S608
     "extensions": f"DELETE FROM extensions WHERE {_CLAIMED}",  # noqa: S608
-    "reports": f"DELETE FROM reports WHERE {_THEIRS}",  # noqa: S608
+    "reports": f"DELETE FROM reports WHERE {_CLAIMED}",  # noqa: S608
     "known_customers": f"DELETE FROM known_customers WHERE {_THEIRS}",  # noqa: S608
     "deal_buyers": f"DELETE FROM deal_buyers WHERE {_THEIRS}",  # noqa: S608
     "deals": "DELETE FROM deals WHERE deal_ref NOT IN (SELECT deal_ref FROM deal_buyers) AND json_valid(?1)",
@@ -60,6 +65,8 @@ SELECT coalesce(max(at_ms), 0) FROM (
     UNION ALL SELECT e.at_ms FROM evidence e JOIN visits USING (visit) JOIN whose USING (person)
     UNION ALL SELECT c.at_ms FROM calls c JOIN recordings USING (call) JOIN whose USING (person)
     UNION ALL SELECT v.at_ms FROM verdicts v JOIN reports r ON v.about = 'report' AND v.ref = r.report_ref
+        JOIN mine USING (token)
+    UNION ALL SELECT v.at_ms FROM verdicts v JOIN completions c ON v.about = 'report' AND v.ref = c.report_ref
         JOIN mine USING (token)
     UNION ALL SELECT v.at_ms FROM verdicts v JOIN deal_buyers b ON v.about = 'deal' AND v.ref = b.deal_ref
         JOIN mine USING (token)

@@ -220,7 +220,7 @@ def _persons_merged(fact: PersonsMerged, ground: Ground, to: Tables) -> None:
     to.database.run("UPDATE person_tokens SET person = ? WHERE person = ?", (fact.person, fact.was))
     to.database.run("UPDATE outbox SET person = ? WHERE person = ?", (fact.person, fact.was))
     for old, new in fact.exchanged:
-        exchange_token(fact.person, old, new, to)
+        exchange_token(fact.person, old, new, fact.mask, to)
 
 
 def _narrow_codes(fact: PersonsMerged, to: Tables) -> None:
@@ -304,6 +304,7 @@ def _person_renumbered(fact: PersonRenumbered, _ground: Ground, to: Tables) -> N
             at_ms=fact.at_ms,
             generation=to.tokens.generation,
             corrected=1,
+            mask=fact.mask if row.text("scope") == Scope.CHANNEL_RISK else None,
             basis=row.text("basis"),
             purpose=row.text("purpose"),
         )

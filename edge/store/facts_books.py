@@ -6,6 +6,7 @@ and one that the book took back stays as such.
 
 import json
 from collections.abc import Sequence
+from itertools import zip_longest
 
 from edge.domain.errors import Refused
 from edge.domain.facts import (
@@ -75,9 +76,9 @@ def _report_extended(fact: ReportExtended, ground: Ground, to: Tables) -> None:
 def _deal_made(fact: DealMade, ground: Ground, to: Tables) -> None:
     """A buyer who was erased isn't kept; a deal of whom all were isn't either."""
     buyers = [
-        (place, tokens)
-        for place, tokens in enumerate(fact.buyers, 1)
-        if tokens and not suppressed(to, tokens)
+        (place, tokens, mask)
+        for place, (tokens, mask) in enumerate(zip_longest(fact.buyers, fact.masks), 1)
+        if tokens and not suppressed(to, list(tokens))
     ]
     if not buyers:
         raise Refused("keep a deal", "suppressed")
@@ -93,13 +94,14 @@ def _deal_made(fact: DealMade, ground: Ground, to: Tables) -> None:
     if not _put(to, "deals", ("deal_ref", fact.deal_ref), fact, ground, columns):
         return
     to.database.run("DELETE FROM deal_buyers WHERE deal_ref = ?", (fact.deal_ref,))
-    for place, tokens in buyers:
+    for place, tokens, mask in buyers:
         _adopt(tokens[0], tokens[1:], to)
         to.database.insert(
             "deal_buyers",
             deal_ref=fact.deal_ref,
             place=place,
             token=tokens[0],
+            mask=mask,
             basis=ground.basis,
             purpose=ground.purpose,
         )
@@ -145,6 +147,16 @@ def _verdict_reached(fact: VerdictReached, ground: Ground, to: Tables) -> None:
         basis=ground.basis,
         purpose=ground.purpose,
     )
+    if fact.completed is not None:
+        to.database.insert(
+            "completions",
+            "ON CONFLICT DO NOTHING",
+            report_ref=fact.ref,
+            token=fact.completed,
+            at_ms=fact.at_ms,
+            basis=ground.basis,
+            purpose=ground.purpose,
+        )
 
 
 def _put(
@@ -181,3 +193,7 @@ def _adopt(token: Token, earlier: Sequence[Token], to: Tables) -> None:
             f"UPDATE {table} SET token = ?1 WHERE token IN (SELECT value FROM json_each(?2))",  # noqa: S608 — constants
             (token, json.dumps(list(earlier))),
         )
+    to.database.run(
+        "UPDATE deal_buyers SET mask = ?1 WHERE mask IN (SELECT value FROM json_each(?2))",
+        (token, json.dumps(list(earlier))),
+    )

@@ -18,7 +18,7 @@ from edge.store.writing import Ground, keys_of, write
 from edge.wire import Scope, Token, canonical
 
 LATEST = """
-SELECT state, version, at_ms, notice_version, act, EXISTS (
+SELECT state, version, at_ms, notice_version, act, covers_ms, EXISTS (
     SELECT 1 FROM outdated o WHERE o.person = c.person AND o.scope = c.scope AND o.version = c.version
 ) AS is_outdated
 FROM consents c WHERE person = ? AND scope = ? ORDER BY version DESC LIMIT 1
@@ -52,6 +52,7 @@ def _consent_given(fact: ConsentGiven, ground: Ground, to: Tables) -> None:
         act=fact.act,
         proof=fact.proof,
         entered_ms=fact.entered_ms,
+        covers_ms=fact.covers_ms,
         basis=ground.basis,
         purpose=ground.purpose,
     )
@@ -99,6 +100,7 @@ def _consent_changed(fact: ConsentChanged, ground: Ground, to: Tables) -> None:
         at_ms=fact.at_ms,
         quality=fact.quality,
         notice_version=before.text("notice_version") if before else "",
+        covers_ms=before.maybe_integer("covers_ms") if before else None,
         basis=ground.basis,
         purpose=ground.purpose,
     )
@@ -126,6 +128,7 @@ def _person_indexed(fact: PersonIndexed, ground: Ground, to: Tables) -> None:
             scope=fact.scope,
             at_ms=fact.at_ms,
             generation=to.tokens.generation,
+            mask=fact.mask,
             basis=ground.basis,
             purpose=ground.purpose,
         )
@@ -135,16 +138,16 @@ def _person_indexed(fact: PersonIndexed, ground: Ground, to: Tables) -> None:
 
 @write.register
 def _person_retokened(fact: PersonRetokened, _ground: Ground, to: Tables) -> None:
-    exchange_token(fact.person, fact.old, fact.new, to)
+    exchange_token(fact.person, fact.old, fact.new, fact.mask, to)
 
 
-def exchange_token(person: PersonId, old: Token, new: Token, to: Tables) -> None:
+def exchange_token(person: PersonId, old: Token, new: Token, mask: Token | None, to: Tables) -> None:
     """Let `new` find a person too, on the old one's basis: orders and claims may still name that one."""
     to.database.run(
-        "INSERT INTO person_tokens (token, person, scope, at_ms, generation, corrected, basis, purpose)"
-        " SELECT ?, person, scope, at_ms, ?, corrected, basis, purpose FROM person_tokens"
-        " WHERE token = ? AND person = ? ON CONFLICT (token) DO NOTHING",
-        (new, to.tokens.generation, old, person),
+        "INSERT INTO person_tokens (token, person, scope, at_ms, generation, corrected, mask, basis, purpose)"
+        " SELECT ?, person, scope, at_ms, ?, corrected, CASE scope WHEN 'channel_risk' THEN ? END, basis,"
+        " purpose FROM person_tokens WHERE token = ? AND person = ? ON CONFLICT (token) DO NOTHING",
+        (new, to.tokens.generation, mask, old, person),
     )
     if not to.database.run(
         "UPDATE person_tokens SET successor = ? WHERE token = ? AND person = ? AND successor IS NULL",

@@ -82,11 +82,12 @@ def _source_told(fact: SourceTold, ground: Ground, to: Tables) -> None:
         raise InvalidInput("keep a source", "no_such_visit")
     to.database.insert(
         "sources",
-        "ON CONFLICT DO UPDATE SET source = excluded.source, at_ms = excluded.at_ms,"
-        " quality = excluded.quality",
+        "ON CONFLICT DO UPDATE SET source = excluded.source, channel = excluded.channel,"
+        " at_ms = excluded.at_ms, quality = excluded.quality",
         visit=fact.visit,
         person=fact.person,
         source=fact.source,
+        channel=fact.channel,
         at_ms=fact.at_ms,
         quality=fact.quality,
         basis=ground.basis,

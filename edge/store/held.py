@@ -63,12 +63,12 @@ class HeldReads(Part):
         row = self._database.one(sql, (self._subject(permit),))
         return row.integer("at_ms") if row else None
 
-    def every_source(self, permit: Permit) -> dict[str, str]:
-        """Return the answers to "who brought you?", by visit."""
+    def every_source(self, permit: Permit) -> dict[str, tuple[str, str | None]]:
+        """Return the answers to "who brought you?", by visit, with the company that was named."""
         rows = self._database.query(
-            "SELECT visit, source FROM sources WHERE person = ?", (self._subject(permit),)
+            "SELECT visit, source, channel FROM sources WHERE person = ?", (self._subject(permit),)
         )
-        return {row.text("visit"): row.text("source") for row in rows}
+        return {row.text("visit"): (row.text("source"), row.maybe_text("channel")) for row in rows}
 
     def every_recording(self, permit: Permit) -> tuple[HeldRecording, ...]:
         """Return the recorded calls of the permit's person; one that goes on still has no line yet."""
@@ -131,4 +131,5 @@ def _consent(row: Row) -> HeldConsent:
         act=row.maybe_text("act"),
         record=ConsentRecorded.model_validate_json(record) if record is not None else None,
         proof=row.blob("proof").hex() if row.maybe_text("act") is not None else None,
+        covers_ms=row.maybe_integer("covers_ms"),
     )

@@ -9,6 +9,7 @@ from edge.consent.policy import State
 from edge.domain.errors import Refused
 from edge.domain.facts import PersonId, type_of_act
 from edge.domain.idcard import CardKind
+from edge.domain.phone import report_mask
 from edge.ports import ConsentRow, Permit
 from edge.store.database import Row
 from edge.store.facts_consent import LATEST
@@ -52,8 +53,8 @@ class PeopleReads(Part):
     def consents(self, person: PersonId) -> dict[Scope, ConsentRow]:
         """Return every scope that was ever asked for, as it stands."""
         rows = self._database.query(
-            "SELECT scope, state, max(version) AS version, at_ms, notice_version, act FROM consents"
-            " WHERE person = ? GROUP BY scope",
+            "SELECT scope, state, max(version) AS version, at_ms, notice_version, act, covers_ms"
+            " FROM consents WHERE person = ? GROUP BY scope",
             (person,),
         )
         return {Scope(row.text("scope")): _consent(row) for row in rows}
@@ -143,6 +144,36 @@ class PeopleReads(Part):
             return None
         return self._keys.open((person, scope), "contacts", person, row.blob("sealed")).decode()
 
+    def mask_numbers(self) -> int:
+        """Give each number of `channel_risk` that was kept before masks were its own, once; return how many.
+
+        Of a number whose key is lost, or that no mask can name, there is none.
+        """
+        name = "mark_numbers_masked"
+        if self._database.one("SELECT 1 FROM meta WHERE name = ?", (name,)):
+            return 0
+        done = 0
+        with self._database.transaction():
+            for row in self._database.query(
+                "SELECT t.token, c.person, c.sealed FROM person_tokens t JOIN contacts c USING (person)"
+                " WHERE t.scope = 'channel_risk' AND t.mask IS NULL AND c.scope = 'registration'"
+            ):
+                done += self._mask(row)
+            self._database.insert("meta", name=name, value="1")
+        return done
+
+    def _mask(self, row: Row) -> int:
+        owner = (row.text("person"), Scope.REGISTRATION)
+        if self._keys.key(*owner) is None:
+            return 0
+        number = self._keys.open(owner, "contacts", owner[0], row.blob("sealed")).decode()
+        keys, mask = self._tables.tokens, report_mask(number)
+        masks = keys.masked("channel_risk", mask) if mask is not None else ()
+        mine = dict(zip(keys.tokens("channel_risk", number), masks, strict=False)).get(row.text("token"))
+        return self._database.run(
+            "UPDATE person_tokens SET mask = ? WHERE token = ?", (mine, row.text("token"))
+        )
+
     def name(self, permit: Permit) -> str | None:
         """Return what the permit's person wants to be called."""
         person = self._subject(permit, Purpose.RECEPTION)
@@ -226,6 +257,7 @@ def _consent(row: Row) -> ConsentRow:
         row.integer("at_ms"),
         row.text("notice_version"),
         row.maybe_text("act") or "",
+        covers_ms=row.maybe_integer("covers_ms"),
     )
 
 
@@ -238,4 +270,5 @@ def _given(row: Row) -> GivenRow:
         notice_hash=row.text("notice_hash"),
         act=_ACTS[row.text("act")],
         entered_ms=row.maybe_integer("entered_ms"),
+        covers_ms=row.maybe_integer("covers_ms"),
     )

@@ -56,6 +56,8 @@ _EMPTIED = (
     "UPDATE verdicts SET verdict = NULL, reasons = NULL, inputs = NULL WHERE inputs IS NOT NULL"
     " AND CASE about"
     " WHEN 'report' THEN ref IN (SELECT report_ref FROM reports JOIN person_tokens USING (token)"
+    " WHERE person_tokens.person = ?1 AND person_tokens.scope = ?2"
+    " UNION SELECT report_ref FROM completions JOIN person_tokens USING (token)"
     " WHERE person_tokens.person = ?1 AND person_tokens.scope = ?2)"
     " ELSE ref IN (SELECT deal_ref FROM deal_buyers JOIN person_tokens USING (token)"
     " WHERE person_tokens.person = ?1 AND person_tokens.scope = ?2) END"

@@ -27,7 +27,7 @@ class RiskReads(DossierReads):
         """Return one deal."""
         self._allow(permit, Purpose.CHANNEL_RISK)
         rows = self._database.query(
-            "SELECT d.*, b.place, b.token FROM deals d JOIN deal_buyers b USING (deal_ref)"
+            "SELECT d.*, b.place, b.token, b.mask FROM deals d JOIN deal_buyers b USING (deal_ref)"
             " WHERE d.deal_ref = ? ORDER BY b.place",
             (ref,),
         )
@@ -75,11 +75,14 @@ class RiskReads(DossierReads):
     ) -> tuple[ReportEntry, ...]:
         """Return the claims on one customer, first one first. `tokens`: under each of the project's keys.
 
-        `taken_back`: also those that their book took back.
+        Those by a masked number are among them if they were ever completed on this customer. `taken_back`:
+        also those that their book took back.
         """
         self._allow(permit, Purpose.CHANNEL_RISK)
         rows = self._database.query(
-            "SELECT * FROM reports WHERE withdrawn <= ?2 AND token IN (SELECT value FROM json_each(?1))"
+            "WITH mine AS (SELECT value AS token FROM json_each(?1))"
+            " SELECT * FROM reports WHERE withdrawn <= ?2 AND (token IN (SELECT token FROM mine)"
+            " OR report_ref IN (SELECT report_ref FROM completions JOIN mine USING (token)))"
             " ORDER BY coalesce(reported_ms, at_ms), report_ref",
             (json.dumps(tokens), int(taken_back)),
         )

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edge.domain.facts import PersonId, StaffId, type_of_act, type_of_source, type_of_subject
+from edge.domain.facts import PersonId, StaffId, type_of_act, type_of_subject
 from edge.domain.idcard import CardKind
+from edge.domain.judging.case import Masked
+from edge.domain.judging.masking import Told
 from edge.wire import Evidence, Scope, TimeQuality, Token
 from edge.wire.finding import Verdict
 
@@ -41,6 +43,7 @@ class GivenRow:
     notice_hash: str
     act: type_of_act
     entered_ms: int | None = None
+    covers_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,11 @@ class PresenceRow:
 
 @dataclass(frozen=True, slots=True)
 class ReportEntry:
-    """An agent's claim. `withdrawn`: the book took it back. `masked`: its token is a masked number's."""
+    """An agent's claim. `withdrawn`: the book took it back. `masked`: its token is a masked number's.
+
+    `completion`: how a claim by a masked number stands now; `holder`: under which token the customer is found
+    whom it is on, the masked number's own while nobody is.
+    """
 
     report_ref: str
     token: Token = field(repr=False)
@@ -74,6 +81,8 @@ class ReportEntry:
     lapses_ms: int
     withdrawn: bool = False
     masked: bool = False
+    completion: Masked = "no"
+    holder: Token = field(default="", repr=False)
     followed_ms: tuple[int, ...] = ()
     extended: tuple[tuple[int, int], ...] = ()
     """When each extension was logged, and until when it keeps the customer."""
@@ -93,6 +102,8 @@ class DealEntry:
     said: int
     """How many buyers the book named; one who was erased isn't kept."""
     withdrawn: bool = False
+    masks: tuple[Token, ...] = field(default=(), repr=False)
+    """Of the buyers' numbers, as reports by a masked number name them."""
 
 
 @dataclass(slots=True)
@@ -100,8 +111,14 @@ class Customer:
     """All of one customer that may be used for channel risk; `tokens`: by which they are found."""
 
     tokens: tuple[Token, ...] = field(repr=False)
+    masks: dict[Token, Token] = field(default_factory=dict, repr=False)
+    """Each masked number's token that fits them, with the token of the whole number."""
+    agrees: bool = False
+    """`channel_risk` stands."""
+    covers_ms: int = 0
+    """From when on it covers what they left (decision 0040)."""
     presences: list[PresenceRow] = field(default_factory=list)
-    answers: list[tuple[int, type_of_source]] = field(default_factory=list)
+    answers: list[Told] = field(default_factory=list)
     claims: list[ReportEntry] = field(default_factory=list)
     known_since_ms: int | None = None
     withdrawn: bool = False
@@ -121,6 +138,8 @@ class Dossiers:
     claims: tuple[ReportEntry, ...]
     """Whose findings may have to change, those that were taken back among them."""
     deals: tuple[DealEntry, ...]
+    open_claims: Mapping[Token, tuple[ReportEntry, ...]] = field(repr=False)
+    """By a masked number's token: the claims by it that are on nobody yet."""
     newest: Mapping[tuple[type_of_subject, str], tuple[int, str]]
     """The newest finding on each of both: its version, and the hash of its inputs."""
 

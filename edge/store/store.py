@@ -118,6 +118,7 @@ class SqlStore(
         finished = self.finish_erasures(now_ms)
         swept = self.sweep()
         self.mark_cards()
+        self.mask_numbers()
         with self.transaction():
             for code, count in {"erasures": finished, **swept}.items():
                 if count:

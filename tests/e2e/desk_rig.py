@@ -12,6 +12,7 @@ from edge.consent.gate import Gate
 from edge.ipc import kiosk, staff
 from edge.runtime import notice as notices
 from edge.runtime.amends import Amends
+from edge.runtime.buyers import Buyers
 from edge.runtime.clock import Clock
 from edge.runtime.control import ControlSocket
 from edge.runtime.counter import StaffDesk
@@ -94,8 +95,9 @@ class DeskRig:
         amends = Amends(self.office, self.risk, self.rights)
         merging = Merging(self.office, self.risk, self.rights)
         paper = Paper(self.office, self.risk, self.rights, self.departures, "21:00")
+        buyers = Buyers(self.office, self.risk, self.rights)
         self.counter = StaffDesk(
-            self.staff, self.guests, self.departures, amends, merging, paper, self._thread, own
+            self.staff, self.guests, self.departures, amends, merging, buyers, paper, self._thread, own
         )
         reception = Reception(
             CONFIG,
@@ -103,6 +105,7 @@ class DeskRig:
             self.rights,
             self.links,
             MyData(self.office, own, self._thread.run),
+            buyers,
             self.departures,
             leases,
             workers,

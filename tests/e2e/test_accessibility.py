@@ -28,6 +28,7 @@ from edge.domain.rightslink import new_secret, seal_package
 from edge.domain.rightspage import farewell
 from edge.ipc.kiosk import (
     CardSeen,
+    Channel,
     ChildRegistered,
     FaceCheck,
     FaceOutcome,
@@ -44,7 +45,7 @@ from scripts.site.visitor import Visitor
 from tests.e2e import test_headquarters_web as headquarters_tests
 from tests.e2e import test_kiosk_page as kiosk_tests
 from tests.e2e.accessible import GRAVE, LOOKS, heard, look, tab_through, violations
-from tests.fakes.core_socket import CoreDouble, refusal
+from tests.fakes.core_socket import NOTICE, CoreDouble, refusal
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
@@ -264,6 +265,35 @@ def _again(visitor: Visitor, audit: Audit, core: CoreDouble) -> None:
     audit.look("further uses")
 
 
+def _buyer(visitor: Visitor, audit: Audit, core: CoreDouble) -> None:
+    page, channels = visitor.page, tuple(Channel(code=f"fang-{n}", name=f"某某{n}") for n in range(9))
+    core.script("notice", NOTICE.model_copy(update={"channels": channels}))
+    visitor.open()
+    page.click("#start-register")
+    page.click("label[for=scope_channel_risk-yes]")
+    page.click("label[for=source-agent]")
+    audit.look("register, with the companies")
+    visitor.open()
+    page.click("#start-buyer")
+    page.wait_for_selector("#buyer-form")
+    audit.look("a buyer's question")
+    page.click("#buyer-submit")
+    page.wait_for_selector(".error")
+    audit.look("a buyer's question, with errors")
+    page.fill("#phone", NUMBER)
+    page.click("label[for=scope_channel_risk-yes]")
+    page.click("#buyer-submit")
+    page.wait_for_selector("#outcome")
+    audit.look("a buyer's yes")
+    held = core.hold("show_buyers_card")
+    page.click("#buyer-card")
+    page.wait_for_selector("#waiting")
+    audit.look("waiting for a buyer's card")
+    held.set()
+    page.wait_for_selector("#outcome")
+    audit.look("a buyer's card")
+
+
 def _go(visitor: Visitor, audit: Audit, core: CoreDouble) -> None:
     visitor.decline()
     audit.look("declined")
@@ -337,6 +367,17 @@ def _desk(visitor: Visitor, audit: Audit, core: CoreDouble) -> None:
     page.wait_for_selector(".error")
     audit.look("making two records one, with errors")
     page.goto(door)
+    page.click("a[href*='/desk/correct']")
+    page.click("#to-vouch")
+    page.wait_for_selector("#vouch")
+    page.click("#vouch-do")
+    page.wait_for_selector(".error")
+    audit.look("confirming that it is them, with an error")
+    page.click("label[for=seen]")
+    page.click("#vouch-do")
+    page.wait_for_selector("#vouched")
+    audit.look("the desk, somebody confirmed")
+    page.goto(door)
     page.click("#paper")
     page.wait_for_selector("#paper-form")
     audit.look("entering a form on paper")
@@ -363,6 +404,7 @@ WALKS: tuple[Callable[[Visitor, Audit, CoreDouble], None], ...] = (
     _verify,
     _children,
     _again,
+    _buyer,
     _go,
     _mine,
     _desk,

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from edge.ipc.operator import ReportRow
 from edge.runtime import counter
-from edge.wire import Scope
+from edge.wire import Purpose, Scope
 from scripts.site.visitor import CHROMIUM, CHROMIUM_ARGS, Visitor
 from tests.e2e.desk_rig import PIN, DeskRig
 from tests.e2e.test_kiosk_page import TARGET_PX, _serve
@@ -237,6 +237,35 @@ def test_two_records_of_one_person_become_one_at_the_desk(
     assert len(rig.call(rig.rights.find, "+86" + NUMBER)) == 1
     assert rig.call(rig.rights.find, "+86" + NUMBER) == rig.call(rig.rights.find, "+8613800138009")
     rows = rig.call(rig.store._database.query, "SELECT subject FROM audit WHERE code = 'desk_merged'")
+    assert [row.text("subject").rpartition(".")[2] for row in rows] == [f"staff{number}"]
+
+
+def test_a_receptionists_look_lets_a_buyers_yes_reach_earlier_visits(
+    page: Page, tablet: Page, rig: DeskRig, url: str
+) -> None:
+    """P14: she looks, the buyer taps, and their earlier visit counts at once; she stands in the audit."""
+    number = rig.add("王小明")
+    visitor = Visitor(tablet, url)
+    visitor.register(NUMBER, ["registration"], name="欧阳晓晴")
+    on_shift(page, url, number)
+    page.locator("article.guest").get_by_role("link", name="更正").click()
+    page.click("#to-vouch")
+    page.click("#vouch-do")
+    expect(page.locator("#error-seen")).to_contain_text("先看证件和号码")
+    page.click("label[for=seen]")
+    page.click("#vouch-do")
+    expect(page.locator("#vouched")).to_contain_text("平板首页")
+    visitor.open()
+    tablet.click("#start-buyer")
+    tablet.fill("#phone", NUMBER)
+    tablet.click("label[for=scope_channel_risk-yes]")
+    tablet.click("#buyer-submit")
+    expect(tablet.locator("#outcome")).to_have_attribute("data-reach", "all")
+    token = rig.office.tokens.token("channel_risk", "+86" + NUMBER)
+    lookup = rig.office.gate.permit_lookup(Purpose.CHANNEL_RISK)
+    customer = rig.call(rig.store.dossiers, lookup, [token]).customers[token]
+    assert [one.kind for one in customer.presences] == ["registration"]
+    rows = rig.call(rig.store._database.query, "SELECT subject FROM audit WHERE code = 'desk_vouched'")
     assert [row.text("subject").rpartition(".")[2] for row in rows] == [f"staff{number}"]
 
 

@@ -1,6 +1,7 @@
 """The kiosk in a real Chromium, as its own process before a scripted core: each path, in both languages."""
 
 import contextlib
+import os
 import re
 import socket
 import ssl
@@ -16,7 +17,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from edge.domain.idcard import CardKind
-from edge.ipc.kiosk import CardSeen, Recognised, Registered
+from edge.ipc.kiosk import CardSeen, Channel, Recognised, Registered
 from edge.kiosk.texts import Lang
 from edge.wire import Scope
 from scripts.site.ca import issue, make_ca
@@ -206,6 +207,72 @@ def test_each_choice_is_passed_on_as_made(page: Page, kiosk: str, core: CoreDoub
     assert (asked.source, asked.party_size, asked.notice_hash) == ("agent", 3, NOTICE.hash)
     assert asked.name == "王女士"
     assert page.locator("#recognise").count() == page.locator("#read-card").count() == 0
+
+
+@LANGS
+def test_a_buyer_answers_one_question_in_three_taps(
+    page: Page, kiosk: str, core: CoreDouble, watch: Watch, lang: str
+) -> None:
+    """P12: a no is as quick as a yes and looks no lesser; a card is laid down by one tap more."""
+    visitor = Visitor(page, kiosk, "en" if lang == "en" else "zh")
+    for said in ("no", "yes"):
+        visitor.open()
+        page.click("#start-buyer")
+        page.fill("#phone", NUMBER)
+        _look_alike(page, "label[for=scope_channel_risk-yes]", "label[for=scope_channel_risk-no]")
+        page.click(f"label[for=scope_channel_risk-{said}]")
+        _picture(page, f"buyer-{said}")
+        page.click("#buyer-submit")
+        expect(page.locator("#outcome")).to_have_attribute(
+            "data-outcome", "agreed" if said == "yes" else "declined"
+        )
+        _picture(page, f"buyer-{said}-done")
+    _tab_to(page, "buyer-card")
+    page.keyboard.press("Enter")
+    expect(page.locator("#outcome")).to_have_attribute("data-reach", "some")
+    assert [asked.yes for asked in core.of("answer_as_buyer")] == [False, True]
+    page.click("#finish")
+    assert (watch.errors, watch.hosts) == ([], {"127.0.0.1"})
+
+
+@LANGS
+def test_the_company_is_found_by_its_name_and_needs_not_be_said(
+    page: Page, kiosk: str, core: CoreDouble, watch: Watch, lang: str
+) -> None:
+    """By name, all alike; "I'd rather not say" is chosen until they choose; keys alone are enough."""
+    names = ("安家", "房友", "好房", "居理", "链客", "满堂", "南北", "新邻", "优居", "宅配")
+    channels = tuple(Channel(code=f"fang-{n}", name=name) for n, name in enumerate(names))
+    core.script("notice", NOTICE.model_copy(update={"channels": channels}))
+    visitor = Visitor(page, kiosk, "en" if lang == "en" else "zh")
+    visitor.open()
+    page.click("#start-register")
+    page.click("label[for=scope_registration-yes]")
+    page.click("label[for=scope_channel_risk-yes]")
+    expect(page.locator("#channels")).to_be_hidden()
+    page.click("label[for=source-agent]")
+    expect(page.locator("#channel-unsaid")).to_be_checked()
+    expect(page.locator("#channel-list .option:visible")).to_have_count(11)
+    page.locator("#channels").scroll_into_view_if_needed()
+    _picture(page, "channels")
+    page.fill("#channel-search", "新")
+    expect(page.locator("#channel-list .option:visible")).to_have_count(2)
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.press("ArrowUp")
+    expect(page.locator("#channel-fang-7")).to_be_checked()
+    page.fill("#phone", NUMBER)
+    page.click("#register-submit")
+    page.wait_for_selector("#outcome")
+    (asked,) = core.of("register")
+    assert (asked.source, asked.channel) == ("agent", "fang-7")
+    assert watch.errors == []
+
+
+def _picture(page: Page, name: str) -> None:
+    """With GATEHOUSE_SCREENSHOTS=DIR the page is saved there as well."""
+    if (directory := os.environ.get("GATEHOUSE_SCREENSHOTS")) is not None:
+        lang = page.evaluate("document.documentElement.lang")
+        page.screenshot(path=Path(directory) / f"{name}-{lang}.png", animations="disabled")
 
 
 @LANGS

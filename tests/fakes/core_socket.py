@@ -18,6 +18,8 @@ from edge.ipc.control import Answer
 from edge.ipc.kiosk import (
     Alive,
     Begun,
+    BuyerAnswered,
+    BuyersCard,
     CardSeen,
     ChildRegistered,
     Departed,
@@ -79,6 +81,11 @@ _DEFAULTS: dict[str, Rule] = {
     ),
     "come_again": Registered(outcome="unknown"),
     "choose": Registered(outcome="registered", visit="7" * 32, active=(Scope.REGISTRATION,)),
+    "answer_as_buyer": lambda asked: BuyerAnswered(
+        outcome="agreed" if asked.yes else "declined", by_card=asked.yes
+    ),
+    "show_buyers_card": BuyersCard(outcome="found"),
+    "vouch": Done(),
     "recognise": Recognised(outcome="enrolled"),
     "read_card": CardSeen(outcome="read", masked_name="张*", masked_number="3101**********1234"),
     "verify_card": CardSeen(outcome="read", face="verified", masked_name="张*", masked_number="3***4"),

@@ -4,6 +4,10 @@ CREATE INDEX card_marks_by_link ON card_marks (link);
 
 CREATE INDEX card_marks_by_person ON card_marks (person);
 
+CREATE INDEX completions_by_token ON completions (token);
+
+CREATE INDEX deal_buyers_by_mask ON deal_buyers (mask) WHERE mask IS NOT NULL;
+
 CREATE INDEX deal_buyers_by_token ON deal_buyers (token);
 
 CREATE INDEX deals_due ON deals (lapses_ms);
@@ -29,6 +33,8 @@ CREATE INDEX outbox_packages ON outbox (json_extract(record, '$.link_id')) WHERE
 CREATE UNIQUE INDEX outbox_taken ON outbox (batch, sequence) WHERE batch IS NOT NULL;
 
 CREATE INDEX outbox_waiting ON outbox (urgent DESC, id) WHERE batch IS NULL;
+
+CREATE INDEX person_tokens_by_mask ON person_tokens (mask) WHERE mask IS NOT NULL;
 
 CREATE INDEX person_tokens_by_person ON person_tokens (person);
 
@@ -138,6 +144,15 @@ CREATE TABLE commands (
     purpose TEXT NOT NULL CHECK (purpose = 'rights')
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE completions (
+    report_ref TEXT NOT NULL,
+    token TEXT NOT NULL CHECK (token GLOB 'channel_risk:*' AND length(token) = 77),
+    at_ms INTEGER NOT NULL,
+    basis TEXT NOT NULL CHECK (basis = 'report'),
+    purpose TEXT NOT NULL CHECK (purpose = 'channel_risk'),
+    PRIMARY KEY (report_ref, token)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE consents (
     person TEXT NOT NULL CHECK (length(person) = 32),
     scope TEXT NOT NULL CHECK (scope IN (
@@ -154,7 +169,7 @@ CREATE TABLE consents (
     proof BLOB,
     entered_ms INTEGER CHECK (entered_ms >= at_ms),
     basis TEXT NOT NULL CHECK (basis = 'duty'),
-    purpose TEXT NOT NULL CHECK (purpose = 'rights'),
+    purpose TEXT NOT NULL CHECK (purpose = 'rights'), covers_ms INTEGER,
     PRIMARY KEY (person, scope, version),
     CHECK (state <> 'ACTIVE' OR (notice_hash IS NOT NULL AND act IS NOT NULL AND proof IS NOT NULL)),
     CHECK ((act IS 'paper') = (entered_ms IS NOT NULL)),
@@ -187,7 +202,7 @@ CREATE TABLE deal_buyers (
     place INTEGER NOT NULL CHECK (place > 0),
     token TEXT NOT NULL CHECK (token GLOB '[a-z]*:*' AND length(token) BETWEEN 68 AND 81),
     basis TEXT NOT NULL CHECK (basis = 'contract'),
-    purpose TEXT NOT NULL CHECK (purpose = 'channel_risk'),
+    purpose TEXT NOT NULL CHECK (purpose = 'channel_risk'), mask TEXT CHECK (mask GLOB 'channel_risk:*' AND length(mask) = 77),
     PRIMARY KEY (deal_ref, place)
 ) STRICT, WITHOUT ROWID;
 
@@ -367,7 +382,7 @@ CREATE TABLE person_tokens (
     at_ms INTEGER NOT NULL,
     basis TEXT NOT NULL CHECK (basis = 'consent:' || scope),
     purpose TEXT NOT NULL CHECK (purpose IN ('reception', 'channel_risk', 'call_handling'))
-, generation INTEGER NOT NULL DEFAULT 0 CHECK (generation >= 0), successor TEXT, corrected INTEGER NOT NULL DEFAULT 0 CHECK (corrected IN (0, 1))) STRICT, WITHOUT ROWID;
+, generation INTEGER NOT NULL DEFAULT 0 CHECK (generation >= 0), successor TEXT, corrected INTEGER NOT NULL DEFAULT 0 CHECK (corrected IN (0, 1)), mask TEXT CHECK (mask GLOB 'channel_risk:*' AND length(mask) = 77)) STRICT, WITHOUT ROWID;
 
 CREATE TABLE receptions (
     visit TEXT PRIMARY KEY REFERENCES visits ON DELETE CASCADE,
@@ -462,7 +477,7 @@ CREATE TABLE sources (
     quality TEXT NOT NULL CHECK (quality IN ('synchronised', 'drifting', 'unknown')),
     basis TEXT NOT NULL CHECK (basis = 'consent:channel_risk'),
     purpose TEXT NOT NULL CHECK (purpose = 'channel_risk')
-) STRICT, WITHOUT ROWID;
+, channel TEXT) STRICT, WITHOUT ROWID;
 
 CREATE TABLE staff (
     staff TEXT PRIMARY KEY CHECK (length(staff) = 32),
@@ -572,6 +587,10 @@ END;
 
 CREATE TRIGGER changed_visits_make_packages_stale AFTER UPDATE ON visits BEGIN
     UPDATE rights_links SET dirty = 1 WHERE person = NEW.person AND dirty = 0;
+END;
+
+CREATE TRIGGER completions_end_with_their_report AFTER DELETE ON reports BEGIN
+    DELETE FROM completions WHERE report_ref = OLD.report_ref;
 END;
 
 CREATE TRIGGER consents_are_append_only BEFORE UPDATE ON consents

@@ -138,7 +138,7 @@ def test_everything_that_release_1_kept_is_read(store: SqlStore) -> None:
     assert [(v.visit, len(v.evidence)) for v in store.visits(rights)] == [(VISIT, 1)]
     customer = store.dossiers(rights, [RISK]).customers[RISK]
     assert [p.at_ms for p in customer.presences] == [T]
-    assert customer.answers == [(T, "agent")]
+    assert customer.answers == [(T, "agent", None)]
     recording = store.recording(rights, CALL)
     assert recording is not None
     assert (recording.key, recording.path.read_bytes()) == (bytes(32), b"sealed")

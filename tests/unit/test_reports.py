@@ -80,7 +80,8 @@ def test_an_unknown_time_stays_unknown(tmp_path: Path) -> None:
     ("row", "says"),
     [
         ("R-1,138,c,a,", "not_a_phone_number"),
-        ("R-1,138****8000,c,a,", "not_a_phone_number"),
+        ("R-1,138***8000,c,a,", "not_a_phone_number"),
+        ("R-1,021****8000,c,a,", "not_a_phone_number"),
         ("R 1,13800138000,c,a,", "ref is not valid"),
         (",13800138000,c,a,", "ref is not valid"),
         ("R-1,13800138000,,a,", "channel is not valid"),
@@ -207,3 +208,9 @@ def test_a_reference_that_is_a_phone_number_is_refused_since_it_would_leave_the_
     with pytest.raises(InvalidInput) as refused:
         read_reports(file)
     assert "ref_is_a_phone_number" in str(refused.value) and "13800138000" not in str(refused.value)
+
+
+@pytest.mark.parametrize("written", ["138****8000", " 138 **** 8000", "138＊＊＊＊8000"])
+def test_a_masked_number_is_taken_as_it_is(tmp_path: Path, written: str) -> None:
+    (row,) = read_reports(write(tmp_path, f"{ENGLISH}R-1,{written},c,a,\n"))
+    assert row.phone == "138****8000"

@@ -12,7 +12,6 @@ from edge.kiosk.forms import Registration
 from edge.kiosk.routes.visit import register_form
 from edge.kiosk.security import sid_of
 from edge.kiosk.sittings import Sitting
-from edge.wire import Scope
 
 
 def router(desk: Desk) -> APIRouter:
@@ -93,7 +92,7 @@ async def _chosen(
         notice_hash=typed.notice_hash,
         scopes=typed.yes,
         declined=typed.no,
-        source=typed.source if Scope.CHANNEL_RISK in typed.yes else None,
+        **typed.told,
     )
     try:
         sitting.registered = await desk.ask(asked, Registered)

@@ -12,7 +12,7 @@ from edge.kiosk import forms
 from edge.kiosk.counter import HOME, CounterPages
 from edge.kiosk.desk import SILENT
 from edge.kiosk.forms import BadForm
-from edge.kiosk.routes import corrections, merging, paper
+from edge.kiosk.routes import corrections, merging, paper, vouching
 
 _LOST = frozenset({"signed_out", "notice_unread"})
 _SHIFT = ("begin", "pause", "resume", "end")
@@ -95,6 +95,7 @@ def router(pages: CounterPages) -> APIRouter:
 
     corrections.add_to(routes, pages)
     merging.add_to(routes, pages)
+    vouching.add_to(routes, pages)
     paper.add_to(routes, pages)
     return routes
 
@@ -114,6 +115,7 @@ async def _desk(pages: CounterPages, request: Request, template: str) -> Respons
             raise
         return Response(status_code=503)
     changed, saved = ("changed" in request.query_params), ("saved" in request.query_params)
+    vouched = "vouched" in request.query_params
     told = request.query_params.get("card", "")
     told = told if told in CARD_TOLD else ""
     now_ms = time.time_ns() // 1_000_000
@@ -124,6 +126,7 @@ async def _desk(pages: CounterPages, request: Request, template: str) -> Respons
         now_ms=now_ms,
         changed=changed,
         saved=saved,
+        vouched=vouched,
         told=told,
         kept="paper" in request.query_params,
         whole=whole,

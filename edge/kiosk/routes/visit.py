@@ -14,7 +14,6 @@ from edge.kiosk.routes.code import code_of
 from edge.kiosk.security import new_sid, sid_of
 from edge.kiosk.sittings import Sitting
 from edge.kiosk.texts import Lang, scope_name
-from edge.wire import Scope
 
 log = logging.getLogger(__name__)
 _LOST = "session_over"
@@ -224,5 +223,5 @@ def _request(session: str, typed: Registration) -> Register:
         phone=None if typed.numberless else forms.phone(typed.typed_phone),
         name=forms.name(typed.typed_name),
         party_size=typed.party or 1,
-        source=typed.source if Scope.CHANNEL_RISK in typed.yes else None,
+        **typed.told,
     )

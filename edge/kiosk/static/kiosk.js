@@ -49,6 +49,27 @@
     });
   };
 
+  // A long list is narrowed by what is typed; what was chosen stays in sight, and so does the last, "I'd rather not say".
+  const filter = (field) => {
+    const input = field.querySelector("input");
+    const told = field.querySelector("[role=status]");
+    const rows = [...document.getElementById(field.dataset.filters).children];
+    field.hidden = false;
+    input.addEventListener("input", () => {
+      const wanted = input.value.trim().toLocaleLowerCase();
+      let met = 0;
+      rows.forEach((row, n) => {
+        const fits = row.textContent.toLocaleLowerCase().includes(wanted);
+        met += fits && n < rows.length - 1;
+        row.hidden = !fits && n < rows.length - 1 && !row.querySelector("input").checked;
+      });
+      told.textContent = met ? "" : field.dataset.none;
+    });
+    input.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") event.preventDefault();
+    });
+  };
+
   // The answer to `wait` comes when the lease has ended; the page stays usable until then.
   const goOnAfter = (wait, result) => fetch(wait).finally(() => location.replace(result));
 
@@ -59,4 +80,5 @@
   if (waiting) goOnAfter(waiting.dataset.wait ?? waiting.dataset.result, waiting.dataset.result);
   sendOnce();
   document.querySelectorAll("[data-step]").forEach(step);
+  document.querySelectorAll("[data-filters]").forEach(filter);
 })();

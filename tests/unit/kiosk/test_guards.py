@@ -46,6 +46,12 @@ PAGES = {
     ("GET", "/code.svg"),
     ("GET", "/again"),
     ("POST", "/again"),
+    ("GET", "/buyer"),
+    ("POST", "/buyer"),
+    ("GET", "/buyer/done"),
+    ("POST", "/buyer/card"),
+    ("GET", "/buyer/card"),
+    ("GET", "/buyer/shown"),
     ("GET", "/uses"),
     ("POST", "/uses"),
     ("POST", "/begin-child"),
@@ -63,11 +69,11 @@ NUMBER = "13800138000"
 
 
 _DESK_PAGES = (
-    "", "/live", "/card", "/card-wait", "/card-read", "/correct", "/merge", "/paper", "/paper/form",
+    "", "/live", "/card", "/card-wait", "/card-read", "/correct", "/merge", "/vouch", "/paper", "/paper/form",
 )  # fmt: skip
 _DESK_ERRANDS = (
     "sign-in", "notice", "sign-out", "shift", "turn", "receive", "leave", "card", "my-card", "correct",
-    "reopen", "merge", "paper",
+    "reopen", "merge", "vouch", "paper",
 )  # fmt: skip
 DESK = {("GET", f"/desk{page}") for page in _DESK_PAGES} | {
     ("POST", f"/desk/{errand}") for errand in _DESK_ERRANDS

@@ -21,6 +21,7 @@ from edge.ipc import kiosk
 from edge.ipc.driver import DeviceConfig
 from edge.ipc.messages import CardFailed, CardRead, Compared
 from edge.runtime import reception
+from edge.runtime.buyers import Buyers
 from edge.runtime.departures import Departures
 from edge.runtime.desk import Desk
 from edge.runtime.held import Held
@@ -138,12 +139,14 @@ class AtTheDesk:
         links = Links(office, page)
         rights = Rights(office, risk, "b", links)
         own = OwnCard(CONFIG, office.gate, cast(Leases, self.leases), workers)
+        self.buyers = Buyers(office, risk, rights)
         self.reception = Reception(
             CONFIG,
             Desk(office, risk, rights, links),
             rights,
             links,
             MyData(office, own, thread.run),
+            self.buyers,
             Departures(office, "21:00"),
             cast(Leases, self.leases),
             workers,
@@ -314,7 +317,7 @@ def test_p41_an_erased_persons_session_is_forgotten(desk: AtTheDesk) -> None:
 
 
 def test_the_notice_is_told_without_a_session(desk: AtTheDesk) -> None:
-    assert asyncio.run(desk.reception.answer(kiosk.GetNotice())) is desk.office.notice
+    assert asyncio.run(desk.reception.answer(kiosk.GetNotice())) == desk.office.notice
 
 
 # ---- face -----------------------------------------------------------------------------------

@@ -216,7 +216,7 @@ def test_evidence_counts_once_although_two_tokens_lead_to_it(box: Box) -> None:
     people = {id(customers[token]): customers[token] for token in tokens}.values()
     assert len(tokens) == 3 and sum(len(one.presences) for one in people) == 1
     assert len(customers[tokens[0]].presences) == 1
-    assert [told for _, told in customers[tokens[0]].answers] == ["agent"]
+    assert [told for _, told, _ in customers[tokens[0]].answers] == ["agent"]
 
 
 @pytest.mark.parametrize("exchanges", [1, 3])

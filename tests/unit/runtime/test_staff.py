@@ -13,6 +13,7 @@ from edge.ipc import staff as protocol
 from edge.ipc.operator import ReportRow
 from edge.runtime import counter
 from edge.runtime.amends import Amends
+from edge.runtime.buyers import Buyers
 from edge.runtime.counter import StaffDesk
 from edge.runtime.guests import Guests
 from edge.runtime.merging import Merging
@@ -39,8 +40,16 @@ class AtTheDesk:
         self.amends = Amends(self.front.office, self.front.risk, self.front.rights)
         self.merging = Merging(self.front.office, self.front.risk, self.front.rights)
         self.paper = paper_of(self.front)
+        self.buyers = Buyers(self.front.office, self.front.risk, self.front.rights)
         self.desk = StaffDesk(
-            self.staff, guests, self.front.departures, self.amends, self.merging, self.paper, SameThread()
+            self.staff,
+            guests,
+            self.front.departures,
+            self.amends,
+            self.merging,
+            self.buyers,
+            self.paper,
+            SameThread(),
         )
 
     async def add(self, name: str, pin: str = PIN) -> int:

@@ -41,6 +41,7 @@ class Counter(AtTheDesk):
             self.front.departures,
             self.amends,
             self.merging,
+            self.buyers,
             self.paper,
             SameThread(),
             own,

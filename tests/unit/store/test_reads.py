@@ -139,7 +139,7 @@ def test_p14_the_answer_counts_only_while_channel_risk_is_active(world: World) -
     for source in ("walk_in", "agent"):
         world.tell(who, world.visit(who), source)
     told = world.store.dossiers(lookup, [token]).customers[token].answers
-    assert [source for _, source in told] == ["walk_in", "agent"]
+    assert [source for _, source, _ in told] == ["walk_in", "agent"]
     world.change(who, Scope.CHANNEL_RISK, Event.CHANGE, State.RECONSENT)
     assert world.store.dossiers(lookup, [token]).customers[token].answers == []
 

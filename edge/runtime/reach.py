@@ -1,0 +1,25 @@
+"""How far back a yes to `channel_risk` reaches; decides nothing else, keeps nothing.
+
+Whoever types a number at the kiosk may not be its owner. So what they agree to counts from then on, and
+doesn't open what the number's owner left here before and never let be checked (decision 0040).
+"""
+
+from edge.consent.policy import State
+from edge.domain.facts import PersonId
+from edge.runtime.office import Office
+from edge.wire import Scope
+
+
+def reach(office: Office, person: PersonId, scope: Scope, since_ms: int) -> int | None:
+    """Return from when on a yes that is given without proof counts; None: there is nothing that it can't
+    reach.
+
+    Asked anew because the notice's words changed: as far as the yes before it.
+    """
+    if scope is not Scope.CHANNEL_RISK:
+        return None
+    before = office.store.consent(person, scope)
+    if before.stands == State.RECONSENT:
+        return before.covers_ms
+    visits = office.store.visits(office.gate.permit_rights(person))
+    return since_ms if any(visit.arrived_ms < since_ms for visit in visits) else None
