@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cloud.api.cli import app as crm
 from cloud.errors import CloudError
 from cloud.projectkeys.cli import app as project_keys
 from cloud.retention.cli import app as retention
@@ -28,6 +29,7 @@ box_app = typer.Typer(help="The boxes that may speak.", no_args_is_help=True)
 app.add_typer(box_app, name="box")
 notice_app = typer.Typer(help="The notices that visitors are shown.", no_args_is_help=True)
 app.add_typer(notice_app, name="notice")
+app.add_typer(crm, name="crm")
 app.add_typer(project_keys, name="project-keys")
 app.add_typer(retention, name="retention")
 

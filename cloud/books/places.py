@@ -6,13 +6,12 @@ A box says both itself (`BoxKeys`), signed with the key that it was enrolled wit
 from collections.abc import Iterable
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import Connection, Row, and_, select
 
 from cloud.errors import InvalidOrder
+from cloud.seal import vouched
 from cloud.store.schema import box_keys, boxes, entries
-from edge.wire.facts import SealingBox, box_keys_signing_input
+from edge.wire.facts import SealingBox
 
 _OPERATION = "seal to a project's boxes"
 
@@ -82,18 +81,6 @@ def _signed(rows: Iterable[Row[Any]]) -> Iterable[SealingBox]:
         )
         if vouched(box):
             yield box
-
-
-def vouched(box: SealingBox) -> bool:
-    """Tell whether the box itself signed that this is the key to which one seals."""
-    said = box_keys_signing_input(box.tenant, box.site, box.box, box.project, box.enrolment_key)
-    try:
-        Ed25519PublicKey.from_public_bytes(bytes.fromhex(box.public_key)).verify(
-            bytes.fromhex(box.signature), said
-        )
-    except (InvalidSignature, ValueError):
-        return False
-    return True
 
 
 def _keyless(connection: Connection, tenant: str, sites: set[str], known: set[str]) -> list[str]:

@@ -35,13 +35,12 @@ class SealedFor(Frozen):
     rows: Annotated[tuple[SealedRow, ...], Field(min_length=1, max_length=MOST_SEALED)]
 
 
-class Lodgement(Frozen):
-    """An import: the same rows, sealed to every box of the project.
+class SealedRows(Frozen):
+    """The same rows of a book, sealed to every box of a project.
 
     `kind` is what it is called by: headquarters can't see what is in it.
     """
 
-    project: Name
     kind: BookKind
     boxes: Annotated[tuple[SealedFor, ...], Field(min_length=1, max_length=100)]
 
@@ -54,6 +53,12 @@ class Lodgement(Frozen):
         if sum(len(one.rows) for one in self.boxes) > MOST_SEALED:
             raise ValueError(f"at most {MOST_SEALED} sealed rows of all boxes together")
         return self
+
+
+class Lodgement(SealedRows):
+    """An import for this project."""
+
+    project: Name
 
 
 class Source(Frozen):

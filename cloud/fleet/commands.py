@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Table, exists, func, or_, select, update
 
-from cloud.store.schema import commands, fact_orders, notices, requests
+from cloud.store.schema import commands, fact_orders, imports, notices, requests
 from edge.wire import (
     Command,
     CommandAnswered,
@@ -143,7 +143,9 @@ def _command(connection: Connection, table: Table, row: Row[Any]) -> Command:
     if table is requests:
         return RightsRequest(**common, link_id=row.link_id, sealed=row.sealed)
     if table is fact_orders:
-        return FactsCommand(**common, rows=tuple(row.rows))
+        of = (imports.c.tenant == row.tenant, imports.c.import_id == row.import_id)
+        book = connection.execute(select(imports.c.kind).where(*of)).scalar_one()
+        return FactsCommand(**common, book=book, rows=tuple(row.rows))
     if row.kind == "notice":
         text = _text(connection, row.notice_hash)
         return NoticeCommand(**common, notice=text, notice_hash=row.notice_hash)

@@ -25,7 +25,7 @@ from edge.runtime.office import Office, Stamp
 from edge.runtime.risk import Risk
 from edge.wire import BoxKeys, CommandAnswered, FactsCommand, Purpose, Token, canonical
 from edge.wire import facts as wire
-from edge.wire.facts import FactRow, box_keys_signing_input, parse_row, row_info
+from edge.wire.facts import FactRow, box_keys_signing_input, of_book, parse_row, row_info
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +81,8 @@ class Books:
         """Keep all rows of an order and answer it, or refuse the whole of it with why."""
         try:
             rows = [self._opened(sealed) for sealed in command.rows]
+            if command.book and not all(of_book(row, command.book) for row in rows):
+                raise InvalidInput(_TAKE, "other_book", "whoever sealed it may bring in another book only")
             with self._office.store.transaction():
                 taken = self._enter(rows)
                 self._answer(command, "done", "ok")

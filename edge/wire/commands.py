@@ -12,6 +12,7 @@ from pydantic import (
 )
 
 from edge.wire.base import Frozen, Millis, Name, OpaqueId, Scope, Token
+from edge.wire.columns import BookKind
 from edge.wire.facts import MOST_ROWS, SealedRow
 from edge.wire.notice import MAX_NOTICE
 from edge.wire.records import Code, Hash
@@ -80,7 +81,8 @@ class NoticeCommand(Frozen):
 class FactsCommand(Frozen):
     """Rows of the channels' and the office's books, each sealed to this box (wire.facts).
 
-    Taken whole or not at all; answered by a CommandAnswered: `done` `ok`, or `refused` with why.
+    Taken whole or not at all; answered by a CommandAnswered: `done` `ok`, or `refused` with why. `book`: of
+    which book they have to be, if whoever sealed them may bring in that one alone.
     """
 
     kind: Literal["facts"] = "facts"
@@ -88,6 +90,7 @@ class FactsCommand(Frozen):
     command_id: OpaqueId
     box: Name
     issued_ms: Millis
+    book: BookKind | None = Field(default=None, exclude_if=lambda book: book is None)
     rows: Annotated[tuple[SealedRow, ...], Field(min_length=1, max_length=MOST_ROWS)]
 
 

@@ -16,6 +16,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, TypeAdapter, model_validator
 
 from edge.wire.base import Frozen, HexKey, Millis, Name
+from edge.wire.columns import BookKind
 from edge.wire.spelling import canonical
 
 ROW_BYTES = 528
@@ -34,14 +35,14 @@ SealedRow = Annotated[
 _NUMBER = re.compile(r"(?<![0-9])(1[3-9][0-9]{9}|[1-9][0-9]{16}[0-9Xx])(?![0-9])")
 
 
-def _names_nobody(ref: str) -> str:
+def names_nobody(ref: str) -> str:
     """Refuse a reference that is a mobile number or an ID number: it leaves the box as it stands."""
     if _NUMBER.search(ref):
         raise ValueError("a reference is no telephone or identity number")
     return ref
 
 
-RowRef = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$"), AfterValidator(_names_nobody)]
+RowRef = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$"), AfterValidator(names_nobody)]
 Whole = Annotated[str, StringConstraints(pattern=r"^\+[1-9][0-9]{6,14}$")]
 """A telephone number in E.164."""
 Masked = Annotated[str, StringConstraints(pattern=r"^[0-9]{3}\*{4}[0-9]{4}$")]
@@ -137,6 +138,11 @@ _ROW: TypeAdapter[FactRow] = TypeAdapter(FactRow)
 def parse_row(plain: bytes) -> FactRow:
     """Return the row that an opened seal says; pydantic.ValidationError, which repeats none of it."""
     return _ROW.validate_json(plain)
+
+
+def of_book(row: FactRow, book: BookKind) -> bool:
+    """Tell whether a row is one of this book; that a list of customers was brought in stands in its book."""
+    return row.kind == book or (book == "customer" and row.kind == "customer_list")
 
 
 def padded(row: FactRow) -> bytes:

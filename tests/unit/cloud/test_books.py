@@ -1,94 +1,32 @@
 """Books on their way to boxes: to whom one seals, all or nothing, in order, gone once answered."""
 
-import base64
-import os
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from cloud.books import queue
 from cloud.books.mappings import ColumnMapping, find_mapping, save_mapping, saved_mappings
 from cloud.books.places import projects, sealing_boxes
-from cloud.books.queue import Lodgement, SealedFor, Source, lodge
-from cloud.books.states import Import, find_import, newest_imports
+from cloud.books.queue import Lodgement
+from cloud.books.states import find_import, newest_imports
 from cloud.config import Retention
 from cloud.errors import InvalidOrder
 from cloud.fleet import commands
-from cloud.ingest.intake import Intake
-from cloud.keys import SigningKey
 from cloud.retention import keeper
 from cloud.rights.orders import Ground, order_withdrawal
 from cloud.store import schema
 from cloud.store.database import Database
-from edge.wire import BoxKeys, FactsCommand, Scope, Topics
-from edge.wire.facts import MOST_ROWS, SEALED_BYTES, box_keys_signing_input
+from edge.wire import BoxKeys, FactsCommand, Scope
+from edge.wire.facts import MOST_ROWS, box_keys_signing_input
 from tests.unit.cloud import records
-from tests.unit.cloud.signer import NOON, WHO, Signer, entry, hexid
+from tests.unit.cloud.books import RESEND, Site, sealed
+from tests.unit.cloud.signer import NOON, WHO, Signer, hexid
 
 DAY = 86_400_000
-RESEND = 30_000
-CRM = Source(kind="crm", name="fangyou")
-
-
-def sealed() -> str:
-    return base64.b64encode(os.urandom(SEALED_BYTES)).decode()
-
-
-class Site:
-    """Headquarters with enrolled boxes that say their keys; `send` numbers what a box sends."""
-
-    def __init__(self, database: Database) -> None:
-        self.database, self.now = database, NOON
-        self._intake = Intake(database, SigningKey(bytes(32)), lambda: self.now)
-        self._next: dict[str, int] = {}
-
-    def box(self, name: str, site: str = "harbour") -> Signer:
-        signer = Signer(Topics("demo", site, name))
-        signer.enrolled_in(self.database)
-        return signer
-
-    def send(self, signer: Signer, record: Any, **changes: Any) -> None:
-        number = self._next[signer.topics.box] = self._next.get(signer.topics.box, 0) + 1
-        raw = entry(number, record, **{"wall_ms": self.now, **changes})
-        assert self._intake.accept(signer.topics.batch, signer.batch([raw])) is not None
-
-    def says_keys(self, signer: Signer, project: str | None = "riverside", key: str = "5" * 64) -> None:
-        t = signer.topics
-        said = box_keys_signing_input(t.tenant, t.site, t.box, project, key)
-        self.send(signer, BoxKeys(project=project, enrolment_key=key, signature=signer.key.sign(said).hex()))
-
-    def lodge(self, count: int, *boxes: str, key: str = "5" * 64, project: str = "riverside") -> str:
-        made = Lodgement(
-            project=project,
-            kind="report",
-            boxes=tuple(
-                SealedFor(box=box, enrolment_key=key, rows=tuple(sealed() for _ in range(count)))
-                for box in boxes
-            ),
-        )
-        return self.database.write(lambda c: lodge(c, "demo", made, CRM, self.now))
-
-    def claim(self) -> list[commands.Due]:
-        return list(self.database.write(lambda c: commands.claim_due(c, self.now, RESEND)))
-
-    def answer(self, signer: Signer, command_id: str, outcome: str = "done", code: str = "ok") -> None:
-        self.send(signer, records.answer(command_id=command_id, outcome=outcome, code=code, at_ms=self.now))
-
-    def state(self, import_id: str) -> Import:
-        with self.database.read() as connection:
-            found = find_import(connection, "demo", import_id)
-        assert found is not None
-        return found
-
-    def kept(self) -> int:
-        """Return how many orders still hold rows."""
-        with self.database.read() as connection:
-            holding = schema.fact_orders.c.rows.is_not(None)
-            return int(connection.execute(select(func.count()).where(holding)).scalar_one())
 
 
 @pytest.fixture

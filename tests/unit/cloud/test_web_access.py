@@ -84,9 +84,9 @@ def served(pages: Pages) -> set[tuple[str, str]]:
 
 
 def test_every_route_is_in_the_matrix_P3_P32(pages: Pages) -> None:
-    """Besides the routes only the style sheet's directory is served."""
+    """Besides the routes only the style sheet's directory is served, and the API behind its own guard."""
     assert served(pages) == set(MATRIX)
-    assert [r.path for r in pages.app.routes if isinstance(r, Mount)] == ["/static"]
+    assert [r.path for r in pages.app.routes if isinstance(r, Mount)] == ["/api/v1", "/static"]
 
 
 @pytest.mark.parametrize("role", [None, *Role])
