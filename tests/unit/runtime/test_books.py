@@ -40,6 +40,7 @@ from edge.wire import (
     TimeQuality,
     VerdictIssued,
 )
+from edge.wire.columns import BookKind
 from edge.wire.facts import ROW_BYTES, box_keys_signing_input, row_info
 from edge.wire.finding import evidence_signing_input
 from tests.unit.runtime.place import Place
@@ -288,6 +289,26 @@ def test_one_wrong_row_and_nothing_of_the_order_is_taken(
     assert box.take(report("R-9"), row) == ("refused", code)
     assert box.findings() == {} and "R-9" not in box.everything()
     assert "138001" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("book", "rows", "code"),
+    [
+        ("report", (report(),), "ok"),
+        ("report", (report(), deal()), "other_book"),
+        ("customer", (LISTED,), "ok"),
+        ("deal", (LISTED,), "other_book"),
+    ],
+)
+def test_a_book_that_whoever_sealed_it_may_not_bring_in_is_refused(
+    box: Box, book: BookKind, rows: tuple[Row, ...], code: str
+) -> None:
+    """Headquarters knows by which key an order came and can't see what is in it: the box does."""
+    sealed = tuple(seal(row) for row in rows)
+    box.orders.carry_out(FactsCommand(command_id=new_id(), box="box-01", issued_ms=1, book=book, rows=sealed))
+    (answer,) = (r for r in box.sent() if isinstance(r, CommandAnswered))
+    assert (answer.outcome, answer.code) == ("done" if code == "ok" else "refused", code)
+    assert ("R-1" in box.everything()) == (code == "ok" and book == "report")
 
 
 def test_the_same_order_again_changes_nothing(box: Box) -> None:
