@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from cloud.api.app import PATH, create_api
+from cloud.api.app import mounted
 from cloud.clock import now_ms
 from cloud.config import Headquarters
 from cloud.errors import StoreUnavailable
@@ -45,7 +45,7 @@ def create_app(config: Headquarters, database: Database, clock: Callable[[], int
     )
     for pages in (entry, looking, rights, operating, visitor):
         app.include_router(pages.router)
-    app.mount(PATH, create_api(app.state.site))  # behind its own guard: no cookie counts there
+    app.router.routes.append(mounted(app.state.site))  # behind its own guard: no cookie counts there
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
     _explain_errors(app)
     app.add_middleware(

@@ -270,6 +270,7 @@ def test_a_key_is_for_its_project_and_its_books_alone(programs: Programs, crm: T
     refused(crm.get(f"{PATH}/imports/{hexid(404)}"), 404, "unknown_import")
     refused(crm.get(f"{PATH}/imports/13800138000"), 422, "wrong_form")
     refused(crm.get(f"{PATH}/nowhere"), 404, "unknown_path")
+    refused(crm.get(f"{PATH}/no%0Awhere"), 404, "unknown_path")
     assert refused(crm.delete(f"{PATH}/boxes"), 405, "unknown_method")
 
 
