@@ -13,6 +13,7 @@ from cloud.api.cli import app as crm
 from cloud.errors import CloudError
 from cloud.projectkeys.cli import app as project_keys
 from cloud.retention.cli import app as retention
+from cloud.risk.cli import app as package
 
 if TYPE_CHECKING:
     from cloud.config import Headquarters
@@ -32,6 +33,7 @@ app.add_typer(notice_app, name="notice")
 app.add_typer(crm, name="crm")
 app.add_typer(project_keys, name="project-keys")
 app.add_typer(retention, name="retention")
+app.add_typer(package, name="package")
 
 ConfigFile = Annotated[
     Path, typer.Option("--config", help="headquarters.toml", envvar="GATEHOUSE_CLOUD_CONFIG")

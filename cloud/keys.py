@@ -34,6 +34,10 @@ class SigningKey:
         signature = self._key.sign(signing_input(context, body)).hex()
         return Signed(body=body, key_id=self.key_id, signature=signature)
 
+    def vouch(self, message: bytes) -> str:
+        """Return this key's Ed25519 over `message`, in hex; the caller says in it what it is for."""
+        return self._key.sign(message).hex()
+
 
 def is_public_key(text: str) -> bool:
     """Tell whether `text` is a raw Ed25519 public key in hex."""

@@ -11,7 +11,7 @@ import json
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
@@ -26,6 +26,7 @@ from edge.domain.judging.judge import judge
 from edge.wire import Millis, Signed, TimeQuality, canonical, key_id
 from edge.wire.base import Frozen, Name
 from edge.wire.finding import FINDING, FindingEvidence
+from edge.wire.zipped import zipped
 
 F = TypeVar("F", bound=Frozen)
 
@@ -42,7 +43,6 @@ DATA, PAGE, STYLE = "data.json", "index.html", "style.css"
 CONSENTS, MANIFEST = "consents.json", "manifest.json"
 _FILES = (CONSENTS, DATA, PAGE, STYLE)
 MOST_BYTES = 16 << 20
-_EPOCH = (1980, 1, 1, 0, 0, 0)
 _BROKEN_ZIP = (
     zipfile.BadZipFile, KeyError, RuntimeError, NotImplementedError, ValueError, OverflowError, EOFError,
     struct.error, zlib.error, OSError,
@@ -133,7 +133,7 @@ def access_file(held: Held, page: str, style: str, sign: Sign, key: str) -> byte
     }
     where = held.model_dump(include={"tenant", "site", "box", "at_ms", "quality"})
     manifest = Manifest(**where, files={name: _sha256(content) for name, content in files.items()})
-    return _zip(files | {MANIFEST: _signed(_ARCHIVED, manifest, sign, key)})
+    return zipped(files | {MANIFEST: _signed(_ARCHIVED, manifest, sign, key)})
 
 
 def guardian_file(evidence: GuardianEvidence, sign: Sign, key: str) -> bytes:
@@ -150,16 +150,6 @@ def _signed(context: bytes, message: Frozen, sign: Sign, key: str) -> bytes:
     body = message.model_dump(mode="json")
     signature = sign(context + canonical(body)).hex()
     return Signed(body=body, key_id=key, signature=signature).to_bytes()
-
-
-def _zip(files: Mapping[str, bytes]) -> bytes:
-    whole = io.BytesIO()
-    with zipfile.ZipFile(whole, "w", zipfile.ZIP_STORED) as archive:
-        for name in sorted(files):
-            info = zipfile.ZipInfo(name, _EPOCH)
-            info.create_system, info.external_attr = 3, 0o600 << 16
-            archive.writestr(info, files[name])
-    return whole.getvalue()
 
 
 def _sha256(content: bytes) -> str:
@@ -188,7 +178,7 @@ def check(content: bytes, public_key: bytes) -> Checked:
 
 def _check_archive(content: bytes, public_key: bytes) -> Checked:
     files = _unzip(content)
-    if sorted(files) != sorted((*_FILES, MANIFEST)) or _zip(files) != content:
+    if sorted(files) != sorted((*_FILES, MANIFEST)) or zipped(files) != content:
         raise _bad("changed", "the archive isn't as the box wrote it")
     manifest = Manifest.model_validate_json(_opened(_ARCHIVED, files[MANIFEST], public_key, Manifest))
     if manifest.files != {name: _sha256(files[name]) for name in _FILES}:

@@ -41,6 +41,11 @@ def projects(connection: Connection, tenant: str) -> tuple[str, ...]:
     return tuple(sorted({project_of(one) for one in _known(connection, tenant)}))
 
 
+def sealing_boxes_by_name(connection: Connection, tenant: str) -> dict[str, SealingBox]:
+    """Return every box that has said to which key one seals, by its name."""
+    return {one.box: one for one in _known(connection, tenant)}
+
+
 def project_of(box: SealingBox) -> str:
     """Return the project of a box; one that names none is its site's."""
     return box.project or box.site

@@ -5,12 +5,13 @@ as a single entry is put aside, and the receipt says so.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 from pydantic import ValidationError
 
 from cloud.fleet.boxes import Box
+from cloud.ingest import evidence
 from cloud.keys import verified
 from cloud.names import is_name
 from edge.wire import BatchFrame, Entry, Record, Signed, Topics, canonical, parse_signed
@@ -86,7 +87,13 @@ def judge(topics: Topics, signed: Signed, box: Box | None) -> Delivery:
         raise Refused("malformed_batch") from None
     if (frame.tenant, frame.site, frame.box) != (topics.tenant, topics.site, topics.box):
         raise Refused("foreign_batch")
-    return Delivery(box, frame, tuple(judge_entry(raw) for raw in frame.entries))
+    return Delivery(box, frame, tuple(_vouched(box, judge_entry(raw)) for raw in frame.entries))
+
+
+def _vouched(box: Box, judged: Judged) -> Judged:
+    """A finding that brings what it rests on has to be the box's own word, as it stands."""
+    wrong = evidence.fault(box, judged.entry) if judged.entry is not None else None
+    return judged if wrong is None else replace(judged, entry=None, reason=wrong)
 
 
 def judge_entry(raw: dict[str, Any]) -> Judged:

@@ -22,10 +22,13 @@ from sqlalchemy import (
     Connection,
     Row,
     Table,
+    Text,
     and_,
     case,
+    cast,
     delete,
     insert,
+    or_,
     select,
     tuple_,
     update,
@@ -38,6 +41,7 @@ from cloud.ingest.judge import Delivery, Judged
 from cloud.retention.keeper import over_at_arrival
 from cloud.rights.links import newest_only
 from cloud.rights.orders import extend
+from cloud.risk.opinions import SUBJECT, forget
 from cloud.store.schema import (
     ERASED_VERDICT,
     EVERY_BOX,
@@ -154,17 +158,18 @@ class _Writer:
         self._answer(sequence, outcome, code)
 
     def _is_erased(self, entry: Entry) -> bool:
-        who = getattr(entry.record, "who", None)
-        if who is None or isinstance(entry.record, ErasureReceipt):
+        if isinstance(entry.record, ErasureReceipt):
             return False
-        everywhere_ms, _ = self.erased_everywhere.get(who, (-1, ""))
-        return entry.wall_ms <= max(self.erased_here.get(who, -1), everywhere_ms)
+        return any(
+            entry.wall_ms <= max(self.erased_here.get(who, -1), self.erased_everywhere.get(who, (-1, ""))[0])
+            for who in _about(entry)
+        )
 
     def _note_late(self, entry: Entry) -> None:
-        who = str(getattr(entry.record, "who", ""))
-        everywhere_ms, ordered = self.erased_everywhere.get(who, (-1, ""))
-        if entry.wall_ms <= everywhere_ms:
-            self.plan.late[ordered] = max(entry.wall_ms, self.plan.late.get(ordered, 0))
+        for who in _about(entry):
+            everywhere_ms, ordered = self.erased_everywhere.get(who, (-1, ""))
+            if entry.wall_ms <= everywhere_ms:
+                self.plan.late[ordered] = max(entry.wall_ms, self.plan.late.get(ordered, 0))
 
     def _keep(self, entry: Entry) -> None:
         record = entry.record
@@ -232,7 +237,7 @@ class _Writer:
 
     def _read_erased(self) -> tuple[dict[str, int], dict[str, tuple[int, str]]]:
         """Return until when whose records stay out: by this box's receipts, and by order (which token's)."""
-        people = {getattr(j.entry.record, "who", None) for j in self.delivery.entries if j.entry} - {None}
+        people = {who for j in self.delivery.entries if j.entry for who in _about(j.entry)}
         here: dict[str, int] = {}
         everywhere: dict[str, tuple[int, str]] = {}
         for row, who in self._suppressions(self._names(people)):
@@ -396,7 +401,7 @@ def purge(
     )
     holding = set[str]()
     for table in PERSONAL:
-        doomed = and_(table.c.tenant == tenant, table.c.who == who, table.c.wall_ms <= erased_ms)
+        doomed = and_(table.c.tenant == tenant, _names_whom(table, who), table.c.wall_ms <= erased_ms)
         if box != EVERY_BOX:
             doomed = and_(doomed, table.c.box == box)
         holding.update(connection.execute(select(table.c.box).where(doomed).distinct()).scalars())
@@ -404,6 +409,7 @@ def purge(
         in_ledger = tuple_(entries.c.box, entries.c.epoch, entries.c.sequence).in_(keys)
         connection.execute(update(entries).where(entries.c.tenant == tenant, in_ledger).values(code="erased"))
         if table is verdicts:
+            forget(connection, tenant, connection.execute(select(*SUBJECT).where(doomed)).all())
             connection.execute(update(table).where(doomed).values(**ERASED_VERDICT))
         else:
             connection.execute(delete(table).where(doomed))
@@ -434,6 +440,21 @@ def set_aside(
         quarantine,
         row,
         lambda new: {"last_ms": new.last_ms, "times": quarantine.c.times + 1},
+    )
+
+
+def _about(entry: Entry) -> tuple[str, ...]:
+    """Return whom an entry names: of a finding on a deal every buyer."""
+    who = getattr(entry.record, "who", None)
+    also = entry.record.also if isinstance(entry.record, VerdictIssued) else ()
+    return (who, *also) if isinstance(who, str) else ()
+
+
+def _names_whom(table: Table, who: str) -> ColumnElement[bool]:
+    if table is not verdicts:
+        return table.c.who == who
+    return or_(
+        table.c.who == who, and_(table.c.deal_ref.is_not(None), cast(table.c.also, Text).like(f"%{who}%"))
     )
 
 

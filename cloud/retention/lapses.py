@@ -143,6 +143,22 @@ def _import(keep: Retention) -> Moment:
     return case((has_orders.correlate(schema.imports), null()), else_=over)
 
 
+def _attachment(keep: Retention) -> Moment:
+    """As the content of a finding: what a channel handed in may be about its customer."""
+    made = select(schema.appeals.c.at_ms).where(
+        _same(schema.appeals, schema.attachments, "tenant", "appeal_id")
+    )
+    made = made.correlate(schema.attachments)
+    return made.scalar_subquery() + _ms(keep, "findings_days", schema.attachments)
+
+
+def _appeal(keep: Retention) -> Moment:
+    """Not before what came with it."""
+    whole = exists().where(_same(schema.attachments, schema.appeals, "tenant", "appeal_id"))
+    over = schema.appeals.c.at_ms + _ms(keep, "verdicts_days", schema.appeals)
+    return case((whole.correlate(schema.appeals), null()), else_=over)
+
+
 def _nothing_left() -> ColumnElement[bool]:
     """Of this row of the ledger only the row itself is left."""
     gone = (
@@ -167,6 +183,9 @@ LAPSES = (
         ERASED_VERDICT,
     ),
     Lapse("verdicts", schema.verdicts, _aged(schema.verdicts, "decided_ms", "verdicts_days")),
+    Lapse("attachments", schema.attachments, _attachment),
+    Lapse("appeals", schema.appeals, _appeal),
+    Lapse("reviews", schema.reviews, _aged(schema.reviews, "at_ms", "verdicts_days")),
     Lapse("consents", consents, _proof(consents)),
     Lapse("withdrawals", withdrawals, _proof(withdrawals)),
     Lapse("receipts", schema.erasures, _aged(schema.erasures, "at_ms", "proofs_days")),

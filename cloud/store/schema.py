@@ -18,6 +18,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -414,6 +415,55 @@ answered_posts = Table(
     Column("answered_ms", BigInteger, nullable=False),
 )
 """What a CRM's request was answered, so that one that comes again does nothing twice."""
+
+reviews = Table(
+    "reviews",
+    METADATA,
+    _tenant(),
+    Column("review_id", _OPAQUE, primary_key=True),
+    Column("project", _NAME, nullable=False),
+    Column("about", String(6), nullable=False),
+    Column("ref", _NAME, nullable=False),
+    Column("outcome", String(10), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("appeal_id", _OPAQUE),
+    Column("seen", _SHA256, nullable=False),
+    Column("by", _NAME, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Index("ix_reviews_subject", "tenant", "project", "about", "ref"),
+)
+"""What a person says of a finding (复核); never changed. `seen`: which versions they had before them."""
+
+appeals = Table(
+    "appeals",
+    METADATA,
+    _tenant(),
+    Column("appeal_id", _OPAQUE, primary_key=True),
+    Column("project", _NAME, nullable=False),
+    Column("about", String(6), nullable=False),
+    Column("ref", _NAME, nullable=False),
+    Column("channel", _NAME, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("seen", _SHA256, nullable=False),
+    Column("by", _NAME, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Index("ix_appeals_subject", "tenant", "project", "about", "ref"),
+)
+"""What a channel objects (申诉), as a person entered it; never changed."""
+
+attachments = Table(
+    "attachments",
+    METADATA,
+    _tenant(),
+    Column("appeal_id", _OPAQUE, primary_key=True),
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("media", String(20), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", _SHA256, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    ForeignKeyConstraint(["tenant", "appeal_id"], ["appeals.tenant", "appeals.appeal_id"]),
+)
+"""What came with an appeal; without the name that its file had."""
 
 suppression = Table(
     "suppression",

@@ -74,8 +74,10 @@ def _session_user(request: Request, site: SiteOf) -> User | None:
 
 
 def _subject(request: Request) -> str:
-    """Name what was looked at: the box and the first digits of a row's random id."""
+    """Name what was looked at: a deal or report, or the box and the first digits of a row's random id."""
     parameters = request.path_params
+    if "ref" in parameters:
+        return f"{parameters['about']}/{parameters['ref']}"[:48]
     return f"{parameters['box']}/{parameters['identity'][:8]}"[:48] if "identity" in parameters else "-"
 
 

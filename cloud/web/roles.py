@@ -16,6 +16,8 @@ class Role(StrEnum):
     """Runs the place: operation, people, and all below."""
     OFFICER = "officer"
     """Carries out visitors' rights, and all below."""
+    REVIEWER = "reviewer"
+    """Decides on findings, enters appeals, and looks at what a viewer looks at."""
     VIEWER = "viewer"
     """Looks at visits, calls and verdicts."""
 
@@ -23,6 +25,9 @@ class Role(StrEnum):
 EVERYONE = frozenset(Role)
 OFFICERS = frozenset({Role.ADMIN, Role.OFFICER})
 ADMINS = frozenset({Role.ADMIN})
+REVIEWERS = frozenset({Role.ADMIN, Role.REVIEWER})
+APPELLANTS = frozenset({Role.ADMIN, Role.OFFICER, Role.REVIEWER})
+"""Who enters what a channel objects, and hands out packages."""
 PUBLIC: frozenset[Role] = frozenset()
 
 

@@ -14,7 +14,7 @@ from cloud.config import Headquarters
 from cloud.store.database import Database
 from cloud.web.accounts import Accounts, User
 from cloud.web.patience import Patience
-from cloud.web.roles import ADMINS, OFFICERS
+from cloud.web.roles import ADMINS, APPELLANTS, OFFICERS, REVIEWERS
 from cloud.web.texts import LANGUAGES, Language, named, say
 from cloud.web.view import Clock, short
 
@@ -54,6 +54,8 @@ class Site:
             "user": user,
             "may_order": user is not None and user.role in OFFICERS,
             "may_operate": user is not None and user.role in ADMINS,
+            "may_review": user is not None and user.role in REVIEWERS,
+            "may_appeal": user is not None and user.role in APPELLANTS,
             "csrf": csrf_of(request),
             "path": request.url.path,
             "other_language": next(one for one in LANGUAGES if one != language),

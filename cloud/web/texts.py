@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal
 
+from cloud.web.texts_risk import TEXTS as _RISK
+
 Language = Literal["zh", "en"]
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
 
@@ -18,7 +20,6 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "nav.overview": ("总览", "Overview"),
     "nav.visits": ("来访", "Visits"),
     "nav.calls": ("来电", "Calls"),
-    "nav.verdicts": ("判客", "Verdicts"),
     "nav.rights": ("权利请求", "Rights"),
     "nav.operations": ("运行", "Operations"),
     "nav.people": ("账号", "People"),
@@ -275,7 +276,6 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "act.overview": ("看总览", "looked at the overview"),
     "act.visits_page": ("看来访", "looked at visits"),
     "act.calls_page": ("看来电", "looked at calls"),
-    "act.verdicts_page": ("看判客", "looked at verdicts"),
     "act.rights_page": ("看权利请求", "looked at orders"),
     "act.rights_form": ("打开权利表单", "opened the rights form"),
     "act.give_order": ("下达指令", "gave an order"),
@@ -426,7 +426,7 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "device_code.worker_ended": ("工作进程结束", "worker ended"),
 }
 
-TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(_TEXTS)
+TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(_TEXTS | _RISK)
 
 
 def say(language: Language, key: str, /, **values: object) -> str:

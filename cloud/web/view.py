@@ -73,6 +73,10 @@ class Clock:
         at, now = self._at(ms), self._at(self.now_ms)
         return at.strftime("%H:%M:%S" if at.date() == now.date() else "%m-%d %H:%M:%S")
 
+    def whole(self, ms: int) -> str:
+        """2026-11-20 10:00:00, whatever day it is: for what is read later, or compared."""
+        return self._at(ms).strftime("%Y-%m-%d %H:%M:%S")
+
     def iso(self, ms: int) -> str:
         """The whole time, for machines and tooltips."""
         return self._at(ms).isoformat(timespec="seconds")

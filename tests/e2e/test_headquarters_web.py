@@ -11,7 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    FilePayload,
+    Page,
+    sync_playwright,
+)
 from sqlalchemy import select
 
 from cloud.config import load
@@ -21,15 +28,27 @@ from cloud.keys import SigningKey
 from cloud.store import schema
 from cloud.store.database import Database, open_database
 from edge import wire
+from edge.domain.judging.case import Blind
 from scripts.site.broker import free_port
 from tests.e2e.headquarters import Process, cli, running
 from tests.unit.cloud import records
-from tests.unit.cloud.signer import Signer, entry, hexid
+from tests.unit.cloud.findings import case, finding
+from tests.unit.cloud.signer import NOON, Signer, entry, hexid
 
 pytestmark = pytest.mark.e2e
 PASSWORD = "correct horse battery"
 MINUTE = 60_000
-PAGES = ("/", "/visits", "/calls", "/verdicts", "/rights", "/operations", "/people")
+PAGES = (
+    "/",
+    "/visits",
+    "/calls",
+    "/risk",
+    "/risk/harbour/deal",
+    "/risk/harbour/deal/D-2026-031",
+    "/rights",
+    "/operations",
+    "/people",
+)
 
 
 @dataclass
@@ -169,19 +188,20 @@ def seed(hq: Headquarters) -> None:
                 mos_x100=431 if answered else None, loss_permille=2 if answered else None,
             )
         )  # fmt: skip
-    base = {"decided_ms": now - 2 * MINUTE, "who": risk, "rule_set": "harbour", "rule_version": 3}
+    deals = ("D-2026-031", "D-2026-029", "D-2026-033")
+    rival = {"rival": True, "contradicts": True}
+    off = (Blind(NOON - 25 * MINUTE, NOON - 11 * MINUTE),)
     made += [
-        records.verdict(report_ref="R-20931", version=1, verdict_id=hexid(70), verdict="UNKNOWN",
-                        reasons=("no_evidence_of_presence",), presence_ms=None,
-                        presence_quality=None, **base),
-        records.verdict(report_ref="R-20931", version=2, verdict_id=hexid(71), verdict="RISK",
-                        reasons=("late_report",), review_reasons=("answer_contradicts_report",),
-                        reported_ms=now - 40 * MINUTE, presence_ms=now - 48 * MINUTE, **base),
-        records.verdict(report_ref="R-20918", verdict_id=hexid(72), verdict="NORMAL",
-                        reasons=("reported_before_presence",), reported_ms=now - 300 * MINUTE,
-                        presence_ms=now - 95 * MINUTE, **base),
-        records.verdict(report_ref="R-20940", verdict_id=hexid(73), verdict="UNKNOWN",
-                        reasons=("no_report_time",), reported_ms=None, presence_ms=now - 20 * MINUTE, **base),
+        finding(signer, case(None, deal=deals[0]), ref=deals[0], decided_ms=now - 9 * MINUTE),
+        finding(signer, case(-12, deal=deals[0], **rival), ref=deals[0], version=2, decided_ms=now - 120_000),
+        finding(signer, case(185, deal=deals[1]), ref=deals[1], channel="beta", decided_ms=now - 240_000),
+        finding(signer, case(None, deal=deals[2]), ref=deals[2], decided_ms=now - 5 * MINUTE),
+        finding(signer, case(-40), ref="R-20931", who=risk, decided_ms=now - 2 * MINUTE),
+        finding(signer, case(95), ref="R-20918", decided_ms=now - 2 * MINUTE),
+        finding(signer, case(30, blind=off), ref="R-20940", channel="beta", decided_ms=now - 3 * MINUTE),
+        finding(signer, case(None), ref="R-20941", channel="beta", decided_ms=now - 3 * MINUTE),
+        records.verdict(report_ref="R-19007", verdict_id=hexid(73), verdict="UNKNOWN", who=risk,
+                        reasons=("no_report_time",), reported_ms=None, decided_ms=now - 20 * MINUTE),
         records.health(device="entrance", since_ms=now - 200 * MINUTE),
         records.health(device="desk", since_ms=now - 31 * MINUTE, state="auth_failed", code="auth_refused"),
         records.health(device="terminal", since_ms=now - 200 * MINUTE),
@@ -244,17 +264,45 @@ def test_every_page_speaks_both_languages_and_breaks_no_policy(watched: Watched,
             assert not re.search(r"7e0{8}|(5a){5}", page.content()), "a whole token on a page"
             if language == "en":
                 assert not re.search(r"[\u4e00-\u9fff]", page.locator("main").inner_text()), path
-            picture(page, f"{(path.strip('/') or 'overview')}-{language}")
-    page.goto(f"{hq.url}/?lang=zh")
+            picture(page, f"{(path.strip('/') or 'overview').replace('/', '-')}-{language}")
     page.set_viewport_size({"width": 390, "height": 844})
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "no sideways scrolling"
-    picture(page, "phone")
+    for path in ("/", "/risk", "/risk/harbour/deal", "/risk/harbour/deal/D-2026-031"):
+        page.goto(f"{hq.url}{path}?lang=zh")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "no sideways scrolling"
+        picture(page, f"phone{path.replace('/', '-').rstrip('-')}")
+
+
+def test_a_deal_is_reviewed_and_its_package_taken(watched: Watched, hq: Headquarters) -> None:
+    page = watched.page
+    seed(hq)
+    log_in(page, hq)
+    page.goto(f"{hq.url}/risk")
+    page.locator(".tally", has_text="成交").get_by_role("link", name=re.compile("风险")).click()
+    page.get_by_role("link", name="D-2026-031").click()
+    assert page.locator(".timeline .decisive").count() >= 2
+    assert "晚报备【风险】" in page.locator(".sentences").inner_text()
+    page.get_by_label("意见").select_option("overturned")
+    page.get_by_label("理由").fill("复看登记，两人同行，报备有效")
+    page.get_by_role("button", name="提交复核").click()
+    page.locator(".opinions .review").wait_for()
+    assert "不采纳结论" in page.locator(".opinions").inner_text()
+    page.get_by_label("申诉内容").fill("渠道称到场由其陪同")
+    page.locator("#files").set_input_files(
+        [FilePayload(name="a.png", mimeType="image/png", buffer=b"\x89PNG\r\n\x1a\nx")]
+    )
+    page.get_by_role("button", name="登记申诉").click()
+    page.locator(".opinions .appeal").wait_for()
+    picture(page, "risk-said")
+    assert page.locator("#review button").count() == 0, "who entered an appeal doesn't decide on it"
+    with page.expect_download() as taken:
+        page.get_by_role("link", name="下载签名材料包").click()
+    assert taken.value.suggested_filename == "deal-D-2026-031.zip"
 
 
 def test_empty_pages_say_what_will_come(watched: Watched, hq: Headquarters) -> None:
     page = watched.page
     log_in(page, hq)
-    for path in PAGES[:5]:
+    for path in PAGES[:4]:
         page.goto(f"{hq.url}{path}")
         assert page.locator(".empty, .nothing").count() >= 1, path
         picture(page, f"empty-{path.strip('/') or 'overview'}")

@@ -18,6 +18,7 @@ from edge.domain.errors import InvalidInput
 from edge.domain.held import Held, HeldConsent, HeldVisit
 from edge.runtime import access_page
 from edge.wire import ConsentRecorded, Scope, TimeQuality, canonical, key_id
+from edge.wire.zipped import zipped
 
 KEY, OTHER = (Ed25519PrivateKey.from_private_bytes(bytes([n]) * 32) for n in (1, 2))
 PUBLIC = KEY.public_key().public_bytes_raw()
@@ -152,7 +153,7 @@ def test_files_of_two_archives_cannot_be_mixed() -> None:
     other = archive.access_file(one, access_page.render(one, NAME), access_page.style(), KEY.sign, NAME)
     with zipfile.ZipFile(io.BytesIO(ARCHIVE)) as a, zipfile.ZipFile(io.BytesIO(other)) as b:
         files = {name: a.read(name) for name in a.namelist()} | {"consents.json": b.read("consents.json")}
-    assert failing(archive._zip(files)) == "changed"
+    assert failing(zipped(files)) == "changed"
 
 
 def test_the_archive_holds_a_page_without_scripts_and_the_data() -> None:

@@ -1,4 +1,4 @@
-"""Overview, visits, calls, verdicts: what everybody with a role may look at; changes nothing."""
+"""Overview, visits, calls: what everybody with a role may look at; changes nothing."""
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -59,15 +59,3 @@ def calls_page(request: Request, site: SiteOf) -> Response:
     chosen = day(site.zone, site.clock(), request.query_params.get("day"))
     found = query(site, calls.calls_between, chosen.from_ms, chosen.to_ms)
     return site.render(request, "calls.html", day=chosen, calls=found)
-
-
-@router.get("/verdicts")
-@allow(EVERYONE)
-def verdicts_page(request: Request, site: SiteOf) -> Response:
-    """Show the findings with their reasons and versions."""
-    return site.render(
-        request,
-        "verdicts.html",
-        findings=query(site, verdicts.findings),
-        erased=query(site, verdicts.erased_findings),
-    )

@@ -1,0 +1,188 @@
+"""What people say of a finding: a review (复核), an appeal (申诉); kept beside it, changing nothing of it.
+
+Neither names a customer: a text that holds a mobile or identity number is refused. What came with an appeal
+is kept without its file's name, and goes with the first erasure of somebody whom the finding is about.
+"""
+
+import hashlib
+import re
+import secrets
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, StringConstraints
+from sqlalchemy import Connection, Row, RowMapping, delete, insert, select, update
+
+from cloud.books.places import project_of, sealing_boxes_by_name
+from cloud.errors import InvalidOrder
+from cloud.store.schema import appeals, attachments, reviews, verdicts
+from edge.wire.base import Name
+from edge.wire.finding import Ref
+
+SUBJECT = (verdicts.c.box, verdicts.c.site, verdicts.c.report_ref, verdicts.c.deal_ref)
+MOST_FILES, MOST_BYTES = 5, 10 << 20
+"""Attachments of one appeal, and bytes of each."""
+_MEDIA: Mapping[str, bytes] = {
+    "application/pdf": b"%PDF-",
+    "image/jpeg": b"\xff\xd8\xff",
+    "image/png": b"\x89PNG\r\n\x1a\n",
+}
+SUFFIX: Mapping[str, str] = {"application/pdf": "pdf", "image/jpeg": "jpg", "image/png": "png"}
+_NUMBER = re.compile(
+    r"(?<![0-9])(?:(?:\+?86[ -]?)?1[3-9][0-9](?:[ -]?[0-9]){8}|[1-9][0-9]{16}[0-9Xx])(?![0-9])"
+)
+
+Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=4, max_length=2000)]
+Outcome = Literal["upheld", "overturned", "more"]
+
+
+class Subject(BaseModel):
+    """Which deal or report of which project."""
+
+    model_config = ConfigDict(frozen=True)
+
+    project: Name
+    about: Literal["deal", "report"]
+    ref: Ref
+
+
+def seen_of(newest: Sequence[RowMapping]) -> str:
+    """Return what stands for just these versions of a subject's findings, one of each box."""
+    said = sorted(f"{row['box']}:{row['version']}:{row['inputs_hash']}" for row in newest)
+    return hashlib.sha256("\n".join(said).encode()).hexdigest()
+
+
+def history(
+    connection: Connection, tenant: str, subject: Subject
+) -> tuple[list[RowMapping], list[RowMapping], dict[str, list[RowMapping]]]:
+    """Return its reviews and appeals, first one first, and by appeal what came with it (no content)."""
+    made = tuple(
+        list(
+            connection.execute(
+                select(table).where(*_is(table, tenant, subject)).order_by(table.c.at_ms)
+            ).mappings()
+        )
+        for table in (reviews, appeals)
+    )
+    files: dict[str, list[RowMapping]] = defaultdict(list)
+    columns = [c for c in attachments.c if c.name != "content"]
+    asked = select(*columns).where(
+        attachments.c.tenant == tenant, attachments.c.appeal_id.in_([one["appeal_id"] for one in made[1]])
+    )
+    for row in connection.execute(asked.order_by(attachments.c.place)).mappings():
+        files[row["appeal_id"]].append(row)
+    return made[0], made[1], files
+
+
+def review(
+    connection: Connection,
+    tenant: str,
+    subject: Subject,
+    *,
+    outcome: Outcome,
+    reason: str,
+    seen: str,
+    by: str,
+    now_ms: int,
+) -> None:
+    """Keep what `by` says; it answers every appeal that is open.
+
+    Raises InvalidOrder: `own_appeal` (they entered one of them), `names_a_number`.
+    """
+    _refuse_numbers("review a finding", reason)
+    before, objections, _ = history(connection, tenant, subject)
+    answered = {one["appeal_id"] for one in before}
+    waiting = [one for one in objections if one["appeal_id"] not in answered]
+    if any(one["by"] == by for one in waiting):
+        raise InvalidOrder("review a finding", "own_appeal", "somebody else decides on it")
+    said = {"outcome": outcome, "reason": reason, "seen": seen, "by": by, "at_ms": now_ms}
+    rows: list[Any] = [one["appeal_id"] for one in waiting] or [None]
+    for appeal_id in rows:
+        values = {"review_id": secrets.token_hex(16), "appeal_id": appeal_id, **subject.model_dump(), **said}
+        connection.execute(insert(reviews).values(tenant=tenant, **values))
+
+
+def appeal(
+    connection: Connection,
+    tenant: str,
+    subject: Subject,
+    *,
+    channel: str,
+    text: str,
+    files: Sequence[bytes],
+    seen: str,
+    by: str,
+    now_ms: int,
+) -> str:
+    """Keep what a channel objects, with what it hands in; return the appeal's id.
+
+    Raises InvalidOrder: `names_a_number`, `too_many_files`, `file_too_large`, `file_of_another_kind`.
+    """
+    operation = "enter an appeal"
+    _refuse_numbers(operation, text)
+    if len(files) > MOST_FILES:
+        raise InvalidOrder(operation, "too_many_files", f"at most {MOST_FILES}")
+    kinds = [_media(operation, one) for one in files]
+    appeal_id = secrets.token_hex(16)
+    said = {"channel": channel, "text": text, "seen": seen, "by": by, "at_ms": now_ms}
+    connection.execute(
+        insert(appeals).values(tenant=tenant, appeal_id=appeal_id, **subject.model_dump(), **said)
+    )
+    for place, (content, media) in enumerate(zip(files, kinds, strict=True), 1):
+        digest = hashlib.sha256(content).hexdigest()
+        row = {"place": place, "media": media, "size": len(content), "sha256": digest, "content": content}
+        connection.execute(insert(attachments).values(tenant=tenant, appeal_id=appeal_id, **row))
+    return appeal_id
+
+
+def attachment(connection: Connection, tenant: str, appeal_id: str, place: int) -> RowMapping | None:
+    """Return one thing that came with an appeal, with its content."""
+    asked = select(attachments).where(
+        attachments.c.tenant == tenant, attachments.c.appeal_id == appeal_id, attachments.c.place == place
+    )
+    return connection.execute(asked).mappings().one_or_none()
+
+
+def forget(connection: Connection, tenant: str, findings: Sequence[Row[*tuple[Any, ...]]]) -> None:
+    """Empty what people wrote and handed in about these findings: somebody whom they are about is erased.
+
+    Who decided what, and when, remains. `findings`: rows of SUBJECT.
+    """
+    said = sealing_boxes_by_name(connection, tenant) if findings else {}
+    for row in dict.fromkeys(map(tuple, findings)):
+        box, site, report_ref, deal_ref = row
+        about, ref = ("deal", deal_ref) if deal_ref is not None else ("report", report_ref)
+        if ref is None:
+            continue
+        project = project_of(said[box]) if box in said else site
+        subject = Subject(project=project, about=about, ref=ref)
+        mine = select(appeals.c.appeal_id).where(*_is(appeals, tenant, subject))
+        connection.execute(
+            delete(attachments).where(attachments.c.tenant == tenant, attachments.c.appeal_id.in_(mine))
+        )
+        connection.execute(update(appeals).where(*_is(appeals, tenant, subject)).values(text=""))
+        connection.execute(update(reviews).where(*_is(reviews, tenant, subject)).values(reason=""))
+
+
+def _is(table: Any, tenant: str, subject: Subject) -> tuple[Any, ...]:  # noqa: ANN401 — a table's columns
+    return (
+        table.c.tenant == tenant,
+        table.c.project == subject.project,
+        table.c.about == subject.about,
+        table.c.ref == subject.ref,
+    )
+
+
+def _refuse_numbers(operation: str, text: str) -> None:
+    if _NUMBER.search(text):
+        raise InvalidOrder(operation, "names_a_number", "a telephone or identity number names the customer")
+
+
+def _media(operation: str, content: bytes) -> str:
+    if len(content) > MOST_BYTES:
+        raise InvalidOrder(operation, "file_too_large", f"at most {MOST_BYTES >> 20} MiB each")
+    for media, begins in _MEDIA.items():
+        if content.startswith(begins):
+            return media
+    raise InvalidOrder(operation, "file_of_another_kind", "PDF, JPEG or PNG")

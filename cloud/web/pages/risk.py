@@ -1,0 +1,315 @@
+"""The risk board: projects, deals and reports, one with its timeline; reviews, appeals, what is handed out.
+
+Changes no finding. What a person says of one is kept beside it, under their name.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import Response
+from pydantic import StringConstraints, ValidationError
+from sqlalchemy import Connection, RowMapping
+from starlette.datastructures import UploadFile
+
+from cloud.errors import InvalidOrder
+from cloud.fleet.boxes import find
+from cloud.keys import SigningKey
+from cloud.reports.verdicts import erased_findings
+from cloud.risk import board, opinions, package, story
+from cloud.risk.board import About, Filter
+from cloud.risk.opinions import Subject
+from cloud.web import sheets
+from cloud.web.guard import BadForm, Fields
+from cloud.web.roles import APPELLANTS, EVERYONE, REVIEWERS, allow
+from cloud.web.site import Site, SiteOf, language_of, query, see_other, user_of
+from edge.wire.base import Name
+from edge.wire.finding import Ref
+from edge.wire.sentences import RULES, explain
+
+router = APIRouter()
+Seen = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+_EXPORTED = 100_000
+
+
+class ReviewForm(Fields):
+    """What a reviewer decides, on which versions before them."""
+
+    project: Name
+    about: About
+    ref: Ref
+    seen: Seen
+    outcome: opinions.Outcome
+    reason: opinions.Words
+
+
+class AppealForm(Fields):
+    """What a channel objects, on which versions before them; its files stand apart."""
+
+    project: Name
+    about: About
+    ref: Ref
+    seen: Seen
+    channel: Name
+    text: opinions.Words
+
+
+@router.get("/risk")
+@allow(EVERYONE)
+def risk_page(request: Request, site: SiteOf) -> Response:
+    """Show each project with its counts, and what remains of erased customers."""
+
+    def ask(connection: Connection, tenant: str) -> list[tuple[str, dict[About, board.Counts]]]:
+        kinds: tuple[About, ...] = ("deal", "report")
+        return [
+            (name, {about: board.counts(connection, tenant, name, boxes, about) for about in kinds})
+            for name, boxes in board.projects(connection, tenant).items()
+        ]
+
+    return site.render(request, "risk.html", projects=query(site, ask), erased=query(site, erased_findings))
+
+
+@router.get("/risk/{project}/{about}")
+@allow(EVERYONE)
+def risk_list(request: Request, site: SiteOf, project: str, about: About) -> Response:
+    """Show a project's deals, or reports, filtered and in pages."""
+    chosen = _chosen(request)
+
+    def ask(connection: Connection, tenant: str) -> Mapping[str, Any] | None:
+        boxes = board.projects(connection, tenant).get(project)
+        if boxes is None:
+            return None
+        found, more = board.lines(connection, tenant, project, boxes, about, chosen)
+        return {
+            "lines": found,
+            "more": more,
+            "counts": board.counts(connection, tenant, project, boxes, about),
+            "channels": board.channels(connection, tenant, boxes),
+        }
+
+    shown = query(site, ask)
+    if shown is None:
+        return _not_found(request, site)
+    return site.render(request, "risk_list.html", project=project, about=about, chosen=chosen, **shown)
+
+
+@router.get("/risk/{project}/{about}/{ref}")
+@allow(EVERYONE)
+def risk_one(request: Request, site: SiteOf, project: str, about: About, ref: str) -> Response:
+    """Show one deal or report: what happened when, what each rule says, what people said."""
+    shown = _one(request, site, project, about, ref)
+    return _not_found(request, site) if shown is None else site.render(request, "risk_one.html", **shown)
+
+
+@router.post("/risk-review")
+@allow(REVIEWERS)
+def give_review(request: Request, site: SiteOf, form: Annotated[ReviewForm, Form()]) -> Response:
+    """Keep a review; refused if the findings changed since the reviewer looked, or it is their own appeal."""
+    subject = Subject(project=form.project, about=form.about, ref=form.ref)
+
+    def work(connection: Connection, by: str) -> None:
+        _same(connection, site.tenant, subject, form.seen)
+        said = {"outcome": form.outcome, "reason": form.reason, "seen": form.seen}
+        opinions.review(connection, site.tenant, subject, **said, by=by, now_ms=site.clock())  # type: ignore[arg-type]  # outcome is one
+
+    return _decided(request, site, subject, work)
+
+
+@router.post("/risk-appeal")
+@allow(APPELLANTS)
+async def enter_appeal(request: Request, site: SiteOf) -> Response:
+    """Keep what a channel objects, and up to five files of it."""
+    data = await request.form()
+    files = [await one.read() for one in data.getlist("files") if isinstance(one, UploadFile) and one.size]
+    try:
+        form = AppealForm.model_validate({k: v for k, v in data.items() if k != "files"})
+    except ValidationError:
+        raise BadForm from None
+    subject = Subject(project=form.project, about=form.about, ref=form.ref)
+
+    def work(connection: Connection, by: str) -> None:
+        _same(connection, site.tenant, subject, form.seen)
+        opinions.appeal(
+            connection,
+            site.tenant,
+            subject,
+            channel=form.channel,
+            text=form.text,
+            files=files,
+            seen=form.seen,
+            by=by,
+            now_ms=site.clock(),
+        )
+
+    return _decided(request, site, subject, work)
+
+
+@router.get("/risk-file/{appeal}/{place}")
+@allow(APPELLANTS)
+def risk_file(
+    request: Request,
+    site: SiteOf,
+    appeal: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")],
+    place: int,
+) -> Response:
+    """Hand out what came with an appeal; a browser saves it and shows nothing of it."""
+    row = query(site, opinions.attachment, appeal, place)
+    if row is None:
+        return _not_found(request, site)
+    return _download(
+        row["content"], row["media"], f"appeal-{appeal[:8]}-{place}.{opinions.SUFFIX[row['media']]}"
+    )
+
+
+@router.get("/risk-package/{project}/{about}/{ref}")
+@allow(APPELLANTS)
+def risk_package(request: Request, site: SiteOf, project: str, about: About, ref: str) -> Response:
+    """Hand out the signed package of one deal or report, for the channel."""
+    shown = _one(request, site, project, about, ref)
+    if shown is None:
+        return _not_found(request, site)
+    found = [row for one in shown["boxes"] for row in one["versions"]]
+    keys = {}
+    for name in dict.fromkeys(row["box"] for row in found):
+        box = query(site, find, name)
+        assert box is not None
+        keys[name] = box.public_key
+    page = site.render(request, "risk_package.html", **shown)
+    subject = Subject(project=project, about=about, ref=ref)
+    signer = SigningKey.load(site.config.signing.key)
+    made = package.package(
+        subject,
+        site.tenant,
+        found,
+        keys,
+        shown["reviews"],
+        shown["appeals"],
+        bytes(page.body).decode(),
+        signer.vouch,
+        site.clock(),
+    )
+    return _download(made, "application/zip", f"{about}-{ref}.zip")
+
+
+@router.get("/risk-export/{project}/{about}/{form}")
+@allow(EVERYONE)
+def risk_export(
+    request: Request, site: SiteOf, project: str, about: About, form: Literal["csv", "xlsx"]
+) -> Response:
+    """Hand out the list as a file, filtered as the page was."""
+    chosen = replace(_chosen(request), page=0)
+
+    def ask(connection: Connection, tenant: str) -> tuple[board.Line, ...] | None:
+        boxes = board.projects(connection, tenant).get(project)
+        if boxes is None:
+            return None
+        return board.lines(connection, tenant, project, boxes, about, chosen, _EXPORTED)[0]
+
+    found = query(site, ask)
+    if found is None:
+        return _not_found(request, site)
+    table = sheets.table(found, language_of(request), site.zone)
+    made, media = (
+        (sheets.csv(table), "text/csv; charset=utf-8")
+        if form == "csv"
+        else (
+            sheets.xlsx(table),
+            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        )
+    )
+    return _download(made, media, f"{project}-{about}s.{form}")
+
+
+# -- behind the pages --------------------------------------------------------------------------
+
+
+def _chosen(request: Request) -> Filter:
+    asked = request.query_params
+    page = asked.get("page", "0")
+    return Filter(
+        verdict=asked.get("verdict") or None,
+        cause=asked.get("cause") or None,
+        channel=asked.get("channel") or None,
+        unreviewed=asked.get("unreviewed") == "1",
+        page=int(page) if page.isdecimal() and len(page) < 6 else 0,
+    )
+
+
+def _one(request: Request, site: Site, project: str, about: About, ref: str) -> dict[str, Any] | None:
+    """Return all that is shown of one deal or report; None if there is none."""
+
+    def ask(connection: Connection, tenant: str) -> dict[str, Any] | None:
+        found = _versions(connection, tenant, project, about, ref)
+        if not found:
+            return None
+        reviews, appeals, files = opinions.history(
+            connection, tenant, Subject(project=project, about=about, ref=ref)
+        )
+        return {"found": found, "reviews": reviews, "appeals": appeals, "files": files}
+
+    shown: dict[str, Any] | None = query(site, ask)
+    if shown is None:
+        return None
+    found: dict[str, tuple[RowMapping, ...]] = shown.pop("found")
+    language = language_of(request)
+    newest = [rows[0] for rows in found.values()]
+    answered = {one["appeal_id"] for one in shown["reviews"]}
+    return shown | {
+        "project": project,
+        "about": about,
+        "ref": ref,
+        "verdict": board.combined(row["verdict"] for row in newest),
+        "channel": next((row["channel"] for row in newest if row["channel"]), None),
+        "seen": opinions.seen_of(newest),
+        "waiting": [one for one in shown["appeals"] if one["appeal_id"] not in answered],
+        "boxes": [
+            {
+                "name": box,
+                "newest": rows[0],
+                "versions": rows,
+                "moments": story.moments(rows[0]),
+                "untimed": story.untimed(rows[0]),
+                "sentences": explain(story.finding_of(rows[0]), language, site.zone),
+                "rules": story.rules_of(rows[0]),
+            }
+            for box, rows in found.items()
+        ],
+        "rule_name": lambda rule: RULES.get(rule, (rule, rule))[0 if language == "zh" else 1],
+    }
+
+
+def _versions(
+    connection: Connection, tenant: str, project: str, about: About, ref: str
+) -> dict[str, tuple[RowMapping, ...]]:
+    boxes = board.projects(connection, tenant).get(project, ())
+    return board.versions(connection, tenant, boxes, about, ref)
+
+
+def _same(connection: Connection, tenant: str, subject: Subject, seen: str) -> None:
+    """Whoever decides has just these findings before them."""
+    found = _versions(connection, tenant, subject.project, subject.about, subject.ref)
+    if not found or opinions.seen_of([rows[0] for rows in found.values()]) != seen:
+        raise InvalidOrder("decide on a finding", "changed_meanwhile", "look at it again")
+
+
+def _decided(request: Request, site: Site, subject: Subject, work: Any) -> Response:  # noqa: ANN401 — a closure
+    user = user_of(request)
+    assert user is not None
+    try:
+        site.database.write(lambda connection: work(connection, user.username))
+    except InvalidOrder as refused:
+        return site.render(request, "message.html", 409, message=f"message.{refused.code}")
+    return see_other(f"/risk/{subject.project}/{subject.about}/{subject.ref}#said")
+
+
+def _not_found(request: Request, site: Site) -> Response:
+    return site.render(request, "message.html", 404, message="message.not_found")
+
+
+def _download(content: bytes, media: str, name: str) -> Response:
+    headers = {
+        "content-disposition": f'attachment; filename="{name}"',
+        "content-security-policy": "default-src 'none'; sandbox",
+    }
+    return Response(content, media_type=media, headers=headers)
