@@ -132,7 +132,7 @@ def test_a_key_opens_no_page_and_a_session_no_way_in_P3(programs: Programs, crm:
     assert boss.get("/").status_code == 200
     assert boss.get(f"{PATH}/boxes").status_code == 401
     crm.follow_redirects = False
-    for page in ("/", "/visits", "/verdicts", "/people"):
+    for page in ("/", "/visits", "/risk", "/people"):
         assert crm.get(page).headers["location"] == "/login"
 
 
