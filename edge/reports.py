@@ -7,9 +7,7 @@ the site's own; a day without a time is none.
 
 import csv
 import io
-import re
 from collections.abc import Iterable
-from datetime import datetime
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -17,20 +15,13 @@ from pydantic import ValidationError
 from edge.domain.errors import InvalidInput
 from edge.domain.phone import normalise, read_mask
 from edge.ipc.operator import ReportRow
+from edge.wire.columns import WORDS, moment
 
-COLUMNS = {
-    "ref": "ref", "报备编号": "ref", "编号": "ref",
-    "phone": "phone", "客户电话": "phone", "手机号": "phone", "电话": "phone",
-    "channel": "channel", "渠道": "channel", "渠道公司": "channel",
-    "agent": "agent", "经纪人": "agent",
-    "reported_at": "reported_at", "报备时间": "reported_at",
-}  # fmt: skip
+COLUMNS = {word: field for field, words in WORDS["report"].items() for word in words}
 REQUIRED = ("ref", "phone", "channel", "agent", "reported_at")
 MOST_ROWS = 500
 MOST_BYTES = 4 << 20
 _MOST_SHOWN = 10
-_LONE_DIGIT = re.compile(r"(?<![\d.])\d(?!\d)")
-"""Spreadsheets write 2026/1/3 9:05."""
 
 Lines = list[tuple[int, list[str]]]
 """Rows with the number of the line at which each ends."""
@@ -121,15 +112,9 @@ def _row(columns: dict[str, int], line: list[str]) -> ReportRow:
 
 
 def _time(text: str) -> int | None:
-    if not text:
-        return None
-    written = _LONE_DIGIT.sub(r"0\g<0>", text.replace("/", "-"))
     try:
-        when = datetime.fromisoformat(written)
-        if ":" not in written and "T" not in written:  # a day: midnight would be our own invention
-            raise ValueError
-        return int(when.astimezone().timestamp() * 1000)
-    except (ValueError, OverflowError):
+        return moment(text, None)
+    except ValueError:
         raise InvalidInput("read reports", "reported_at is not a time") from None
 
 

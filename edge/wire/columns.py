@@ -3,7 +3,9 @@
 The box's own import, a CRM's client and the upload page each read files their own way, by these words.
 """
 
+import re
 from collections.abc import Mapping
+from datetime import datetime, time, timedelta, tzinfo
 from types import MappingProxyType
 from typing import Literal
 
@@ -93,6 +95,51 @@ YES = frozenset({"1", "yes", "true", "是", "已撤销", "作废"})
 """What in the column `withdrawn` says that the book took the row back."""
 NO = frozenset({"", "0", "no", "false", "否"})
 
+OFFICE_WORDS = frozenset({"", "office", "案场", "自然到访"})
+"""What in a deal's column `channel` says that it is the office's own."""
 OWNERS: Mapping[str, Literal["office", "channel"]] = MappingProxyType(
     {"office": "office", "案场": "office", "自然到访": "office", "channel": "channel", "渠道": "channel"}
 )
+"""What the column `owner` may say; empty: the book doesn't say."""
+
+_LONE_DIGIT = re.compile(r"(?<![\d.])\d(?!\d)")
+"""Spreadsheets write 2026/1/3 9:05."""
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_NO_TIME = "no time, as 2026-11-23 14:05"
+
+
+def _written(text: str) -> str:
+    return _LONE_DIGIT.sub(r"0\g<0>", text.strip().replace("/", "-"))
+
+
+def moment(text: str, zone: tzinfo | None) -> int | None:
+    """Return the time in ms that a cell says, None for an empty one. `zone`: of one that names none.
+
+    ISO 8601, or 2026-11-23 14:05[:30]. ValueError, which repeats nothing: also for a day without a time,
+    since midnight would be our own invention.
+    """
+    written = _written(text)
+    if not written:
+        return None
+    try:
+        when = datetime.fromisoformat(written)
+        if ":" not in written and "T" not in written:
+            raise ValueError
+        placed = when if when.tzinfo or zone is None else when.replace(tzinfo=zone)
+        at_ms = int(placed.astimezone().timestamp() * 1000)
+    except (ValueError, OverflowError):
+        raise ValueError(_NO_TIME) from None
+    return at_ms
+
+
+def day_end(text: str, zone: tzinfo | None) -> int | None:
+    """Return the last ms of the day that a cell says, or None if it says more, or less, than a day."""
+    written = _written(text)
+    if not _DAY.fullmatch(written):
+        return None
+    try:
+        after = datetime.fromisoformat(written) + timedelta(days=1)
+    except (ValueError, OverflowError):
+        raise ValueError(_NO_TIME) from None
+    begins = datetime.combine(after.date(), time.min, zone)
+    return int(begins.astimezone().timestamp() * 1000) - 1

@@ -141,7 +141,7 @@ key = "signing.key"
     def cloud(self, *command: str, stdin: str | None = None) -> str:
         """Run `gatehouse-cloud …` for this headquarters and return its output."""
         name, *rest = command
-        extra = [rest.pop(0)] if name in {"box", "notice"} else []
+        extra = [rest.pop(0)] if name in {"box", "notice", "crm"} else []
         words = [str(BIN / "gatehouse-cloud"), name, *extra, "--config", str(self.headquarters_config), *rest]
         return run(*words, stdin=stdin)
 

@@ -6,9 +6,7 @@ be as declared, never a fault of the server, never open without a key.
 
 import json
 import os
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +20,7 @@ from cloud.api import guard
 from cloud.api.app import PATH
 from cloud.store.database import open_database
 from cloud.web.patience import Patience
-from cloud.web.serve import server
-from scripts.site.broker import free_port
-from tests.unit.cloud.test_api import Programs
+from tests.unit.cloud.test_api import Programs, served
 
 PINNED = Path(__file__).with_name("api.json")
 HINT = "the API changed. If that is meant: UPDATE_CONTRACT=1 pytest tests/contract, and say so in docs/crm.md"
@@ -57,22 +53,6 @@ def test_every_object_of_the_api_is_closed_P11(programs: Programs) -> None:
     for name, form in described(programs)["components"]["schemas"].items():
         if form.get("type") == "object":
             assert form.get("additionalProperties") is False, name
-
-
-@contextmanager
-def served(programs: Programs) -> Iterator[str]:
-    """Serve headquarters as its service does, and return where the API is."""
-    config = programs.pages.site.config
-    web = config.web.model_copy(update={"port": free_port()})
-    stop = threading.Event()
-    part = server(config.model_copy(update={"web": web}), programs.pages.database)
-    running = threading.Thread(target=part, args=(stop,))
-    running.start()
-    try:
-        yield f"http://127.0.0.1:{web.port}{PATH}"
-    finally:
-        stop.set()
-        running.join()
 
 
 @pytest.mark.timeout(900)

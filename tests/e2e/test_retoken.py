@@ -1,5 +1,7 @@
 """The project's keys are exchanged on a box in use, with a live headquarters: visits stay one person's.
 
+Before that a CRM brings its books in, which the box judges and headquarters can't read.
+
 Officer, box, broker and headquarters are the real programs; the core is killed in the middle of it.
 """
 
@@ -12,8 +14,9 @@ import pytest
 from edge.ipc import kiosk
 from edge.ipc.client import ControlClient
 from edge.wire import Scope
-from scripts.site.place import Options, Place
-from scripts.site.processes import until
+from scripts.site.place import PROJECT, Options, Place
+from scripts.site.processes import BIN, run, until
+from tests.unit.cloud.crm import Books, NumberSearch
 
 PEOPLE = 60
 OPTIONS = Options(cameras=False, terminal=False, phone=False, kiosk=False)
@@ -54,6 +57,30 @@ def visits(place: Place) -> dict[str, list[bool]]:
     return found
 
 
+def a_crm_brings_in_what_headquarters_cannot_read(place: Place, directory: Path) -> None:
+    """P20: client, service, broker and box are the real ones; every file and byte is searched."""
+    books = Books.write(directory, 40)
+    key_file = directory / "crm.key"
+    key_file.write_text(place.cloud("crm", "add", "fangyou", "--project", PROJECT))
+    key_file.chmod(0o600)
+    common = ["--url", place.headquarters_url, "--key-file", str(key_file)]
+    common += ["--state", str(directory / "state"), "--wait", "60"]
+    said = ""
+    for kind, file in books.files:
+        more = ["--whole-list"] if kind == "customer" else []
+        said += run(str(BIN / "gatehouse-crm"), "push", str(file), "--kind", kind, *more, *common)
+    assert said.count("  done") == len(books.files), said
+    until("the findings", lambda: len(place.ledger("verdict")) >= 40, 60)
+
+    search = NumberSearch(books.numbers)
+    crossed = b"\n".join(one.topic.encode() + one.payload for one in place.wiretap.heard)
+    places = (place.headquarters_directory, place.logs, place.box_directory / "state", directory / "state")
+    kept = b"\n".join(p.read_bytes() for top in places for p in top.rglob("*") if p.is_file())
+    assert crossed.count(b'"kind":"facts"') >= len(books.files)
+    assert search.found(crossed) == search.found(kept) == search.found(said.encode()) == 0
+    assert search.found(books.reports.read_bytes()) > 0, "the search finds one that lies there"
+
+
 @pytest.mark.timeout(300)
 def test_visits_before_and_after_an_exchange_are_one_persons_at_headquarters(tmp_path: Path) -> None:
     """P41, P42 as well: an order by the new token reaches what came under the old one."""
@@ -62,6 +89,7 @@ def test_visits_before_and_after_an_exchange_are_one_persons_at_headquarters(tmp
         desk = Desk(place)
         for number in numbers:
             assert not desk.register(number).returning
+        a_crm_brings_in_what_headquarters_cannot_read(place, tmp_path / "crm")
         old = {place.token("registration", number) for number in numbers}
         until("all first visits", lambda: visits(place).keys() == old, 60)
 

@@ -1,7 +1,9 @@
 """The API for CRMs' programs: whose key may what, once each, all or nothing; no person behind it."""
 
 import json
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +25,10 @@ from cloud.store import schema
 from cloud.store.database import Database
 from cloud.web.patience import Patience
 from cloud.web.roles import Role
+from cloud.web.serve import server
 from edge.wire import FactsCommand
 from edge.wire.facts import ChannelRow, SealingBox, parse_row, row_info
+from scripts.site.broker import free_port
 from tests.unit.cloud.books import Site, sealed
 from tests.unit.cloud.signer import NOON, Signer, hexid
 from tests.unit.cloud.web import Pages, configured
@@ -58,6 +62,22 @@ class Programs:
     def rows(self, count: int = 2, kind: str = "report") -> dict[str, Any]:
         rows = [sealed() for _ in range(count)]
         return {"kind": kind, "boxes": [{"box": "a", "enrolment_key": self.key, "rows": rows}]}
+
+
+@contextmanager
+def served(programs: Programs) -> Iterator[str]:
+    """Serve headquarters as its service does, and return where the API is."""
+    config = programs.pages.site.config
+    web = config.web.model_copy(update={"port": free_port()})
+    stop = threading.Event()
+    part = server(config.model_copy(update={"web": web}), programs.pages.database)
+    running = threading.Thread(target=part, args=(stop,))
+    running.start()
+    try:
+        yield f"http://127.0.0.1:{web.port}{PATH}"
+    finally:
+        stop.set()
+        running.join()
 
 
 @pytest.fixture
