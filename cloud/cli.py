@@ -176,6 +176,8 @@ def status(
         typer.echo(
             f"  {device['box']}/{device['device']}  {device['state']} ({device['code']}) since {since}"
         )
+    for rows in shown["waiting_rows"]:
+        typer.echo(f"  {rows['box']}  {rows['rows']} sealed rows wait since {_when(rows['since_ms'])}")
     typer.echo(f"open commands {shown['open_commands']}  quarantined {shown['quarantined']}")
     typer.echo(f"headquarters' public key {shown['public_key']}")
 

@@ -60,6 +60,27 @@ def newest_imports(connection: Connection, tenant: str, project: str | None = No
     return _imports(connection, tenant, *(() if project is None else (imports.c.project == project,)))
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Sealed rows that a box hasn't taken, and since when the oldest waits."""
+
+    box: str
+    rows: int
+    since_ms: int
+
+
+def waiting(connection: Connection, tenant: str) -> tuple[Waiting, ...]:
+    """Return for which boxes rows wait."""
+    o = fact_orders.c
+    asked = (
+        select(o.box, func.sum(o.count), func.min(o.issued_ms))
+        .where(o.tenant == tenant, o.state != "answered")
+        .group_by(o.box)
+        .order_by(o.box)
+    )
+    return tuple(Waiting(box, int(rows), since_ms) for box, rows, since_ms in connection.execute(asked))
+
+
 def _imports(connection: Connection, tenant: str, *which: ColumnElement[bool]) -> tuple[Import, ...]:
     asked = (
         select(imports)

@@ -30,6 +30,7 @@ MOST_CHANNELS = 500
 _TIMEOUT_S = 60.0
 _ATTEMPTS = 6
 _TOO_MANY = 429
+_OTHER_BOXES = ("box_missing", "box_not_of_project", "key_changed")
 _BOXES: TypeAdapter[tuple[SealingBox, ...]] = TypeAdapter(tuple[SealingBox, ...])
 _MOST_WAIT_S = 120.0
 
@@ -144,11 +145,14 @@ class Gatehouse:
     ) -> Plan:
         part = plan.parts[index]
         body = journal.body(part) if journal else None
-        if body is None:
-            body = _sealed(kind, rows, boxes)
-            if journal:
-                journal.keep_body(part, body)
-        import_id = str(self._post("imports", part, body)["import_id"])
+        try:
+            said = self._post("imports", part, body or self._seal(kind, rows, boxes, part, journal))
+        except Refused as refused:
+            if body is None or refused.code not in _OTHER_BOXES:
+                raise
+            # sealed before the boxes changed; as it was refused, nothing of it was taken
+            said = self._post("imports", part, self._seal(kind, rows, boxes, part, journal))
+        import_id = str(said["import_id"])
         if journal:
             return journal.answered(plan, index, import_id)
         parts = [
@@ -157,6 +161,19 @@ class Gatehouse:
             *plan.parts[index + 1 :],
         ]
         return plan.model_copy(update={"parts": tuple(parts)})
+
+    @staticmethod
+    def _seal(
+        kind: BookKind,
+        rows: Sequence[FactRow],
+        boxes: Sequence[SealingBox],
+        part: Part,
+        journal: Journal | None,
+    ) -> bytes:
+        body = _sealed(kind, rows, boxes)
+        if journal:
+            journal.keep_body(part, body)
+        return body
 
     def _post(self, path: str, part: Part, body: bytes) -> dict[str, Any]:
         headers = {"idempotency-key": part.key, "content-type": "application/json"}

@@ -1,10 +1,11 @@
 """How the boxes are: last word, devices, gaps, open commands, quarantine; never about a person."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, and_, func, select
 
+from cloud.books.states import waiting
 from cloud.store.schema import audit_logs, blind, boxes, commands, entries, epochs, health, quarantine
 
 
@@ -140,5 +141,6 @@ def summary(connection: Connection, tenant: str) -> dict[str, Any]:
         ],
         "entries": {row[0]: row[1] for row in connection.execute(by_kind)},
         "open_commands": open_commands(connection, tenant),
+        "waiting_rows": [asdict(one) for one in waiting(connection, tenant)],
         "quarantined": int(connection.execute(aside).scalar_one()),
     }

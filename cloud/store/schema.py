@@ -346,7 +346,6 @@ fact_orders = Table(
     Column("import_id", _OPAQUE, nullable=False),
     Column("part", Integer, nullable=False),
     Column("count", Integer, nullable=False),
-    Column("rows", JSON(none_as_null=True)),
     Column("issued_ms", BigInteger, nullable=False),
     Column("state", String(10), nullable=False),
     Column("due_ms", BigInteger, nullable=False),
@@ -355,12 +354,16 @@ fact_orders = Table(
     Column("answered_ms", BigInteger),
     Column("outcome", String(16)),
     Column("code", _CODE),
+    Column("rows", JSON(none_as_null=True)),
     ForeignKeyConstraint(["tenant", "box"], ["boxes.tenant", "boxes.box"]),
     ForeignKeyConstraint(["tenant", "import_id"], ["imports.tenant", "imports.import_id"]),
     Index("ix_fact_orders_due", "state", "due_ms"),
     Index("ix_fact_orders_import", "tenant", "import_id"),
 )
-"""Sealed rows of the books on their way to a box; not kept once it has answered."""
+"""Sealed rows of the books on their way to a box; not kept once it has answered.
+
+They stand last: SQLite reads past what stands before a column, and what is due is looked for twice a second.
+"""
 
 column_mappings = Table(
     "column_mappings",

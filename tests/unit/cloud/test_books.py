@@ -12,10 +12,11 @@ from cloud.books import queue
 from cloud.books.mappings import ColumnMapping, find_mapping, save_mapping, saved_mappings
 from cloud.books.places import projects, sealing_boxes
 from cloud.books.queue import Lodgement
-from cloud.books.states import find_import, newest_imports
+from cloud.books.states import Waiting, find_import, newest_imports, waiting
 from cloud.config import Retention
 from cloud.errors import InvalidOrder
 from cloud.fleet import commands
+from cloud.reports.fleet import summary
 from cloud.retention import keeper
 from cloud.rights.orders import Ground, order_withdrawal
 from cloud.store import schema
@@ -115,6 +116,9 @@ def test_an_import_is_taken_whole_or_not_at_all(site: Site) -> None:
     with site.database.read() as connection:
         assert connection.execute(select(schema.imports)).all() == []
     made = site.state(site.lodge(250, "a", "b"))
+    with site.database.read() as connection:
+        assert waiting(connection, "demo") == (Waiting("a", 250, NOON), Waiting("b", 250, NOON))
+        assert summary(connection, "demo")["waiting_rows"][0] == {"box": "a", "rows": 250, "since_ms": NOON}
     assert (made.rows, made.kind, made.source, made.source_name) == (250, "report", "crm", "fangyou")
     assert [(one.box, one.waiting) for one in made.boxes] == [("a", 250), ("b", 250)]
     assert made.state == "waiting" and site.kept() == 6

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import httpx
 import openpyxl
 import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 from hypothesis import given
 from hypothesis import strategies as st
@@ -393,6 +394,22 @@ def test_what_breaks_off_is_taken_up_again_without_doubles(
     assert imports(programs) == 2 + 3 and len(set(done.import_ids)) == 3
     assert len(arrived(programs)) == 20 + 25
     assert Journal(tmp_path, key, what("report", b"file")).plan() is None
+
+
+def test_a_broken_push_is_sealed_anew_if_the_boxes_changed_meanwhile(
+    programs: Programs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(headquarters, "_wait", lambda _state: 0.0)
+    key, line, rows = programs.issue(), Line(programs), reports(5)
+    line.breaks = ["before"] * headquarters._ATTEMPTS
+    with pytest.raises(Unreachable, match="unreachable"):
+        reach(programs, line, tmp_path, key).push("report", rows, NOON, Journal(tmp_path, key, b"file"))
+    programs.opens = X25519PrivateKey.generate()
+    programs.key = programs.opens.public_key().public_bytes_raw().hex()
+    programs.site.now += 1
+    programs.site.says_keys(programs.box, key=programs.key)
+    reach(programs, line, tmp_path, key).push("report", rows, NOON, Journal(tmp_path, key, b"file"))
+    assert arrived(programs) == list(rows)
 
 
 def test_a_refusal_says_why_and_isnt_tried_again(programs: Programs, tmp_path: Path) -> None:

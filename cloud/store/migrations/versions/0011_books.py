@@ -66,7 +66,6 @@ def _make_orders() -> None:
         sa.Column("import_id", _OPAQUE, nullable=False),
         sa.Column("part", sa.Integer(), nullable=False),
         sa.Column("count", sa.Integer(), nullable=False),
-        sa.Column("rows", sa.JSON(none_as_null=True)),
         sa.Column("issued_ms", sa.BigInteger(), nullable=False),
         sa.Column("state", sa.String(10), nullable=False),
         sa.Column("due_ms", sa.BigInteger(), nullable=False),
@@ -75,6 +74,7 @@ def _make_orders() -> None:
         sa.Column("answered_ms", sa.BigInteger()),
         sa.Column("outcome", sa.String(16)),
         sa.Column("code", _CODE),
+        sa.Column("rows", sa.JSON(none_as_null=True)),
         sa.ForeignKeyConstraint(
             ["tenant", "box"], ["boxes.tenant", "boxes.box"], name=op.f("fk_fact_orders_boxes")
         ),
