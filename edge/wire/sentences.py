@@ -43,24 +43,28 @@ OUTCOMES: Mapping[str, Both] = {
         "Reported at {report}; the customer’s party was here at {arrival}: {arrival_to_report} late.",
     ),
     "late_report.same": (
-        "报备时间 {report}，客户到场 {arrival}，是同一时刻；报备必须早于到场。",
-        "Reported at {report}; the customer came at {arrival}, the same moment. A report has to be earlier.",
+        "报备时间 {report}，客户方到场 {arrival}，是同一时刻；报备必须早于到场。",
+        "Reported at {report}; the customer’s party came at {arrival}, the same moment. A report has to be "
+        "earlier.",
     ),
     "reported_before_presence": (
-        "报备时间 {report}，首次到场 {arrival}，报备早了 {report_to_arrival}。",
-        "Reported at {report}; the customer first came at {arrival}, {report_to_arrival} after the report.",
+        "报备时间 {report}，客户方首次到场 {arrival}，报备早了 {report_to_arrival}。",
+        "Reported at {report}; the customer’s party first came at {arrival}, {report_to_arrival} after it.",
     ),
     "intercept": (
-        "报备时间 {report}，到场 {arrival}，只隔 {report_to_arrival}，在截客时限以内。",
-        "Reported at {report}; the customer came at {arrival}, only {report_to_arrival} later: in the limit.",
+        "报备时间 {report}，客户方到场 {arrival}，只隔 {report_to_arrival}，在截客时限以内。",
+        "Reported at {report}; the customer’s party came at {arrival}, only {report_to_arrival} later: in "
+        "the limit.",
     ),
     "here_before": (
         "客户方 {arrival} 已经到场，报备时间 {report}，不早于到场；截客不作判断。",
-        "Here at {arrival}, reported at {report}, not earlier: whether it is an intercept isn’t judged.",
+        "The customer’s party was here at {arrival}, reported at {report}, not earlier: whether it is an "
+        "intercept isn’t judged.",
     ),
     "came_later": (
-        "报备时间 {report}，首次到场 {arrival}，相隔 {report_to_arrival}，已过截客时限。",
-        "Reported at {report}; the customer came at {arrival}, {report_to_arrival} later: past the limit.",
+        "报备时间 {report}，客户方首次到场 {arrival}，相隔 {report_to_arrival}，已过截客时限。",
+        "Reported at {report}; the customer’s party came at {arrival}, {report_to_arrival} later: past the "
+        "limit.",
     ),
     "known_customer": (
         "客户自 {known} 起是业主或案场在跟客户，报备时间 {report}；这样的客户不能报备。",
@@ -99,7 +103,7 @@ OUTCOMES: Mapping[str, Both] = {
     ),
     "protected": (
         "报备时间 {report}，报备后首次到场 {arrival}，各步都在保护期内。",
-        "Reported at {report}; the customer then came at {arrival}. Each step was within its period.",
+        "Reported at {report}; the customer’s party then came at {arrival}. Each step was within its period.",
     ),
     "lapsed_before_visit": (
         "报备时间 {report}，保护到 {until}；报备后首次到场 {arrival}，晚了 {until_to_arrival}。",
@@ -127,18 +131,18 @@ OUTCOMES: Mapping[str, Both] = {
         "At the deal the customer’s owner was the office, and the deal names a channel.",
     ),
     "channel_never_reported": (
-        "成交记在渠道名下，这个渠道却从未报备；客户首次到场 {arrival}。",
-        "The deal names a channel that never reported; the customer first came at {arrival}.",
+        "成交记在渠道名下，这个渠道却从未报备；客户方首次到场 {arrival}。",
+        "The deal names a channel that never reported; the customer’s party first came at {arrival}.",
     ),
     "only_came_before": (
-        "成交记在渠道名下；它最早的报备 {report}，客户最后一次到场 {arrival}，没有一次到场在报备之后。",
-        "The deal names a channel that first reported at {report}; the customer last came at {arrival}, and "
-        "never after it.",
+        "成交记在渠道名下；它最早的报备 {report}，客户方最后一次到场 {arrival}，没有一次到场在报备之后。",
+        "The deal names a channel that first reported at {report}; the customer’s party last came at "
+        "{arrival}, and never after it.",
     ),
     "came_after_a_report": (
-        "成交记在渠道名下；它最早的报备 {report}，客户最后一次到场 {arrival}，在报备之后。",
-        "The deal names a channel that first reported at {report}; the customer last came at {arrival}, "
-        "after it.",
+        "成交记在渠道名下；它最早的报备 {report}，客户方最后一次到场 {arrival}，在报备之后。",
+        "The deal names a channel that first reported at {report}; the customer’s party last came at "
+        "{arrival}, after it.",
     ),
     "short_deal": (
         "报备时间 {report}，签约 {contract}，只隔 {report_to_contract}。",
@@ -192,10 +196,18 @@ UNKNOWNS: Mapping[str, Both] = {
         "The customer withdrew their consent to this check",
     ),
     "clock_not_synchronised": (
-        "记录到场时，盒子的时钟没有同步",
-        "The box’s clock wasn’t synchronised at that arrival",
+        "记录到场时，盒子的时钟没有同步，差多少无从得知，不作风险的依据",
+        "The box’s clock wasn’t synchronised at an arrival, nobody knows by how much: it makes no risk",
+    ),
+    "clock_not_synchronised.minutes": (
+        "记录到场时，盒子的时钟没有同步，误差不超过 {minutes} 分钟，仍不作风险的依据",
+        "The box’s clock wasn’t synchronised at an arrival, off by {minutes} min at most: it makes no risk",
     ),
     "box_was_blind": (
+        "要紧的时段还没有结束，盒子一直没有工作，可能漏记到场",
+        "The time that matters isn’t over and the box is still off, so an arrival may be missing",
+    ),
+    "box_was_blind.minutes": (
         "要紧的时段里，盒子有 {minutes} 分钟没有工作，可能漏记到场",
         "For {minutes} min of the time that matters the box was off, and an arrival may be missing",
     ),
@@ -292,7 +304,8 @@ def _template(outcome: Outcome) -> Both:
 
 
 def _missing(one: Unknown, at: int) -> str:
-    what = UNKNOWNS[one.code][at].format(minutes=one.minutes)
+    counted = f"{one.code}.minutes" if one.minutes is not None else one.code
+    what = UNKNOWNS.get(counted, UNKNOWNS[one.code])[at].format(minutes=one.minutes)
     return ("{}（{}）。", "{} ({}).")[at].format(what, SUPPLIERS[one.supplier][at])
 
 

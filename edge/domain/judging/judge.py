@@ -19,6 +19,11 @@ def judge(case: Case, rules: RuleSet) -> Finding:
     return Finding("UNKNOWN", (*outcomes, nothing))
 
 
+def nobodys(case: Case) -> bool:
+    """Return whether no rule is asked: the book took it back, or whose claim it is isn't known."""
+    return bool(_gone(case) or _incomplete(case) or _identified(case))
+
+
 _PRECEDENCE: tuple[Verdict, ...] = ("RISK", "UNKNOWN", "NORMAL")
 
 

@@ -5,12 +5,15 @@ from math import ceil
 
 from edge.domain.judging.case import Case, Deal, Presence, Report
 from edge.domain.judging.ruleset import RuleSet
+from edge.wire import TimeQuality
 from edge.wire.finding import Unknown
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
 EVER = 1 << 62
+DRIFT_MS = 16_000
+"""How far off a drifting clock can be: beyond it the kernel calls it unsynchronised (NTP_PHASE_LIMIT)."""
 
 
 def presences(case: Case, rules: RuleSet) -> tuple[Presence, ...]:
@@ -30,6 +33,13 @@ def all_presences(case: Case, rules: RuleSet) -> tuple[Presence, ...]:
     return tuple(sorted((p for p in case.presences if p.buyer in buyers), key=_rank))
 
 
+def cards(case: Case) -> tuple[Presence, ...]:
+    """Return the readings of a card of any buyer of the deal, whichever buyers' presence counts."""
+    buyers = {"customer", *(case.deal.buyers if case.deal is not None else ())}
+    found = (p for p in case.presences if p.kind == "id_card" and p.buyer in buyers and not p.typed)
+    return () if case.withdrawn else tuple(sorted(found, key=_rank))
+
+
 def _rank(presence: Presence) -> tuple[object, ...]:
     return presence.at_ms, presence.sure, presence.quality, presence.kind, presence.buyer
 
@@ -39,11 +49,23 @@ def first_sure(found: Iterable[Presence]) -> Presence | None:
     return next((p for p in found if p.sure), None)
 
 
-def doubt(found: tuple[Presence, ...]) -> tuple[Unknown, ...]:
-    """Return why the first presence's time can't be compared; nothing if it can."""
-    if not found or found[0].sure:
+def doubt(found: Iterable[Presence], after_ms: int, until_ms: int) -> tuple[Unknown, ...]:
+    """Return that a presence whose time can't be compared may lie after `after_ms`, until `until_ms`.
+
+    With the minutes by which its clock can have been off, if that is known.
+    """
+    unsure = [p for p in found if not p.sure and _may_lie(p, after_ms, until_ms)]
+    if not unsure:
         return ()
-    return (Unknown("clock_not_synchronised", "box"),)
+    drifting = all(p.quality is TimeQuality.DRIFTING for p in unsure)
+    return (Unknown("clock_not_synchronised", "box", ceil(DRIFT_MS / MINUTE_MS) if drifting else None),)
+
+
+def _may_lie(unsure: Presence, after_ms: int, until_ms: int) -> bool:
+    """A clock of which nothing is known may have been off by any time."""
+    if unsure.quality is not TimeQuality.DRIFTING:
+        return True
+    return after_ms < unsure.at_ms + DRIFT_MS and unsure.at_ms - DRIFT_MS <= until_ms
 
 
 def missing(case: Case, found: tuple[Presence, ...]) -> tuple[Unknown, ...]:
@@ -80,7 +102,8 @@ def window_ms(case: Case, rules: RuleSet) -> tuple[int, int] | None:
         )  # a step without a limit asks nothing
     if rules.fabricated_order is not None and case.deal is not None:
         until = max(until, deal_ms(case.deal))
-    return min(times) - before * MINUTE_MS, until
+    since = min(times) - before * MINUTE_MS
+    return (since, until) if since < until else None
 
 
 def deal_ms(deal: Deal) -> int:
@@ -94,13 +117,17 @@ def form_after(case: Case, rules: RuleSet, at_ms: int) -> bool:
 
 
 def blindness(case: Case, from_ms: int, until_ms: int) -> tuple[Unknown, ...]:
-    """Return for how many minutes, rounded up, the box could have missed somebody in that time."""
+    """Return for how many minutes, rounded up, the box could have missed somebody in that time.
+
+    None of them: it is still off, and the time that matters has no end.
+    """
     spans = sorted((max(b.from_ms, from_ms), min(b.until_ms or EVER, until_ms)) for b in case.blind)
     total, reached = 0, from_ms
     for begin, end in spans:
         total += max(0, end - max(begin, reached))
         reached = max(reached, end)
-    return (Unknown("box_was_blind", "nobody", ceil(total / MINUTE_MS)),) if total else ()
+    minutes = ceil(total / MINUTE_MS) if reached < EVER else None
+    return (Unknown("box_was_blind", "nobody", minutes),) if total else ()
 
 
 def claims(case: Case) -> tuple[Report, ...]:
@@ -114,15 +141,21 @@ def rivals(case: Case) -> tuple[Report, ...]:
 
 
 def visit_by_ms(report: Report, rules: RuleSet) -> int:
-    """Return until when the customer has to come for a claim (with a time) to keep them.
-
-    An extension counts if it was logged while the claim still kept them.
-    """
+    """Return until when the customer has to come for a claim (with a time) to keep them."""
     assert report.at_ms is not None
-    days = rules.protection.report_to_visit_days if rules.protection else None
+    return step_by_ms(
+        report, report.at_ms, rules.protection.report_to_visit_days if rules.protection else None
+    )
+
+
+def step_by_ms(report: Report, since_ms: int, days: int | None) -> int:
+    """Return until when a step has to follow the one before it, `days` later; for ever without a limit.
+
+    An extension keeps the customer until it says, if it was logged while the claim still kept them.
+    """
     if days is None:
         return EVER
-    until = report.at_ms + days * DAY_MS
+    until = since_ms + days * DAY_MS
     for one in sorted(report.extended, key=lambda e: (e.logged_ms, e.until_ms)):
         if one.logged_ms <= until:
             until = max(until, one.until_ms)
@@ -136,7 +169,7 @@ def kept_until_ms(report: Report, found: tuple[Presence, ...], rules: RuleSet) -
     came = next((p for p in found if p.sure and report.at_ms < p.at_ms <= until), None)
     if came is not None:
         days = rules.protection.visit_to_subscription_days if rules.protection else None
-        until = EVER if days is None else came.at_ms + days * DAY_MS
+        until = step_by_ms(report, came.at_ms, days)
     return min(until, followed_until_ms(report, found, rules))
 
 

@@ -20,6 +20,25 @@ MINUTE = 60_000
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 FOR_EVER = 1 << 62
+DRIFT = 16_000
+"""A clock that the kernel calls drifting, and not unsynchronised, is off by no more (0035)."""
+
+
+def strongest(cases: Iterable[Case], rules: RuleSet) -> Case:
+    """Return the claim's case that does most for a deal: whichever none of the others surpasses."""
+    every = list(cases)
+    return next(one for one in every if not any(_surpasses(other, one, rules) for other in every))
+
+
+def _surpasses(one: Case, other: Case, rules: RuleSet) -> bool:
+    order = {"NORMAL": 0, "UNKNOWN": 1, "RISK": 2}
+    mine, theirs = order[judge(one, rules)[0]], order[judge(other, rules)[0]]
+    if mine != theirs or one.report is None or other.report is None:
+        return mine < theirs
+    at, when = one.report.at_ms, other.report.at_ms
+    if at == when:
+        return one.report.ref < other.report.ref
+    return when is None or (at is not None and at < when)
 
 
 def judge(case: Case, rules: RuleSet) -> Told:
@@ -91,7 +110,13 @@ def _of_deal(case: Case, rules: RuleSet, deal: Deal) -> Iterator[Said]:
     moved = claim is not None and claim.channel != deal.channel
     if rules.fabricated_order and deal.channel is not None and not moved:
         yield _fabricated(case, deal, _here(case, rules))
-    if rules.short_deal and claim and claim.at_ms is not None and deal.contracted_ms is not None:
+    if (
+        rules.short_deal
+        and claim
+        and claim.at_ms is not None
+        and deal.contracted_ms is not None
+        and not moved
+    ):
         taken = deal.contracted_ms - claim.at_ms
         if taken <= rules.short_deal.within_hours * HOUR:
             yield None, "", set(), {"short_deal"}
@@ -134,9 +159,21 @@ def _nobody(case: Case) -> set[Gap]:
     return {("consent_withdrawn" if case.withdrawn else "no_evidence_of_presence", None)}
 
 
-def _unvouched(came: list[Presence]) -> set[Gap]:
-    """Return the doubt that the first presence's clock leaves."""
-    return set() if not came or _vouched(came[0]) else {("clock_not_synchronised", None)}
+def _unvouched(came: list[Presence], after: float, until: float) -> set[Gap]:
+    """Return the doubt that clocks leave, if a presence may lie after one moment, until another."""
+    doubtful = [p for p in came if not _vouched(p) and _earliest(p) <= until and _latest(p) > after]
+    if not doubtful:
+        return set()
+    unbounded = any(p.quality != TimeQuality.DRIFTING for p in doubtful)
+    return {("clock_not_synchronised", None if unbounded else 1)}
+
+
+def _earliest(presence: Presence) -> float:
+    return presence.at_ms - DRIFT if presence.quality == TimeQuality.DRIFTING else -FOR_EVER
+
+
+def _latest(presence: Presence) -> float:
+    return presence.at_ms + DRIFT if presence.quality == TimeQuality.DRIFTING else 2 * FOR_EVER
 
 
 def _off(case: Case, since: float, until: float) -> set[Gap]:
@@ -147,7 +184,8 @@ def _off(case: Case, since: float, until: float) -> set[Gap]:
     for start, end in pairwise(sorted(e for e in edges if since <= e <= until)):
         if any(b.from_ms <= start and (b.until_ms is None or end <= b.until_ms) for b in case.blind):
             dark += end - start
-    return {("box_was_blind", int(-(-dark // MINUTE)))} if dark else set()
+    endless = until == FOR_EVER and any(b.until_ms is None for b in case.blind)
+    return {("box_was_blind", None if endless else int(-(-dark // MINUTE)))} if dark else set()
 
 
 def _late(case: Case, rules: RuleSet, claim: Report, came: list[Presence]) -> Said:
@@ -160,7 +198,9 @@ def _late(case: Case, rules: RuleSet, claim: Report, came: list[Presence]) -> Sa
     if any(seen <= at for seen in _surely(came)):
         return "RISK", "late_report", set(), look
     assert rules.late_report
-    doubts = _unvouched(came) | _off(case, at - rules.late_report.blind_before_minutes * MINUTE, at)
+    doubts = _unvouched(came, -FOR_EVER, at) | _off(
+        case, at - rules.late_report.blind_before_minutes * MINUTE, at
+    )
     return ("UNKNOWN", "", doubts, look) if doubts else ("NORMAL", "reported_before_presence", set(), look)
 
 
@@ -175,7 +215,7 @@ def _intercept(case: Case, rules: RuleSet, claim: Report, came: list[Presence]) 
         return None, "here_before", set(), set()
     if any(seen <= limit for seen in sure):
         return "RISK", "intercept", set(), set()
-    doubts = _unvouched(came) | _off(case, at, limit)
+    doubts = _unvouched(came, -FOR_EVER, limit) | _off(case, at, limit)
     look = {
         "suspected_intercept" for seen in sure if seen <= limit + rules.intercept.suspected_minutes * MINUTE
     }
@@ -221,10 +261,10 @@ def _visit_due(claim: Report, rules: RuleSet) -> float:
     return _extended(claim, claim.at_ms + rules.protection.report_to_visit_days * DAY)
 
 
-def _subscription_due(rules: RuleSet, visit: int) -> float:
+def _subscription_due(claim: Report, rules: RuleSet, visit: int) -> float:
     if not rules.protection or rules.protection.visit_to_subscription_days is None:
         return FOR_EVER
-    return visit + rules.protection.visit_to_subscription_days * DAY
+    return _extended(claim, visit + rules.protection.visit_to_subscription_days * DAY)
 
 
 def _contact_until(claim: Report, rules: RuleSet, seen: Iterable[int]) -> float:
@@ -248,7 +288,7 @@ def _held(claim: Report, rules: RuleSet, came: list[Presence], at: int) -> bool:
     seen = [moment for moment in _surely(came) if claim.at_ms < moment]
     due = _visit_due(claim, rules)
     if seen and seen[0] <= due:
-        due = _subscription_due(rules, seen[0])
+        due = _subscription_due(claim, rules, seen[0])
     return at <= min(due, _contact_until(claim, rules, seen))
 
 
@@ -278,9 +318,10 @@ def _first_visit(case: Case, rules: RuleSet, claim: Report, came: list[Presence]
     if not others:
         return "NORMAL", "nobody_else_reported", set(), set()
     lacks = _lacking(case, claim, came)
-    if lacks or _unvouched(came):
-        return "UNKNOWN", "", lacks or _unvouched(came), set()
-    visit = came[0].at_ms
+    first = min(_surely(came), default=FOR_EVER)
+    if lacks or _unvouched(came, -FOR_EVER, first):
+        return "UNKNOWN", "", lacks or _unvouched(came, -FOR_EVER, first), set()
+    visit = first
     holders = {r.channel for r in _surely_reported(case) if _held(r, rules, came, visit)}
     brought = [a for a in sorted(case.answers, key=lambda a: a.at_ms) if abs(a.at_ms - visit) <= DAY]
     named = {a.channel for a in brought if a.at_ms == brought[0].at_ms and a.channel in holders}
@@ -306,59 +347,67 @@ def _protection(case: Case, rules: RuleSet, claim: Report, came: list[Presence])
     if lacks or at is None:
         return "UNKNOWN", "", lacks, set()
     seen = [moment for moment in _surely(came) if moment > at]
-    later = [p for p in came if p.at_ms > at]
-    if not later:
-        return None, "never_came_after", set(), set()
-    if _unvouched(later):
-        return "UNKNOWN", "", _unvouched(later), set()
-    visit = seen[0]
+    if not seen:
+        doubts = _unvouched(came, at, FOR_EVER)
+        return ("UNKNOWN", "", doubts, set()) if doubts else (None, "never_came_after", set(), set())
+    visit = min(seen)
     due = _visit_due(claim, rules)
     paper = {"paper_after_report"} if forms else set()
     if visit > due:
-        doubts = _off(case, at, due) | _any_unvouched(came)
+        doubts = _off(case, at, due) | _unvouched(came, at, due)
         return ("UNKNOWN", "", doubts, set()) if doubts else ("RISK", "lapsed_before_visit", set(), paper)
-    return _deal_steps(case, rules, visit) or _followed(case, rules, claim, visit)
+    # only a deal with this claim's channel says what became of the claim
+    deal = case.deal if case.deal and case.deal.channel == claim.channel else None
+    steps = [*_deal_steps(claim, deal, rules, visit, came), _followed(case, deal, rules, claim, visit)]
+    for step in steps:
+        if step[0] == "RISK":
+            return step
+    gaps = {gap for step in steps for gap in step[2]}
+    return ("UNKNOWN", "", gaps, set()) if gaps else ("NORMAL", "protected", set(), set())
 
 
-def _followed(case: Case, rules: RuleSet, claim: Report, visit: int) -> Said:
-    """Return whether somebody was in touch from the claim to the deal, or to the visit if nobody bought."""
+def _followed(case: Case, deal: Deal | None, rules: RuleSet, claim: Report, visit: int) -> Said:
+    """Return whether somebody was in touch from the claim to the subscription, or to the visit."""
     here, at, measure = _here(case, rules), claim.at_ms, rules.protection
     came = [p for p in here if not p.typed]
-    deal = case.deal
-    steps = [step for step in (deal.subscribed_ms, deal.contracted_ms) if step is not None] if deal else []
     followed = _contact_until(claim, rules, _surely(came))
-    if followed >= max([visit, *steps[:1]]):
-        return "NORMAL", "protected", set(), set()
+    subscribed = deal.subscribed_ms if deal else None
+    contracted = deal.contracted_ms if deal else None
+    if followed >= visit and (subscribed is None or followed >= subscribed):
+        # somewhere before the contract they subscribed
+        lost = subscribed is None and contracted is not None and followed < contracted
+        return ("UNKNOWN", "", {("no_subscription_time", None)}, set()) if lost else (None, "", set(), set())
     assert at is not None and measure and measure.without_follow_up_days
     # a visit that nobody saw would have been contact, if it was after the last one and not too late
-    doubts = _off(case, followed - measure.without_follow_up_days * DAY, followed) | _any_unvouched(came)
+    last = followed - measure.without_follow_up_days * DAY
+    doubts = _off(case, last, followed) | _unvouched(came, last, followed)
     paper = {"paper_after_report"} if any(p.typed and p.at_ms > at for p in here) else set()
     return ("UNKNOWN", "", doubts, set()) if doubts else ("RISK", "nobody_followed_up", set(), paper)
 
 
-def _any_unvouched(came: list[Presence]) -> set[Gap]:
-    """Return the doubt that any clock leaves where it matters that nobody came."""
-    return set() if all(map(_vouched, came)) else {("clock_not_synchronised", None)}
-
-
-def _deal_steps(case: Case, rules: RuleSet, visit: int) -> Said | None:
-    """Return what the deal's own steps say of a claim that was in time for the visit; None: nothing."""
-    deal, measure = case.deal, rules.protection
+def _deal_steps(
+    claim: Report, deal: Deal | None, rules: RuleSet, visit: int, came: list[Presence]
+) -> Iterator[Said]:
+    """Yield what the deal's own steps say of a claim that was in time for the visit."""
+    measure = rules.protection
     if deal is None or measure is None:
-        return None
+        return
     subscribed, contracted = deal.subscribed_ms, deal.contracted_ms
-    measured = measure.visit_to_subscription_days or measure.subscription_to_contract_days
     if subscribed is None:
-        untold: set[Gap] = {("no_subscription_time", None)}
-        return ("UNKNOWN", "", untold, set()) if contracted is not None and measured else None
-    step: Said | None = None
-    if measure.subscription_to_contract_days is not None and contracted is not None:
-        limit = subscribed + measure.subscription_to_contract_days * DAY
-        if contracted > limit:
-            step = "RISK", "lapsed_before_contract", set(), set()
-    if subscribed > _subscription_due(rules, visit):
-        step = "RISK", "lapsed_before_subscription", set(), set()
-    return step
+        if contracted is not None and (
+            measure.visit_to_subscription_days or measure.subscription_to_contract_days
+        ):
+            yield "UNKNOWN", "", {("no_subscription_time", None)}, set()
+        return
+    if subscribed > _subscription_due(claim, rules, visit):
+        yield "RISK", "lapsed_before_subscription", set(), set()
+    to_contract = measure.subscription_to_contract_days
+    due = FOR_EVER if to_contract is None else _extended(claim, subscribed + to_contract * DAY)
+    if contracted is not None and contracted > due:
+        yield "RISK", "lapsed_before_contract", set(), set()
+    if measure.visit_to_subscription_days is not None:
+        # had they come earlier, the subscription would have been due earlier
+        yield None, "", _unvouched(came, claim.at_ms or 0, visit), set()
 
 
 def _fabricated(case: Case, deal: Deal, here: list[Presence]) -> Said:
@@ -381,8 +430,6 @@ def _fabricated(case: Case, deal: Deal, here: list[Presence]) -> Said:
     if len(times) < len(theirs):
         return "UNKNOWN", "", {("no_report_time", None)}, set()
     made = [step for step in (deal.subscribed_ms, deal.contracted_ms) if step is not None]
-    doubts = _off(case, min(times), max(made) if made else FOR_EVER)
-    if not all(map(_vouched, came)):
-        doubts.add(("clock_not_synchronised", None))
+    doubts = _off(case, min(times), max(made) if made else FOR_EVER) | _unvouched(came, min(times), FOR_EVER)
     look = {"paper_after_report" for p in here if p.typed and p.at_ms > min(times)}
     return ("UNKNOWN", "", doubts, set()) if doubts else ("RISK", "only_came_before", set(), look)

@@ -33,7 +33,7 @@ def _one(outcome: Outcome, language: Language) -> str:
 def test_every_code_has_words_and_no_word_is_left_over() -> None:
     assert set(sentences.RULES) == {rule for rule, _ in codes.OUTCOMES}
     assert {key.partition(".")[0] for key in sentences.OUTCOMES} == {code for _, code in codes.OUTCOMES}
-    assert set(sentences.UNKNOWNS) == codes.UNKNOWNS
+    assert {key.partition(".")[0] for key in sentences.UNKNOWNS} == codes.UNKNOWNS
     assert set(sentences.REVIEWS) == codes.REVIEWS
 
 
@@ -70,20 +70,20 @@ def test_a_day_is_told_once_and_the_time_between_in_words() -> None:
     times = {"report": at_ms("2026-11-20 10:00"), "arrival": at_ms("2026-11-20 10:05")}
     before = Outcome("late_report", "NORMAL", "reported_before_presence", times)
     assert _one(before, "zh") == (
-        "晚报备【正常】：报备时间 2026-11-20 10:00:00，首次到场 10:05:00，报备早了 5 分钟。"
+        "晚报备【正常】：报备时间 2026-11-20 10:00:00，客户方首次到场 10:05:00，报备早了 5 分钟。"
     )
     assert _one(before, "en") == (
-        "Late report [normal]: Reported at 2026-11-20 10:00:00; the customer first came at 10:05:00, "
-        "5 min after the report."
+        "Late report [normal]: Reported at 2026-11-20 10:00:00; the customer’s party first came at "
+        "10:05:00, 5 min after it."
     )
 
 
 def test_the_same_second_is_told_to_the_thousandth() -> None:
     at = at_ms("2026-11-20 10:00")
     before = Outcome("late_report", "NORMAL", "reported_before_presence", {"report": at, "arrival": at + 345})
-    assert "10:00:00.000，首次到场 10:00:00.345，报备早了 345 毫秒" in _one(before, "zh")
+    assert "10:00:00.000，客户方首次到场 10:00:00.345，报备早了 345 毫秒" in _one(before, "zh")
     same = Outcome("late_report", "RISK", "late_report", {"report": at, "arrival": at})
-    assert "10:00:00，客户到场 10:00:00，是同一时刻" in _one(same, "zh")
+    assert "10:00:00，客户方到场 10:00:00，是同一时刻" in _one(same, "zh")
 
 
 def test_an_arrival_before_the_report_is_never_called_later() -> None:

@@ -36,9 +36,10 @@ def _compared(
     times = {"report": reported_ms, "arrival": found[-1].at_ms}
     if any(p.sure and p.at_ms > reported_ms for p in found):
         return Outcome(RULE, "NORMAL", "came_after_a_report", times)
-    unsure = next((p for p in found if not p.sure), None)
-    doubt = moments.doubt((unsure,)) if unsure is not None else ()
-    doubt = (*doubt, *moments.blindness(case, reported_ms, moments.deal_ms(deal)))
+    doubt = (
+        *moments.doubt(found, reported_ms, moments.EVER),
+        *moments.blindness(case, reported_ms, moments.deal_ms(deal)),
+    )
     if doubt:
         return Outcome(RULE, "UNKNOWN", "input_missing", times, unknown=doubt)
     review = ("paper_after_report",) if moments.form_after(case, rules, reported_ms) else ()

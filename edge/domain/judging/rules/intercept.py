@@ -28,7 +28,10 @@ def judge(case: Case, rules: RuleSet) -> Outcome | None:
     times = {"report": report.at_ms, "arrival": found[0].at_ms}
     suspected = first is not None and first.at_ms <= until + measure.suspected_minutes * moments.MINUTE_MS
     review = ("suspected_intercept",) if suspected else ()
-    unsure = (*moments.doubt(found), *moments.blindness(case, report.at_ms, until))
+    unsure = (
+        *moments.doubt(found, -moments.EVER, until),
+        *moments.blindness(case, report.at_ms, until),
+    )
     if unsure:
         return Outcome(RULE, "UNKNOWN", "input_missing", times, unknown=unsure, review=review)
     return Outcome(RULE, "NORMAL", "came_later", times, review=review)

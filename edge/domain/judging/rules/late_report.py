@@ -21,7 +21,10 @@ def judge(case: Case, rules: RuleSet) -> Outcome | None:
     if first is not None and first.at_ms <= report.at_ms:
         return Outcome(RULE, "RISK", "late_report", times | {"arrival": first.at_ms}, review=review)
     since = report.at_ms - measure.blind_before_minutes * moments.MINUTE_MS
-    unsure = (*moments.doubt(found), *moments.blindness(case, since, report.at_ms))
+    unsure = (
+        *moments.doubt(found, -moments.EVER, report.at_ms),
+        *moments.blindness(case, since, report.at_ms),
+    )
     if unsure:
         return Outcome(RULE, "UNKNOWN", "input_missing", times, unsure, review)
     return Outcome(RULE, "NORMAL", "reported_before_presence", times, review=review)

@@ -59,10 +59,11 @@ def _first_report(case: Case, report: Report, at_ms: int, rules: RuleSet) -> Out
 
 def _first_visit(case: Case, report: Report, at_ms: int, rules: RuleSet) -> Outcome:
     found = moments.presences(case, rules)
-    unsure = moments.doubt(found) if found else (moments.absent(case),)
+    first = moments.first_sure(found)
+    came = first.at_ms if first is not None else moments.EVER
+    unsure = moments.doubt(found, -moments.EVER, came) if found else (moments.absent(case),)
     if unsure:
         return Outcome(RULE, "UNKNOWN", "input_missing", {"report": at_ms}, unknown=unsure)
-    came = found[0].at_ms
     times = {"report": at_ms, "arrival": came}
     keeping = {
         one.channel

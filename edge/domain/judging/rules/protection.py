@@ -1,7 +1,7 @@
 """Protection (保护期): how long a claim keeps the customer: report to visit, subscription, contract."""
 
 from edge.domain.judging import moments
-from edge.domain.judging.case import Case, Report
+from edge.domain.judging.case import Case, Deal, Report
 from edge.domain.judging.ruleset import Protection, RuleSet
 from edge.wire.finding import Outcome, Unknown
 
@@ -9,7 +9,10 @@ RULE = "protection"
 
 
 def judge(case: Case, rules: RuleSet) -> Outcome | None:
-    """RISK if the claim had lapsed at a step, or nobody followed up; a limit's last moment holds."""
+    """RISK if the claim had lapsed at a step, or nobody followed up; a limit's last moment holds.
+
+    Of a deal's steps those of the claim's own channel's deal count: another channel's isn't this claim's.
+    """
     measure, report = rules.protection, case.report
     if measure is None or report is None:
         return None
@@ -17,61 +20,84 @@ def judge(case: Case, rules: RuleSet) -> Outcome | None:
     if report.at_ms is None or not found:
         return Outcome(RULE, "UNKNOWN", "input_missing", unknown=moments.missing(case, found))
     later = tuple(p for p in found if p.at_ms > report.at_ms)
-    if not later:
-        return Outcome(RULE, None, "never_came_after", {"report": report.at_ms})
-    unsure = moments.doubt(later)
+    came = moments.first_sure(later)
+    if came is not None:
+        return _steps(case, report, {"report": report.at_ms, "arrival": came.at_ms}, rules, measure)
+    unsure = moments.doubt(found, report.at_ms, moments.EVER)
     if unsure:
         return Outcome(RULE, "UNKNOWN", "input_missing", {"report": report.at_ms}, unknown=unsure)
-    return _steps(case, report, later[0].at_ms, rules, measure)
+    return Outcome(RULE, None, "never_came_after", {"report": report.at_ms})
 
 
-def _steps(case: Case, report: Report, came: int, rules: RuleSet, measure: Protection) -> Outcome:
-    assert report.at_ms is not None
-    times = {"report": report.at_ms, "arrival": came}
+def _steps(case: Case, report: Report, times: dict[str, int], rules: RuleSet, measure: Protection) -> Outcome:
     visit_by = moments.visit_by_ms(report, rules)
-    if came > visit_by:
-        lapsed = times | {"until": visit_by}
-        unseen = _unseen(case, rules, report.at_ms, visit_by)
+    if times["arrival"] > visit_by:
+        unseen = _unseen(case, rules, times["report"], visit_by)
         if unseen:
             return Outcome(RULE, "UNKNOWN", "input_missing", times, unknown=unseen)
-        review = ("paper_after_report",) if moments.form_after(case, rules, report.at_ms) else ()
-        return Outcome(RULE, "RISK", "lapsed_before_visit", lapsed, review=review)
-    subscribed = case.deal.subscribed_ms if case.deal else None
-    contracted = case.deal.contracted_ms if case.deal else None
+        review = ("paper_after_report",) if moments.form_after(case, rules, times["report"]) else ()
+        return Outcome(RULE, "RISK", "lapsed_before_visit", times | {"until": visit_by}, review=review)
+    deal = case.deal if case.deal is not None and case.deal.channel == report.channel else None
+    steps = (
+        _bought(case, report, deal, rules, measure, times) if deal is not None else None,
+        _followed(case, report, deal, rules, times),
+    )
+    said = [one for one in steps if one is not None]
+    risk = next((one for one in said if one.verdict == "RISK"), None)
+    missing = tuple(dict.fromkeys(unknown for one in said for unknown in one.unknown))
+    if risk is None and missing:
+        return Outcome(RULE, "UNKNOWN", "input_missing", times, unknown=missing)
+    return risk or Outcome(RULE, "NORMAL", "protected", times)
+
+
+def _bought(
+    case: Case, report: Report, deal: Deal, rules: RuleSet, measure: Protection, times: dict[str, int]
+) -> Outcome | None:
+    """Return what the deal's own steps say; None: they were in time, or there are none yet."""
+    subscribed, contracted, came = deal.subscribed_ms, deal.contracted_ms, times["arrival"]
     to_subscription, to_contract = measure.visit_to_subscription_days, measure.subscription_to_contract_days
-    if contracted is not None and subscribed is None and (to_subscription or to_contract):
-        missing = Unknown("no_subscription_time", "office")
-        return Outcome(RULE, "UNKNOWN", "input_missing", times, unknown=(missing,))
-    if subscribed is not None and to_subscription is not None:
-        until = came + to_subscription * moments.DAY_MS
-        if subscribed > until:
-            lapsed = times | {"subscription": subscribed, "until": until}
-            return Outcome(RULE, "RISK", "lapsed_before_subscription", lapsed)
-    if subscribed is not None and contracted is not None and to_contract is not None:
-        until = subscribed + to_contract * moments.DAY_MS
-        if contracted > until:
-            lapsed = times | {"contract": contracted, "until": until}
-            return Outcome(RULE, "RISK", "lapsed_before_contract", lapsed)
-    return _followed(case, report, came, rules, times)
+    if subscribed is None:
+        untold = contracted is not None and (to_subscription or to_contract)
+        missing = (Unknown("no_subscription_time", "office"),)
+        return Outcome(RULE, "UNKNOWN", "input_missing", times, unknown=missing) if untold else None
+    until = moments.step_by_ms(report, came, to_subscription)
+    if subscribed > until:
+        lapsed = times | {"subscription": subscribed, "until": until}
+        return Outcome(RULE, "RISK", "lapsed_before_subscription", lapsed)
+    until = moments.step_by_ms(report, subscribed, to_contract)
+    if contracted is not None and contracted > until:
+        lapsed = times | {"contract": contracted, "until": until}
+        return Outcome(RULE, "RISK", "lapsed_before_contract", lapsed)
+    if to_subscription is None:
+        return None
+    # an earlier visit, at a time that nobody vouches for, would have begun the period earlier
+    unsure = moments.doubt(moments.presences(case, rules), times["report"], came)
+    return Outcome(RULE, "UNKNOWN", "input_missing", times, unknown=unsure) if unsure else None
 
 
-def _followed(case: Case, report: Report, came: int, rules: RuleSet, times: dict[str, int]) -> Outcome:
-    ends = (case.deal.subscribed_ms or case.deal.contracted_ms) if case.deal else None
-    until = moments.followed_until_ms(report, moments.presences(case, rules), rules)
-    if max(came, ends or came) <= until:
-        return Outcome(RULE, "NORMAL", "protected", times)
-    assert report.at_ms is not None and rules.protection and rules.protection.without_follow_up_days
+def _followed(
+    case: Case, report: Report, deal: Deal | None, rules: RuleSet, times: dict[str, int]
+) -> Outcome | None:
+    """Return whether somebody was in touch until the subscription, else the visit; None: yes."""
+    days = rules.protection.without_follow_up_days if rules.protection else None
+    if days is None:
+        return None
+    until, came = moments.followed_until_ms(report, moments.presences(case, rules), rules), times["arrival"]
+    subscribed = deal.subscribed_ms if deal is not None else None
+    if max(came, subscribed or came) <= until:
+        contracted = deal.contracted_ms if deal is not None else None
+        untold = subscribed is None and contracted is not None and contracted > until
+        missing = (Unknown("no_subscription_time", "office"),)
+        return Outcome(RULE, "UNKNOWN", "input_missing", times, unknown=missing) if untold else None
     # a visit would have been contact: since the last one, and while the claim still held
-    last = until - rules.protection.without_follow_up_days * moments.DAY_MS
-    unseen = _unseen(case, rules, last, until)
+    unseen = _unseen(case, rules, until - days * moments.DAY_MS, until)
     if unseen:
         return Outcome(RULE, "UNKNOWN", "input_missing", times, unknown=unseen)
-    review = ("paper_after_report",) if moments.form_after(case, rules, report.at_ms) else ()
+    review = ("paper_after_report",) if moments.form_after(case, rules, times["report"]) else ()
     return Outcome(RULE, "RISK", "nobody_followed_up", times | {"until": until}, review=review)
 
 
-def _unseen(case: Case, rules: RuleSet, from_ms: int, until_ms: int) -> tuple[Unknown, ...]:
+def _unseen(case: Case, rules: RuleSet, after_ms: int, until_ms: int) -> tuple[Unknown, ...]:
     """Return why nobody's having been seen in that time doesn't say that nobody came."""
-    unsure = next((p for p in moments.presences(case, rules) if not p.sure), None)
-    clock = moments.doubt((unsure,)) if unsure is not None else ()
-    return (*clock, *moments.blindness(case, from_ms, until_ms))
+    unsure = moments.doubt(moments.presences(case, rules), after_ms, until_ms)
+    return (*unsure, *moments.blindness(case, after_ms, until_ms))

@@ -9,7 +9,7 @@ RULE = "short_deal"
 
 
 def judge(case: Case, rules: RuleSet) -> Outcome | None:
-    """Review if contract - report ≤ N hours; it gives no verdict."""
+    """Review if contract - report ≤ N hours, of the claim's own channel's deal; it gives no verdict."""
     measure, report, deal = rules.short_deal, case.report, case.deal
     if (
         measure is None
@@ -17,6 +17,7 @@ def judge(case: Case, rules: RuleSet) -> Outcome | None:
         or report.at_ms is None
         or deal is None
         or deal.contracted_ms is None
+        or deal.channel != report.channel
     ):
         return None
     times = {"report": report.at_ms, "contract": deal.contracted_ms}
