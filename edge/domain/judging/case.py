@@ -123,6 +123,8 @@ class Case:
 def _plain(value: object) -> object:
     """Return `value` as JSON has it; what is a set of facts sorted, each different one once."""
     if isinstance(value, tuple):
+        if len(value) < 2:  # most are: there is nothing to sort
+            return [_plain(one) for one in value]
         made = {canonical(one): one for one in map(_plain, value)}
         return [made[spelling] for spelling in sorted(made)]
     if is_dataclass(value):

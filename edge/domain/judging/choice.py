@@ -20,24 +20,25 @@ def strongest(cases: Sequence[Case], book: RuleBook) -> tuple[Case, RuleSet]:
     `cases`: one for each claim of the deal's channel, or the one without a claim. NORMAL comes before UNKNOWN
     before RISK, then the earliest claim, one without a time last, then its reference.
     """
-    judged = [_judged(case, book) for case in cases]
-    _rank, case, rules = min(judged, key=lambda one: one[0])
-    return case, rules
+    told = [_by_its_rules(case, book) for case in cases]
+    return told[0] if len(told) == 1 else min(told, key=lambda one: _rank(*one))
 
 
-def _judged(case: Case, book: RuleBook) -> tuple[tuple[object, ...], Case, RuleSet]:
+def _by_its_rules(case: Case, book: RuleBook) -> tuple[Case, RuleSet]:
     claim = case.report
-    since = claim.at_ms if claim is not None else _made_ms(case)
-    rules = book.at(since)
-    used = inputs.used(case, rules)
-    untimed = claim is None or claim.at_ms is None
-    rank = (
+    rules = book.at(claim.at_ms if claim is not None else _made_ms(case))
+    return inputs.used(case, rules), rules
+
+
+def _rank(used: Case, rules: RuleSet) -> tuple[object, ...]:
+    claim = used.report
+    at_ms = claim.at_ms if claim is not None else None
+    return (
         _BEST.index(judge(used, rules).verdict),
-        untimed,
-        0 if claim is None or claim.at_ms is None else claim.at_ms,
+        at_ms is None,
+        at_ms or 0,
         claim.ref if claim is not None else "",
     )
-    return rank, used, rules
 
 
 def _made_ms(case: Case) -> int | None:
