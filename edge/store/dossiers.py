@@ -51,8 +51,11 @@ class DossierReads(Part):
         """Return up to `limit` tokens after `after` that a claim or a deal is about, in order."""
         self._allow(permit, Purpose.CHANNEL_RISK)
         rows = self._database.query(
-            "SELECT token FROM (SELECT token FROM reports UNION SELECT token FROM deal_buyers)"
-            " WHERE token > ? ORDER BY token LIMIT ?",
+            # limited in both tables already: else each call would read all there are
+            "SELECT token FROM (SELECT DISTINCT token FROM reports WHERE token > ?1 ORDER BY token LIMIT ?2)"
+            " UNION SELECT token FROM"
+            " (SELECT DISTINCT token FROM deal_buyers WHERE token > ?1 ORDER BY token LIMIT ?2)"
+            " ORDER BY token LIMIT ?2",
             (after, limit),
         )
         return tuple(row.text("token") for row in rows)
