@@ -378,6 +378,8 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "reason.no_subscription_time": ("没有认购时间", "the subscription has no time"),
     "reason.masked_number": ("隐号报备，尚未补全", "reported by a masked number, not completed yet"),
     "reason.masked_ambiguous": ("隐号报备，对应多位客户", "a masked number that fits several customers"),
+    "reason.reports_deleted": ("当时的报备可能已到期删除", "reports of that time may have been deleted"),
+    "reason.too_many_reports": ("这个号码上的报备太多", "too many reports are on this number"),
     "reason.buyer_unknown": ("有一位购房人的情况不能使用", "nothing may be used of one of the buyers"),
     "reason.taken_back": ("台账已撤回这一条", "taken back in the books"),
     "reason.nothing_to_judge": ("没有可适用的规则", "no rule applies"),

@@ -1,6 +1,6 @@
-"""`gatehouse verdict`: findings on agents' reports (判客), why, and what other rules would say.
+"""`gatehouse verdict`: findings on reports and deals (判客), why, and what other rules would say.
 
-Reports are named by their own reference, which is no telephone number. Judging is pure: what is explained,
+Both are named by their own reference, which is no telephone number. Judging is pure: what is explained,
 replayed or tried here is computed here, from what the box hands out.
 """
 
@@ -12,40 +12,46 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, ReasonOption, when
+from edge.cli.verify import PublicKeyOption, check_file
 
 if TYPE_CHECKING:
     from edge.domain.reasons import Reason
-    from edge.ipc.findings import FindingHistory, FindingVersion, Tried
+    from edge.ipc.findings import About, FindingHistory, FindingVersion, Tried
 
-RefArgument = Annotated[str, typer.Argument(metavar="REPORT", help="The report's own reference.")]
+RefArgument = Annotated[str, typer.Argument(metavar="REF", help="The report's own reference, or the deal's.")]
+DealOption = Annotated[
+    bool, typer.Option("--deal", "--deals", help="On deals (认购, 签约); otherwise on reports (报备).")
+]
 _EARLIER = "judged by an earlier program, which this one doesn't repeat"
 _COLOUR = {"NORMAL": "green", "RISK": "red", "UNKNOWN": "yellow"}
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the group to `app`."""
-    group = typer.Typer(help="Findings on agents' reports (判客).", no_args_is_help=True)
-    group.command("list", short_help="The newest finding on each report.")(list_findings)
+    group = typer.Typer(help="Findings on agents' reports and on deals (判客).", no_args_is_help=True)
+    group.command("list", short_help="The newest finding on each report or deal.")(list_findings)
     group.command("show", short_help="Every version of one finding.")(show)
     group.command("explain", short_help="Tell one finding in sentences.")(explain)
     group.command("replay", short_help="Judge the same inputs again: the same finding?")(replay)
     group.command("export", short_help="Write one finding as a signed file.")(export)
+    group.command("verify", short_help="Check such a file with the box's public key alone.")(verify)
     group.command("dry-run", short_help="Which findings would other rules alter?")(dry_run)
-    app.add_typer(group, name="verdict", short_help="Findings on agents' reports.")
+    app.add_typer(group, name="verdict", short_help="Findings on reports and deals.")
 
 
 def list_findings(
     verdict: Annotated[str | None, typer.Option(help="NORMAL, RISK or UNKNOWN only.")] = None,
+    deal: DealOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the newest finding on each report, by reference."""
+    """Show the newest finding on each report, or on each deal, by reference."""
     from edge.cli.operator import ask_as_officer
     from edge.ipc.findings import FindingLines, ListFindings
 
     after, more = "", True
     while more:
-        asked = ListFindings.model_validate({"verdict": verdict, "after": after})
+        asked = ListFindings.model_validate({"about": _about(deal), "verdict": verdict, "after": after})
         found = ask_as_officer(config, asked, FindingLines)
         for line in found.lines:
             if as_json:
@@ -55,12 +61,14 @@ def list_findings(
             typer.echo(f" {line.ref:<24} {when(line.decided_ms)}  {', '.join(line.reasons)}")
         more, after = found.more, found.lines[-1].ref if found.lines else ""
     if not after and not as_json:
-        typer.echo("no report was judged yet")
+        typer.echo(f"no {_about(deal)} was judged yet")
 
 
-def show(ref: RefArgument, reason: ReasonOption, config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Show every version of the finding on one report: later facts made new ones, old ones stand."""
-    for one in _history(config, ref, reason).versions:
+def show(
+    ref: RefArgument, reason: ReasonOption, deal: DealOption = False, config: ConfigOption = DEFAULT_CONFIG
+) -> None:
+    """Show every version of one finding: later facts made new ones, old ones stand."""
+    for one in _history(config, ref, deal, reason).versions:
         typer.secho(f"version {one.version}  {one.verdict or 'erased'}", fg=_COLOUR.get(one.verdict or ""))
         typer.echo(f"  decided {when(one.decided_ms)}   {', '.join(one.reasons)}")
         typer.echo(f"  inputs sha256 {one.inputs_hash}")
@@ -69,10 +77,11 @@ def show(ref: RefArgument, reason: ReasonOption, config: ConfigOption = DEFAULT_
 def explain(
     ref: RefArgument,
     reason: ReasonOption,
+    deal: DealOption = False,
     english: Annotated[bool, typer.Option("--english", help="In English; otherwise in Chinese.")] = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Tell the newest finding on one report in sentences, rule by rule, with the times it rests on."""
+    """Tell the newest finding on one of them in sentences, rule by rule, with the times it rests on."""
     from datetime import datetime
 
     from edge.domain.errors import InvalidInput
@@ -80,7 +89,7 @@ def explain(
     from edge.domain.judging.judge import judge
     from edge.wire.sentences import explain as told
 
-    newest = _history(config, ref, reason).versions[-1]
+    newest = _history(config, ref, deal, reason).versions[-1]
     try:
         case, rules = read(_inputs(newest).encode())
     except ValueError:
@@ -93,13 +102,15 @@ def explain(
     typer.echo(f"  {rules.name}, version {rules.version}")
 
 
-def replay(ref: RefArgument, reason: ReasonOption, config: ConfigOption = DEFAULT_CONFIG) -> None:
+def replay(
+    ref: RefArgument, reason: ReasonOption, deal: DealOption = False, config: ConfigOption = DEFAULT_CONFIG
+) -> None:
     """Judge each version's inputs again, here; exit code 1 if one gives another finding or other bytes."""
     from edge.domain.judging.inputs import digest, read, spelled
     from edge.domain.judging.judge import judge
 
     wrong = False
-    for one in _history(config, ref, reason).versions:
+    for one in _history(config, ref, deal, reason).versions:
         if one.inputs is None:
             typer.echo(f"  version {one.version}: erased; its hash is {one.inputs_hash}")
             continue
@@ -121,32 +132,42 @@ def export(
     ref: RefArgument,
     reason: ReasonOption,
     out: Annotated[Path, typer.Option(help="A new file; only you may read it.")],
+    deal: DealOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Write the newest finding on one report with all that it rests on, signed by the box.
+    """Write the newest finding on one of them with all that it rests on, signed by the box.
 
-    `gatehouse verify FILE --public-key …` checks it with the box's public key alone, and judges it again.
+    `gatehouse verdict verify FILE --public-key …` checks it by the box's public key alone, and judges again.
     """
     from edge.cli.operator import ask_as_officer, write_document
     from edge.ipc.findings import ExportFinding
     from edge.ipc.officer import Document
 
-    document = ask_as_officer(config, ExportFinding(ref=ref, reason=reason), Document)
+    document = ask_as_officer(config, ExportFinding(about=_about(deal), ref=ref, reason=reason), Document)
     size = write_document(document.content, out)
     typer.secho(f"✓ {out}: {size} bytes, mode 0600", fg="green")
+
+
+def verify(file: Path, public_key: PublicKeyOption, as_json: JsonOption = False) -> None:
+    """Say whether a box signed the finding in FILE, and whether its inputs give it by its rules.
+
+    As `gatehouse verify`: needs no configuration and no network; exit code 1 if anything was changed.
+    """
+    check_file(file, public_key, as_json=as_json, kind="finding")
 
 
 def dry_run(
     rules: Annotated[Path, typer.Option(help="A file of rules, in the form of rules.example.toml.")],
     reason: ReasonOption,
+    deal: DealOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Judge every report by other rules; show which findings they would alter. Changes nothing."""
+    """Judge all of them by other rules; show which findings those would alter. Changes nothing."""
     from edge.runtime.rulebook import load as load_rules
 
     load_rules(rules)  # what is wrong with the file is said before anybody is asked
     counted = Counter[str]()
-    for one in _tried(config, rules.read_text(encoding="utf-8"), reason):
+    for one in _tried(config, rules.read_text(encoding="utf-8"), deal, reason):
         counted[f"{one.verdict} → {one.would_be}"] += 1
         if one.verdict != one.would_be:
             typer.secho(f"{one.ref:<24} {one.verdict} → {one.would_be}", fg=_COLOUR[one.would_be], nl=False)
@@ -157,23 +178,28 @@ def dry_run(
     typer.echo(f"{altered} of {counted.total()} findings would be another; nothing was changed")
 
 
-def _tried(config: Path, rules: str, reason: "Reason") -> "Iterator[Tried]":
+def _tried(config: Path, rules: str, deal: bool, reason: "Reason") -> "Iterator[Tried]":
     from edge.cli.operator import ask_as_officer
     from edge.ipc.findings import TriedLines, TryRules
 
     after, more = "", True
     while more:
-        found = ask_as_officer(config, TryRules(rules=rules, after=after, reason=reason), TriedLines)
+        asked = TryRules(about=_about(deal), rules=rules, after=after, reason=reason)
+        found = ask_as_officer(config, asked, TriedLines)
         yield from found.lines
         more, after = found.more, found.last
 
 
-def _history(config: Path, ref: str, reason: "Reason") -> "FindingHistory":
+def _history(config: Path, ref: str, deal: bool, reason: "Reason") -> "FindingHistory":
     from edge.cli.operator import ask_as_officer
     from edge.ipc.findings import FindingHistory, ShowFinding
 
-    asked = ShowFinding.model_validate({"ref": ref, "reason": reason})
+    asked = ShowFinding.model_validate({"about": _about(deal), "ref": ref, "reason": reason})
     return ask_as_officer(config, asked, FindingHistory)
+
+
+def _about(deal: bool) -> "About":
+    return "deal" if deal else "report"
 
 
 def _inputs(version: "FindingVersion") -> str:

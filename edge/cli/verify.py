@@ -17,8 +17,9 @@ _WHAT = {
     "access": "all that was held of a person",
     "consents": "consents of a person",
     "guardian": "a guardian agreed for a child",
-    "finding": "a finding on an agent's report",
+    "finding": "a finding on an agent's report or on a deal",
 }
+PublicKeyOption = Annotated[str, typer.Option("--public-key", help="The box's, 64 hex digits.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -28,7 +29,7 @@ def add_to(app: typer.Typer) -> None:
 
 def verify(
     file: Path,
-    public_key: Annotated[str, typer.Option("--public-key", help="The box's, 64 hex digits.")],
+    public_key: PublicKeyOption,
     notice: Annotated[
         Path | None, typer.Option(help="A notice; says whether it is the one that was agreed to.")
     ] = None,
@@ -39,16 +40,30 @@ def verify(
     Needs the file and the box's public key, no configuration and no network. Exit code 1 if anything
     was changed, isn't signed by this key, or isn't the notice that was given.
     """
-    from edge.domain.errors import InvalidInput
     from edge.runtime.notice import load
+
+    check_file(file, public_key, load(notice).hash if notice is not None else None, as_json=as_json)
+
+
+def check_file(
+    file: Path, public_key: str, wanted: str | None = None, *, as_json: bool, kind: str | None = None
+) -> None:
+    """Check FILE, tell, and exit with 0 or 1.
+
+    `wanted`: the hash of the notice in question; `kind`: what FILE has to be.
+    """
+    from edge.domain.errors import InvalidInput
 
     try:
         content = file.read_bytes()
     except OSError as error:
         raise InvalidInput(f"read {file}", error.strerror or "unreadable") from None
-    wanted = load(notice).hash if notice is not None else None
     try:
         checked = _checked(content, public_key)
+        if kind is not None and checked.kind != kind:
+            raise InvalidInput(
+                f"check {file}", f"not_a_{kind}", f"it is {_WHAT[checked.kind]}: gatehouse verify"
+            )
     except InvalidInput as error:
         typer.secho(f"✗ {file}: {error.code}", fg="red", err=True)
         typer.echo(f"  {error.hint}", err=True)
@@ -106,7 +121,8 @@ def _show_finding(evidence: "FindingEvidence") -> None:
     case, rules = read(evidence.inputs.encode())
     zone, found = datetime.now().astimezone().tzinfo, judge(case, rules)
     assert zone is not None
-    typer.echo(f"  report {evidence.report_ref}, version {evidence.version}: {evidence.verdict}")
+    on = f"report {evidence.report_ref}" if evidence.deal_ref is None else f"deal {evidence.deal_ref}"
+    typer.echo(f"  {on}, version {evidence.version}: {evidence.verdict}")
     typer.echo(f"  as its rules give: {rules.name}, version {rules.version}")
     for language in ("zh", "en"):
         for sentence in explain(found, language, zone):

@@ -160,6 +160,7 @@ _OTHER_BASES: dict[type[Fact], tuple[BasisKind, Purpose]] = {
     facts.VisitTakenBack: (BasisKind.DUTY, Purpose.RIGHTS),
     facts.NumberTakenBack: (BasisKind.DUTY, Purpose.RIGHTS),
     facts.ReportLodged: (BasisKind.REPORT, Purpose.CHANNEL_RISK),
+    facts.RowEmptied: (BasisKind.DUTY, Purpose.RIGHTS),
     facts.BooksRetokened: (BasisKind.DUTY, Purpose.RIGHTS),
     facts.FollowedUp: (BasisKind.REPORT, Purpose.CHANNEL_RISK),
     facts.ReportExtended: (BasisKind.REPORT, Purpose.CHANNEL_RISK),

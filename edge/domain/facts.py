@@ -322,6 +322,14 @@ class ReportLodged(BookRow):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RowEmptied(BookRow):
+    """What is held under this name counts no more: its newest row is about somebody who isn't entered."""
+
+    table: Literal["reports", "deals", "known_customers"]
+    ref: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BooksRetokened(Fact):
     """What the books say under `earlier`, a number's tokens by older keys, is kept under `token` now."""
 
@@ -399,6 +407,8 @@ class VerdictReached(Fact):
 
     `since_ms`: the earliest presence that it rests on, or None. `completed`: on a claim by a masked number,
     under which token the customer is found whom it is on.
+    `named`: a keyed hash of the channel and the tokens that its record names: if a book corrects just those,
+    headquarters is told all the same.
     """
 
     about: type_of_subject
@@ -409,6 +419,7 @@ class VerdictReached(Fact):
     inputs: str
     inputs_hash: str
     since_ms: int | None
+    named: str | None = None
     completed: Token | None = None
 
 

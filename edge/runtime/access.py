@@ -45,8 +45,8 @@ class Access:
         )
         claimed = self._claimed(held, number)
         books = {
-            "reports": self._reports(claimed),
-            "deals": self._deals(claimed),
+            "deals": (deals := self._deals(claimed)),
+            "reports": self._reports(claimed, max((deal.until_ms for deal in deals), default=0)),
             "listings": self._listings(claimed),
         }
         held = held.model_copy(update=books)
@@ -84,13 +84,14 @@ class Access:
         its = self._office.tokens.tokens("channel_risk", number) if number else ()
         return (*its, *(t.token for t in held.tokens if t.scope is Scope.CHANNEL_RISK))
 
-    def _reports(self, tokens: Sequence[Token]) -> tuple[HeldReport, ...]:
+    def _reports(self, tokens: Sequence[Token], deals_until_ms: int) -> tuple[HeldReport, ...]:
+        """A report is kept as long as a deal of theirs."""
         store, rights = self._office.store, self._office.gate.permit_rights()
         return tuple(
             HeldReport(
                 channel=report.channel,
                 reported_ms=report.reported_ms,
-                until_ms=report.lapses_ms,
+                until_ms=max(report.lapses_ms, deals_until_ms),
                 findings=tuple((v.decided_ms, v.inputs_hash) for v in store.verdicts(report.report_ref)),
             )
             for report in store.reports_by_token(rights, *tokens, taken_back=True)

@@ -153,7 +153,9 @@ class Books:
         """Keep the rows and judge what they touch; return how many aren't about somebody suppressed."""
         kept, touched, listed = 0, set[Token](), self._office.store.customers_listed()
         for row in rows:
-            kept += self._keep(self._fact(row), touched)
+            fact = self._fact(row)
+            kept += fact is not None
+            self._keep(fact or self._emptied(row), touched)
         self._risk.judge_tokens(touched)
         if self._office.store.customers_listed() != listed:
             self._risk.judge_all()  # whoever isn't on the list is known not to be
@@ -170,7 +172,7 @@ class Books:
         touched |= self._touched(fact)
         return True
 
-    def _touched(self, fact: facts.BookRow) -> set[Token]:
+    def _touched(self, fact: facts.BookRow) -> set[Token]:  # noqa: PLR0911 — one for each kind of row
         """Return the tokens that the row which is held under the name of `fact` is about, and its own."""
         store, lookup = self._office.store, self._office.gate.permit_lookup(Purpose.CHANNEL_RISK)
         match fact:
@@ -188,11 +190,24 @@ class Books:
                 return {tokens[0] for tokens in fact.buyers if tokens} | (
                     {token for _, token in deal.buyers} if deal else set()
                 )
+            case facts.ChannelNamed():
+                return set(store.reported_by(lookup, fact.name))
+            case facts.RowEmptied():
+                return self._behind(fact)
             case facts.CustomerListed():
                 known = store.known_customer(lookup, fact.ref)
                 return {fact.token, known} if known else {fact.token}
             case _:
                 return set()
+
+    def _behind(self, fact: facts.RowEmptied) -> set[Token]:
+        """Return whom the held row of this name is about."""
+        store, lookup = self._office.store, self._office.gate.permit_lookup(Purpose.CHANNEL_RISK)
+        report = store.report(lookup, fact.ref) if fact.table == "reports" else None
+        deal = store.deal(lookup, fact.ref) if fact.table == "deals" else None
+        known = store.known_customer(lookup, fact.ref) if fact.table == "known_customers" else None
+        buyers = {token for _, token in deal.buyers} if deal is not None else set()
+        return buyers | ({report.token} if report else set()) | ({known} if known else set())
 
     def _fact(self, row: FactRow) -> facts.BookRow | None:  # noqa: PLR0911 — one for each kind of row
         """Return what is to be kept of a row: tokens for numbers; None for somebody suppressed."""
@@ -230,6 +245,20 @@ class Books:
                 return facts.ListSupplied(**self._said(row), ref=row.ref)
             case wire.ChannelRow():
                 return facts.ChannelNamed(**self._said(row), code=row.ref, name=row.name)
+
+    def _emptied(self, row: FactRow) -> facts.RowEmptied | None:
+        """Return that what is held under the name of a row about somebody suppressed counts no more.
+
+        None if it is about them as well, and stands as it did when they ended `channel_risk`.
+        """
+        tables: dict[str, Literal["reports", "deals", "known_customers"]] = {
+            "report": "reports",
+            "deal": "deals",
+            "customer": "known_customers",
+        }
+        fact = facts.RowEmptied(**self._said(row), table=tables[row.kind], ref=row.ref)
+        theirs = {token for number in _numbers(row) for token in self._tokens(number)}
+        return fact if row.withdrawn or self._behind(fact) - theirs else None
 
     def _said(self, row: FactRow) -> Said:
         """Return when a row was said, and what decides between two that were changed at one moment."""

@@ -15,6 +15,8 @@ from edge.store.rows import Customer, DealEntry, Dossiers, PresenceRow, ReportEn
 from edge.wire import Token
 
 _KINDS: dict[str, Kind] = {kind: kind for kind in get_args(Kind)}
+MOST_CLAIMS = 50
+"""On one customer. A number with more is no customer's: agents write it for want of one."""
 REPORTED = "customer"
 """In a case, the buyer who was reported; of a deal whose channel never reported, the first one."""
 
@@ -65,6 +67,10 @@ def subjects(found: Dossiers, known: Known) -> Iterator[Subject]:
 def _on_report(claim: ReportEntry, customer: Customer, known: Known) -> Subject:
     if claim.completion in ("candidate", "ambiguous"):
         return Subject("report", claim.report_ref, claim.channel, (claim.token,), (_on_nobody(claim),))
+    completed = claim.holder if claim.completion == "completed" else None
+    if len(customer.claims) > MOST_CLAIMS:
+        crowded = Case(Report(claim.report_ref, "channel-1", claim.reported_ms), crowded=True)
+        return Subject("report", claim.report_ref, claim.channel, (claim.holder,), (crowded,), completed)
     names = _names(customer.claims, customer.answers)
     said = _claims(customer.claims, names)
     case = Case(
@@ -79,7 +85,6 @@ def _on_report(claim: ReportEntry, customer: Customer, known: Known) -> Subject:
         merged=customer.merged,
         renumbered=customer.renumbered,
     )
-    completed = claim.holder if claim.completion == "completed" else None
     return Subject("report", claim.report_ref, claim.channel, (claim.holder,), (case,), completed)
 
 
@@ -97,6 +102,10 @@ def _on_deal(
     it.
     """
     claims = {claim.report_ref: claim for _, _, customer in buyers for claim in customer.claims}
+    tokens = tuple(token for _, token, _ in buyers)
+    if len(claims) > MOST_CLAIMS:
+        crowded = Case(None, deal=Deal(deal.deal_ref, None), crowded=True)
+        return Subject("deal", deal.deal_ref, deal.channel, tokens, (crowded,))
     fits = {*deal.masks, *(mask for _, _, customer in buyers for mask in customer.masks)}
     perhaps = [
         c for mask in sorted(fits) for c in found.open_claims.get(mask, ()) if c.channel == deal.channel
@@ -107,7 +116,6 @@ def _on_deal(
     )
     made = Deal(deal.deal_ref, "channel-1", deal.subscribed_ms, deal.contracted_ms)
     cases += tuple(replace(_on_nobody(claim), deal=made) for claim in perhaps)
-    tokens = tuple(token for _, token, _ in buyers)
     return Subject("deal", deal.deal_ref, deal.channel, tokens, cases)
 
 
@@ -139,6 +147,7 @@ def _deal_case(
             deal.contracted_ms,
             tuple(sorted(names.values())),
             incomplete=len(buyers) < deal.said,
+            claims_from_ms=deal.claims_from_ms,
         ),
         known_since_ms=reported.known_since_ms,
         known_listed=known.listed,

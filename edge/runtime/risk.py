@@ -5,6 +5,7 @@ A finding is issued again, as a new version, whenever its inputs changed.
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 
 from edge.domain import facts
 from edge.domain.judging import inputs, moments
@@ -14,15 +15,16 @@ from edge.domain.judging.judge import judge
 from edge.domain.judging.ruleset import RuleBook, RuleSet
 from edge.runtime.cases import Known, Subject, subjects
 from edge.runtime.office import Office, new_id
-from edge.store.rows import Dossiers
-from edge.wire import Purpose, TimeQuality, Token, VerdictIssued
-from edge.wire.finding import evidence_signing_input
+from edge.store.rows import Dossiers, Newest
+from edge.wire import Purpose, TimeQuality, Token, VerdictIssued, canonical
+from edge.wire.finding import MAX_INPUTS, evidence_signing_input
 
 AT_ONCE = 300
 """Customers whose findings are made in one transaction."""
 _CODE = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 """A channel's code (wire.base.Name); a name that a file on the box gave stays on the box."""
-_TO_BE_SIGNED = "0" * 128
+
+_NONE = Newest(0, "", None)
 
 
 class Risk:
@@ -55,9 +57,10 @@ class Risk:
     def judge_tokens(self, tokens: Iterable[Token]) -> None:
         """Judge every report on one of these, and every deal of theirs, again."""
         found = self._dossiers(tokens)
-        for subject in subjects(found, self._known(found)):
-            case, rules = strongest(subject.cases, self._book)
-            self._judge(subject, case, rules, found)
+        judged = (self._judge(subject, found) for subject in subjects(found, self._known(found)))
+        new = [self._office.gate.on_other_basis(fact) for fact in judged if fact is not None]
+        self._office.store.apply(*new)
+        self.issued += len(new)
 
     def judge_all(self) -> int:
         """Judge everything again, some hundred customers at once; return how many findings changed."""
@@ -90,20 +93,28 @@ class Risk:
         store = self._office.store
         return Known(tuple(Blind(*span) for span in store.outages()), store.customers_listed())
 
-    def _judge(self, subject: Subject, case: Case, rules: RuleSet, found: Dossiers) -> None:
+    def _judge(self, subject: Subject, found: Dossiers) -> facts.VerdictReached | None:
+        """Return the finding, unless it rests on just what the last one rests on."""
+        case, rules = strongest(subject.cases, self._book)
         spelled = inputs.spelled(case, rules)
-        version, before = found.newest.get((subject.about, subject.ref), (0, ""))
-        if before != inputs.digest(spelled):
-            self._issue(subject, case, rules, spelled.decode(), version + 1)
+        last, named = found.newest.get((subject.about, subject.ref), _NONE), self._named(subject)
+        if last.inputs_hash == inputs.digest(spelled) and last.named in (None, named):
+            return None
+        return replace(self._found(subject, case, rules, spelled.decode(), last.version + 1), named=named)
 
-    def _issue(self, subject: Subject, case: Case, rules: RuleSet, spelled: str, version: int) -> None:
+    def _named(self, subject: Subject) -> str:
+        return self._office.tokens.mark(canonical([_code(subject.channel), *subject.who]).decode())
+
+    def _found(
+        self, subject: Subject, case: Case, rules: RuleSet, spelled: str, version: int
+    ) -> facts.VerdictReached:
         stamp, finding = self._office.stamp(), judge(case, rules)
         first = next(iter(moments.presences(case, rules)), None)
         record = VerdictIssued(
             verdict_id=new_id(),
             report_ref=subject.ref if subject.about == "report" else None,
             deal_ref=subject.ref if subject.about == "deal" else None,
-            channel=subject.channel if subject.channel and _CODE.fullmatch(subject.channel) else None,
+            channel=_code(subject.channel),
             version=version,
             who=subject.who[0],
             also=subject.who[1:],
@@ -117,11 +128,9 @@ class Risk:
             presence_ms=first.at_ms if first else None,
             presence_quality=first.quality if first else None,
             decided_ms=stamp["at_ms"],
-            inputs=spelled,
             outcomes=finding.outcomes,
-            signature=_TO_BE_SIGNED,
         )
-        fact = facts.VerdictReached(
+        return facts.VerdictReached(
             **stamp,
             about=subject.about,
             ref=subject.ref,
@@ -132,15 +141,25 @@ class Risk:
             inputs_hash=record.inputs_hash,
             completed=subject.completed,
             since_ms=min((one.at_ms for one in case.presences), default=None),
-            records=(self._signed(record, stamp["quality"]),),
+            records=(self._signed(record, spelled, stamp["quality"]),),
         )
-        self._office.store.apply(self._office.gate.on_other_basis(fact))
-        self.issued += 1
 
-    def _signed(self, record: VerdictIssued, quality: TimeQuality) -> VerdictIssued:
+    def _signed(self, record: VerdictIssued, inputs: str, quality: TimeQuality) -> VerdictIssued:
+        """Return the record with what it rests on and the box's word; without, if that is too long to send.
+
+        The box has it all the same, and exports it. (Hundreds of follow-ups, say.)
+        """
+        if len(inputs) > MAX_INPUTS:
+            return record
+        record = record.model_copy(update={"inputs": inputs, "signature": ""})
         box = self._office.store.identity
         where = {"tenant": box.tenant, "site": box.site, "box": box.box}
         evidence = record.evidence(where, quality)
         assert evidence is not None
         signature = self._office.sign(evidence_signing_input(evidence)).hex()
         return record.model_copy(update={"signature": signature})
+
+
+def _code(channel: str | None) -> str | None:
+    """Return what leaves the box of a channel: its code, and never a name."""
+    return channel if channel and _CODE.fullmatch(channel) else None

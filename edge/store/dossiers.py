@@ -15,7 +15,7 @@ from edge.domain.facts import type_of_source, type_of_subject
 from edge.domain.judging.masking import completion
 from edge.ports import Permit
 from edge.store.database import Row
-from edge.store.rows import Customer, DealEntry, Dossiers, PresenceRow, ReportEntry
+from edge.store.rows import Customer, DealEntry, Dossiers, Newest, PresenceRow, ReportEntry
 from edge.store.tables import Part
 from edge.wire import Purpose, Scope, TimeQuality, Token
 
@@ -231,15 +231,17 @@ class DossierReads(Part):
 
     def _newest(
         self, subjects: Mapping[type_of_subject, list[str]]
-    ) -> dict[tuple[type_of_subject, str], tuple[int, str]]:
-        found: dict[tuple[type_of_subject, str], tuple[int, str]] = {}
+    ) -> dict[tuple[type_of_subject, str], Newest]:
+        found: dict[tuple[type_of_subject, str], Newest] = {}
         for about, refs in subjects.items():
             for row in self._database.query(
-                "SELECT ref, max(version) AS version, inputs_hash FROM verdicts"
+                "SELECT ref, max(version) AS version, inputs_hash, named FROM verdicts"
                 f" WHERE about = ? AND ref {_ANY} GROUP BY ref",
                 (about, json.dumps(refs)),
             ):
-                found[about, row.text("ref")] = (row.integer("version"), row.text("inputs_hash"))
+                found[about, row.text("ref")] = Newest(
+                    row.integer("version"), row.text("inputs_hash"), row.maybe_text("named")
+                )
         return found
 
 
@@ -310,6 +312,7 @@ def deals_of(rows: Iterable[Row]) -> tuple[DealEntry, ...]:
             said=row.integer("buyers"),
             withdrawn=row.integer("withdrawn") == 1,
             masks=masks,
+            claims_from_ms=row.maybe_integer("claims_from_ms"),
         )
     return tuple(found.values())
 

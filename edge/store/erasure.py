@@ -29,8 +29,8 @@ _CLAIMS = (
 """A claim by a masked number is theirs once it was completed on them, whatever came later."""
 _CLAIMED = f"report_ref IN ({_CLAIMS})"
 _BOOKS = {
-    "verdicts": "UPDATE verdicts SET verdict = NULL, reasons = NULL, inputs = NULL, since_ms = NULL"  # noqa: S608
-    f" WHERE inputs IS NOT NULL AND CASE about WHEN 'report'"
+    "verdicts": "UPDATE verdicts SET verdict = NULL, reasons = NULL, inputs = NULL, since_ms = NULL,"  # noqa: S608
+    f" named = NULL WHERE inputs IS NOT NULL AND CASE about WHEN 'report'"
     f" THEN ref IN ({_CLAIMS})"
     f" ELSE ref IN (SELECT deal_ref FROM deal_buyers WHERE {_THEIRS}) END",
     "follow_ups": f"DELETE FROM follow_ups WHERE {_CLAIMED}",  # noqa: S608

@@ -19,14 +19,17 @@ from edge.domain.facts import (
     ListSupplied,
     ReportExtended,
     ReportLodged,
+    RowEmptied,
     VerdictReached,
 )
 from edge.store.database import Value
+from edge.store.lapses import forgotten_until_ms
 from edge.store.people import suppressed
 from edge.store.tables import Tables
 from edge.store.writing import Ground, write
 from edge.wire import Token
 
+_NAMES = {"reports": "report_ref", "deals": "deal_ref", "known_customers": "ref"}
 _WITH_TOKENS = ("reports", "deal_buyers", "known_customers")
 
 
@@ -44,6 +47,16 @@ def _report_lodged(fact: ReportLodged, ground: Ground, to: Tables) -> None:
         "at_ms": fact.at_ms,
     }
     _put(to, "reports", ("report_ref", fact.report_ref), fact, ground, columns)
+
+
+@write.register
+def _row_emptied(fact: RowEmptied, _ground: Ground, to: Tables) -> None:
+    name = _NAMES[fact.table]
+    to.database.run(
+        f"UPDATE {fact.table} SET withdrawn = 1, changed_ms = ?2, mark = ?3"  # noqa: S608 — constants
+        f" WHERE {name} = ?1 AND (?2, ?3) > (changed_ms, mark)",
+        (fact.ref, fact.changed_ms, fact.mark),
+    )
 
 
 @write.register
@@ -91,6 +104,10 @@ def _deal_made(fact: DealMade, ground: Ground, to: Tables) -> None:
         "lapses_ms": fact.lapses_ms,
         "at_ms": fact.at_ms,
     }
+    before = to.database.one("SELECT claims_from_ms FROM deals WHERE deal_ref = ?", (fact.deal_ref,))
+    columns["claims_from_ms"] = (
+        before.maybe_integer("claims_from_ms") if before else forgotten_until_ms(to.database)
+    )
     if not _put(to, "deals", ("deal_ref", fact.deal_ref), fact, ground, columns):
         return
     to.database.run("DELETE FROM deal_buyers WHERE deal_ref = ?", (fact.deal_ref,))
@@ -127,7 +144,13 @@ def _list_supplied(fact: ListSupplied, ground: Ground, to: Tables) -> None:
 
 @write.register
 def _channel_named(fact: ChannelNamed, ground: Ground, to: Tables) -> None:
+    """Reports that a file on the box brought under the company's name are this channel's."""
     _put(to, "channels", ("code", fact.code), fact, ground, {"name": fact.name})
+    to.database.run(
+        "UPDATE reports SET channel = ?1 WHERE channel ="
+        " (SELECT name FROM channels WHERE code = ?1 AND withdrawn = 0)",
+        (fact.code,),
+    )
 
 
 @write.register
@@ -142,6 +165,7 @@ def _verdict_reached(fact: VerdictReached, ground: Ground, to: Tables) -> None:
         inputs=fact.inputs,
         inputs_hash=fact.inputs_hash,
         since_ms=fact.since_ms,
+        named=fact.named,
         at_ms=fact.at_ms,
         quality=fact.quality,
         basis=ground.basis,

@@ -7,20 +7,53 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edge.domain.retention import Periods
+from edge.store.database import Database
 from edge.wire import Scope
 
 _EVIDENCE_UNTIL = "at_ms + CASE substr(basis, 9) {cases} END"
+_CLAIM_UNTIL = """max(r.lapses_ms,
+    coalesce((SELECT max(e.until_ms) FROM extensions e
+        WHERE e.report_ref = r.report_ref AND e.withdrawn = 0), 0),
+    coalesce((SELECT max(d.lapses_ms) FROM deal_buyers b JOIN deals d USING (deal_ref) WHERE b.token IN (
+        SELECT r.token UNION SELECT o.token FROM person_tokens m JOIN person_tokens o USING (person, scope)
+        WHERE m.token = r.token OR m.mask = r.token) OR b.mask = r.token), 0))"""
+"""A claim `r` is kept while an extension lets it count, and as long as a deal of whom it is on.
+
+Without it that deal would look as if nobody had ever reported.
+"""
 _FINDING_UNTIL = """min(
     coalesce(CASE about
-        WHEN 'report' THEN (SELECT lapses_ms FROM reports r WHERE r.report_ref = verdicts.ref)
+        WHEN 'report' THEN (SELECT {claim} FROM reports r WHERE r.report_ref = verdicts.ref)
         ELSE (SELECT lapses_ms FROM deals d WHERE d.deal_ref = verdicts.ref) END, 0),
     coalesce(since_ms, at_ms) + {joined}
 )"""
 """A finding joins a report or a deal with presences: its content goes with whichever is over first."""
-_OF_A_REPORT = """coalesce((SELECT lapses_ms FROM reports r WHERE r.report_ref = {table}.report_ref),
+_OF_A_REPORT = """coalesce((SELECT {claim} FROM reports r WHERE r.report_ref = {table}.report_ref),
     at_ms + {orphans})"""
+_REPORT_UNTIL = f"(SELECT {_CLAIM_UNTIL} FROM reports r WHERE r.report_ref = reports.report_ref)"  # noqa: S608
+_SOONEST = "r.lapses_ms"
+"""What a claim is kept for in any case, which costs nothing to ask."""
 
 _ENDED = "(SELECT max(l.at_ms) FROM consents l WHERE l.person = consents.person AND l.scope = consents.scope)"
+
+
+_FORGOTTEN = "mark_reports_deleted_until"
+
+
+def forgotten_until_ms(database: Database) -> int | None:
+    """Return until when claims were deleted because their period was over; None: none was yet."""
+    row = database.one("SELECT value FROM meta WHERE name = ?", (_FORGOTTEN,))
+    return int(row.text("value")) if row else None
+
+
+def remember_forgotten(database: Database, periods: Periods, now_ms: int) -> None:
+    """Remember until when claims are about to be deleted: of that time one that isn't there may have been."""
+    newest = database.count(
+        f"SELECT coalesce(max(coalesce(reported_ms, at_ms)), -1) FROM reports WHERE {REPORTS.due(periods)}",  # noqa: S608
+        (now_ms,),
+    )
+    if newest >= (forgotten_until_ms(database) or 0):
+        database.run("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", (_FORGOTTEN, str(newest + 1)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +66,13 @@ class Lapse:
     which: str = "TRUE"
     ends_by: str = "DELETE FROM {table}"
     """The statement, up to its WHERE."""
+    not_before: Callable[[Periods], str] | None = None
+    """A time that no end comes before, if that is cheaper to ask: all rows are asked every minute."""
+
+    def due(self, periods: Periods) -> str:
+        """Return the condition of those that are over at ?1."""
+        soonest = f" AND {self.not_before(periods)} <= ?1" if self.not_before is not None else ""
+        return f"{self.which}{soonest} AND {self.until(periods)} <= ?1"
 
 
 def _evidence(periods: Periods) -> str:
@@ -40,27 +80,42 @@ def _evidence(periods: Periods) -> str:
     return _EVIDENCE_UNTIL.format(cases=cases)
 
 
-def _of_a_report(table: str, periods: Periods) -> str:
+def _finding(periods: Periods, claim: str = _CLAIM_UNTIL) -> str:
+    return _FINDING_UNTIL.format(claim=claim, joined=periods.under(Scope.CHANNEL_RISK))
+
+
+def _of_a_report(table: str, periods: Periods, claim: str = _CLAIM_UNTIL) -> str:
     """What came before its report waits for it as long as a `channel_risk` is kept."""
-    return _OF_A_REPORT.format(table=table, orphans=periods.under(Scope.CHANNEL_RISK))
+    return _OF_A_REPORT.format(table=table, orphans=periods.under(Scope.CHANNEL_RISK), claim=claim)
+
+
+def _part_of_a_report(table: str) -> Lapse:
+    return Lapse(
+        table,
+        table,
+        lambda periods: _of_a_report(table, periods),
+        not_before=lambda periods: _of_a_report(table, periods, _SOONEST),
+    )
 
 
 def _call(periods: Periods) -> str:
     return f"at_ms + CASE basis WHEN 'inquiry' THEN {periods.calls} ELSE {periods.recorded_call} END"
 
 
+REPORTS = Lapse("reports", "reports", lambda _periods: _REPORT_UNTIL, not_before=lambda _periods: "lapses_ms")
 LAPSES = (
     Lapse("call_numbers", "call_numbers", lambda _periods: "purge_ms"),
     Lapse(
         "findings",
         "verdicts",
-        lambda periods: _FINDING_UNTIL.format(joined=periods.under(Scope.CHANNEL_RISK)),
+        _finding,
         "inputs IS NOT NULL",
-        "UPDATE {table} SET verdict = NULL, reasons = NULL, inputs = NULL",
+        "UPDATE {table} SET verdict = NULL, reasons = NULL, inputs = NULL, named = NULL",
+        lambda periods: _finding(periods, _SOONEST),
     ),
-    Lapse("follow_ups", "follow_ups", lambda periods: _of_a_report("follow_ups", periods)),
-    Lapse("extensions", "extensions", lambda periods: _of_a_report("extensions", periods)),
-    Lapse("reports", "reports", lambda _periods: "lapses_ms"),
+    _part_of_a_report("follow_ups"),
+    _part_of_a_report("extensions"),
+    REPORTS,
     Lapse("deals", "deals", lambda _periods: "lapses_ms"),
     Lapse("known_customers", "known_customers", lambda _periods: "lapses_ms"),
     Lapse(

@@ -12,7 +12,7 @@ from edge.ports import Permit
 from edge.store.cardmarks import BOX_KEYS
 from edge.store.facts_consent import LATEST
 from edge.store.keys import EMPLOYMENT, GUARDIAN, INQUIRY, KeyName
-from edge.store.lapses import LAPSES, LAST_ACTS, STANDING, Lapse
+from edge.store.lapses import LAPSES, LAST_ACTS, STANDING, Lapse, remember_forgotten
 from edge.store.rows import LapsingScope, PlanRow
 from edge.store.tables import Part
 from edge.wire import Scope
@@ -53,7 +53,7 @@ _OF_SCOPE = {
 """What is kept under a scope, by table, in the order in which it goes."""
 
 _EMPTIED = (
-    "UPDATE verdicts SET verdict = NULL, reasons = NULL, inputs = NULL WHERE inputs IS NOT NULL"
+    "UPDATE verdicts SET verdict = NULL, reasons = NULL, inputs = NULL, named = NULL WHERE inputs IS NOT NULL"
     " AND CASE about"
     " WHEN 'report' THEN ref IN (SELECT report_ref FROM reports JOIN person_tokens USING (token)"
     " WHERE person_tokens.person = ?1 AND person_tokens.scope = ?2"
@@ -161,6 +161,7 @@ class Retention(Part):
         )
         self._keys.destroy((row.text("proof"), GUARDIAN) for row in due)
         with self._database.transaction():
+            remember_forgotten(self._database, periods, now_ms)
             gone = {lapse.name: self._end_lapsed(lapse, periods, now_ms) for lapse in LAPSES}
         if gone["recordings"]:
             self._remove_files()
@@ -170,10 +171,7 @@ class Retention(Part):
 
     def _end_lapsed(self, lapse: Lapse, periods: Periods, now_ms: int) -> int:
         ends = lapse.ends_by.format(table=lapse.table)
-        return self._database.run(
-            f"{ends} WHERE {lapse.which} AND {lapse.until(periods)} <= ?",
-            (now_ms,),
-        )
+        return self._database.run(f"{ends} WHERE {lapse.due(periods)}", (now_ms,))
 
     def _not_on_trial(self) -> None:
         if self._database.in_transaction:

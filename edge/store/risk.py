@@ -44,6 +44,12 @@ class RiskReads(DossierReads):
         )
         return report_of(row) if row else None
 
+    def reported_by(self, permit: Permit, channel: str) -> frozenset[Token]:
+        """Return on whom this channel has claims, by its code or by the name that a file gave it."""
+        self._allow(permit, Purpose.CHANNEL_RISK)
+        rows = self._database.query("SELECT DISTINCT token FROM reports WHERE channel = ?", (channel,))
+        return frozenset(row.text("token") for row in rows)
+
     def known_customer(self, permit: Permit, ref: str) -> Token | None:
         """Return whom a row of the office's list is about."""
         self._allow(permit, Purpose.CHANNEL_RISK)

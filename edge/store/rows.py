@@ -104,6 +104,8 @@ class DealEntry:
     withdrawn: bool = False
     masks: tuple[Token, ...] = field(default=(), repr=False)
     """Of the buyers' numbers, as reports by a masked number name them."""
+    claims_from_ms: int | None = None
+    """Claims until then may have been deleted, at the end of their period, before the deal was brought in."""
 
 
 @dataclass(slots=True)
@@ -130,6 +132,18 @@ class Customer:
 
 
 @dataclass(frozen=True, slots=True)
+class Newest:
+    """The last version of a finding: the hash of what it rests on, and a keyed one of whom it named.
+
+    `named` None: nothing of it is left, or it is from before that was kept.
+    """
+
+    version: int
+    inputs_hash: str
+    named: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Dossiers:
     """What is known of some customers, of their claims and of the deals that they are buyers of."""
 
@@ -140,8 +154,8 @@ class Dossiers:
     deals: tuple[DealEntry, ...]
     open_claims: Mapping[Token, tuple[ReportEntry, ...]] = field(repr=False)
     """By a masked number's token: the claims by it that are on nobody yet."""
-    newest: Mapping[tuple[type_of_subject, str], tuple[int, str]]
-    """The newest finding on each of both: its version, and the hash of its inputs."""
+    newest: Mapping[tuple[type_of_subject, str], Newest]
+    """The newest finding on each of both."""
 
 
 @dataclass(frozen=True, slots=True)

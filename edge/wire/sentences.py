@@ -232,6 +232,14 @@ UNKNOWNS: Mapping[str, Both] = {
         "有一位购房人的情况不能使用",
         "Nothing may be used of one of the buyers",
     ),
+    "reports_deleted": (
+        "成交记录送到时，当时的报备可能已到期删除",
+        "A report of that time may have been deleted, its period over, when the deal was brought in",
+    ),
+    "too_many_reports": (
+        "这个号码上的报备太多，不会是一位客户的号码",
+        "So many reports are on this number that it can’t be one customer’s",
+    ),
     "taken_back": (
         "台账已撤回这一条，之前的结论仍留存",
         "The books took it back; what was found before stands",

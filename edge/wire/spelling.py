@@ -14,6 +14,9 @@ def canonical(value: object) -> bytes:
     return text.encode()
 
 
+_SCALARS = frozenset({str, int, bool, type(None)})
+
+
 def _refuse_floats(value: object) -> None:
     if isinstance(value, float):
         raise ValueError("floats have no canonical form on the wire")
@@ -21,7 +24,9 @@ def _refuse_floats(value: object) -> None:
         for key, item in value.items():
             if not isinstance(key, str):
                 raise ValueError("object keys are strings on the wire")
-            _refuse_floats(item)
+            if type(item) not in _SCALARS:
+                _refuse_floats(item)
     elif isinstance(value, list | tuple):
         for item in value:
-            _refuse_floats(item)
+            if type(item) not in _SCALARS:
+                _refuse_floats(item)

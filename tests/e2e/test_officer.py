@@ -92,7 +92,7 @@ approved_by = "the test's officer"
     def run(self, *words: str, number: str = NUMBER, reason: bool = True) -> subprocess.CompletedProcess[str]:
         """Run `gatehouse …` as the officer, who types `number`."""
         command = [str(BIN / "gatehouse"), *words]
-        if words[0] != "verify":
+        if "verify" not in words:
             command += ["-c", str(self.config), *(["--reason", "visitor_request"] if reason else [])]
         return subprocess.run(
             command, input=number + "\n", capture_output=True, text=True, timeout=60, check=False,
@@ -211,6 +211,7 @@ def test_a_finding_is_explained_replayed_tried_and_checked_by_anybody(box: Box, 
     assert "1 verdicts issued" in imported.stdout, imported.stderr
 
     assert "NORMAL   R-1" in box.run("verdict", "list", reason=False).stdout
+    assert box.run("verdict", "list", "--deals", reason=False).stdout == "no deal was judged yet\n"
     assert "reported_before_presence" in box.run("verdict", "show", "R-1").stdout
     told = box.run("verdict", "explain", "R-1").stdout
     assert reported.strftime("%H:%M:%S") in told and "报备" in told and "甲渠道" not in told
@@ -228,9 +229,10 @@ def test_a_finding_is_explained_replayed_tried_and_checked_by_anybody(box: Box, 
     checked = box.run("verify", str(finding), "--public-key", box.public_key)
     assert checked.returncode == 0 and "R-1, version 1: NORMAL" in checked.stdout, checked.stderr
     finding.write_bytes(finding.read_bytes().replace(b"NORMAL", b"RISK"))
-    forged = box.run("verify", str(finding), "--public-key", box.public_key)
+    forged = box.run("verdict", "verify", str(finding), "--public-key", box.public_key)
     assert (forged.returncode, "signature_wrong" in forged.stderr) == (1, True)
     assert "no_such_report" in box.run("verdict", "show", "R-2").stderr
+    assert "no_such_deal" in box.run("verdict", "show", "--deal", "R-1").stderr
 
 
 def test_a_stranger_is_nobody(box: Box) -> None:

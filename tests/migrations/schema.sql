@@ -220,7 +220,7 @@ CREATE TABLE deals (
     at_ms INTEGER NOT NULL,
     basis TEXT NOT NULL CHECK (basis = 'contract'),
     purpose TEXT NOT NULL CHECK (purpose = 'channel_risk')
-) STRICT, WITHOUT ROWID;
+, claims_from_ms INTEGER) STRICT, WITHOUT ROWID;
 
 CREATE TABLE epochs (
     ordinal INTEGER PRIMARY KEY,
@@ -542,7 +542,7 @@ CREATE TABLE "verdicts" (
     at_ms INTEGER NOT NULL,
     quality TEXT NOT NULL CHECK (quality IN ('synchronised', 'drifting', 'unknown')),
     basis TEXT NOT NULL CHECK (basis IN ('report', 'contract')),
-    purpose TEXT NOT NULL CHECK (purpose = 'channel_risk'),
+    purpose TEXT NOT NULL CHECK (purpose = 'channel_risk'), named TEXT CHECK (length(named) = 64),
     PRIMARY KEY (about, ref, version)
 ) STRICT, WITHOUT ROWID;
 

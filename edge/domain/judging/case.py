@@ -78,6 +78,8 @@ class Deal:
     buyers: tuple[str, ...] = ("customer",)
     incomplete: bool = False
     """There was another buyer, of whom nothing may be used any more."""
+    claims_from_ms: int | None = None
+    """Earlier claims had been deleted, their period over, when the deal was brought in. None: none had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,8 @@ class Case:
     """Two records were made one on their word: a person looks at it."""
     taken_back: bool = False
     """Whose book the report or the deal stands in took it back."""
+    crowded: bool = False
+    """So many claims are on this number that it can't be one customer's."""
     renumbered: bool = False
     """Their record was under another number, until the privacy officer gave it this one: a person looks."""
 
@@ -122,6 +126,8 @@ class Case:
 
 def _plain(value: object) -> object:
     """Return `value` as JSON has it; what is a set of facts sorted, each different one once."""
+    if isinstance(value, tuple) and len(value) < 2:
+        return [_plain(one) for one in value]
     if isinstance(value, tuple):
         if len(value) < 2:  # most are: there is nothing to sort
             return [_plain(one) for one in value]

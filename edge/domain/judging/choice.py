@@ -25,8 +25,7 @@ def strongest(cases: Sequence[Case], book: RuleBook) -> tuple[Case, RuleSet]:
 
 
 def _by_its_rules(case: Case, book: RuleBook) -> tuple[Case, RuleSet]:
-    claim = case.report
-    rules = book.at(claim.at_ms if claim is not None else _made_ms(case))
+    rules = book.at(_since_ms(case))
     return inputs.used(case, rules), rules
 
 
@@ -41,7 +40,9 @@ def _rank(used: Case, rules: RuleSet) -> tuple[object, ...]:
     )
 
 
-def _made_ms(case: Case) -> int | None:
-    """Return when a deal was made, or None."""
+def _since_ms(case: Case) -> int | None:
+    """Return by the rules of which time a case is judged: its claim's, or its deal's; None: not known."""
+    if case.report is not None:
+        return case.report.at_ms
     made = moments.deal_ms(case.deal) if case.deal is not None else moments.EVER
     return made if made < moments.EVER else None

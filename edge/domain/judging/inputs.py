@@ -29,7 +29,7 @@ def used(case: Case, rules: RuleSet) -> Case:
         presences=_presences(case, rules),
         answers=_answers(case, rules),
         other_reports=_others(case, rules),
-        deal=_deal(case.deal, rules) if case.deal is not None else None,
+        deal=_deal(case, case.deal, rules) if case.deal is not None else None,
         known_since_ms=case.known_since_ms if listed else None,
         known_listed=listed and case.known_listed,
         owner_is_office=fabricated and case.owner_is_office,
@@ -74,10 +74,11 @@ def _answers(case: Case, rules: RuleSet) -> tuple[Answer, ...]:
     return case.answers if compared else ()
 
 
-def _deal(deal: Deal, rules: RuleSet) -> Deal:
+def _deal(case: Case, deal: Deal, rules: RuleSet) -> Deal:
     """A deal's times, channel and buyers are compared by some of the rules."""
     steps = rules.protection is not None or rules.fabricated_order is not None
     attributed = steps or rules.short_deal is not None
+    forgot = case.report is None and rules.fabricated_order is not None and moments.forgotten(case, rules)
     bought = rules.joint_purchase is not None or rules.id_at_deal is not None
     return replace(
         deal,
@@ -85,6 +86,7 @@ def _deal(deal: Deal, rules: RuleSet) -> Deal:
         subscribed_ms=deal.subscribed_ms if steps else None,
         contracted_ms=deal.contracted_ms if attributed else None,
         buyers=deal.buyers if bought else (),
+        claims_from_ms=deal.claims_from_ms if forgot else None,
     )
 
 

@@ -9,7 +9,7 @@ from edge.wire.finding import Finding, Outcome, Unknown, Verdict
 def judge(case: Case, rules: RuleSet) -> Finding:
     """Return the finding; the same facts in any order, and the same rules, give the same finding."""
     by_rules = (o for rule in RULES if (o := rule(case, rules)) is not None)
-    outcomes = _gone(case) or _incomplete(case) or _identified(case) or tuple(by_rules)
+    outcomes = _gone(case) or _crowded(case) or _incomplete(case) or _identified(case) or tuple(by_rules)
     outcomes = (*outcomes, *_moved(case))
     found = {one.verdict for one in outcomes}
     for verdict in _PRECEDENCE:
@@ -32,6 +32,14 @@ def _gone(case: Case) -> tuple[Outcome, ...]:
     if not case.taken_back:
         return ()
     missing = Unknown("taken_back", "nobody")
+    return (Outcome("book", "UNKNOWN", "input_missing", unknown=(missing,)),)
+
+
+def _crowded(case: Case) -> tuple[Outcome, ...]:
+    """A number that is no customer's (an agent's own, one that was made up) says nothing of anybody."""
+    if not case.crowded:
+        return ()
+    missing = Unknown("too_many_reports", "channel")
     return (Outcome("book", "UNKNOWN", "input_missing", unknown=(missing,)),)
 
 

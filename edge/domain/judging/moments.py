@@ -111,6 +111,19 @@ def deal_ms(deal: Deal) -> int:
     return max((at for at in (deal.subscribed_ms, deal.contracted_ms) if at is not None), default=EVER)
 
 
+def forgotten(case: Case, rules: RuleSet) -> bool:
+    """Return whether a claim that could have kept the customer until the deal may be deleted by now.
+
+    Such a claim is at most as old, at the deal's first step, as all steps of the protection take together.
+    """
+    deal = case.deal
+    if deal is None or deal.claims_from_ms is None:
+        return False
+    made = [at for at in (deal.subscribed_ms, deal.contracted_ms) if at is not None]
+    steps = rules.protection.steps_days if rules.protection is not None else 0
+    return not made or min(made) - steps * DAY_MS < deal.claims_from_ms
+
+
 def form_after(case: Case, rules: RuleSet, at_ms: int) -> bool:
     """Return whether a form on paper says that they came after `at_ms`: no clock saw it, a person looks."""
     return any(p.typed and p.at_ms > at_ms for p in all_presences(case, rules))

@@ -5,6 +5,7 @@ A rule whose table is missing is off. Two versions of one set never overlap: the
 """
 
 import tomllib
+from functools import cached_property
 from itertools import pairwise
 from typing import Annotated, Literal, Self
 
@@ -48,6 +49,16 @@ class Protection(_Table):
     subscription_to_contract_days: Days | None = None
     without_follow_up_days: Days | None = None
 
+    @property
+    def steps_days(self) -> int:
+        """For how long a claim can keep a customer if every step takes its time."""
+        steps = (
+            self.report_to_visit_days,
+            self.visit_to_subscription_days,
+            self.subscription_to_contract_days,
+        )
+        return sum(days for days in steps if days is not None)
+
 
 class Mode(_Table):
     """Whose customer it is when several report: who reported first, or with whom they first came."""
@@ -82,9 +93,13 @@ class RuleSet(_Table):
     fabricated_order: Switch | None = None
     answer: Switch | None = None
 
+    @cached_property
+    def _spelled(self) -> bytes:
+        return canonical(self.model_dump(mode="json"))
+
     def canonical(self) -> bytes:
         """Return the one spelling of this version."""
-        return canonical(self.model_dump(mode="json"))
+        return self._spelled
 
 
 class RuleBook(_Table):

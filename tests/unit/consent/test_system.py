@@ -106,7 +106,8 @@ def test_every_kind_of_fact_about_a_person_is_tried_by_the_model_or_rests_on_ano
     }  # fmt: skip
     on_another_basis = {
         "BookRow", "ReportLodged", "FollowedUp", "ReportExtended", "DealMade", "CustomerListed",
-            "ListSupplied", "ChannelNamed", "BooksRetokened", "VerdictReached", "CommandDone", "Noted",
+            "ListSupplied", "ChannelNamed", "BooksRetokened", "RowEmptied", "VerdictReached", "CommandDone",
+            "Noted",
         "LinkMade", "PackageMade", "RequestTaken", "RequestSettled", "AuditAnchored", "NoticePut",
         "PersonRetokened", "VisitTakenBack", "NumberTakenBack",
     }  # fmt: skip

@@ -69,6 +69,9 @@ def _said(case: Case, rules: RuleSet) -> Iterator[Said]:
     if case.taken_back:
         yield "UNKNOWN", "", {("taken_back", None)}, set()
         return
+    if case.crowded:
+        yield "UNKNOWN", "", {("too_many_reports", None)}, set()
+        return
     if case.deal and case.deal.incomplete:
         yield "UNKNOWN", "", {("buyer_unknown", None)}, set()
         return
@@ -109,7 +112,7 @@ def _of_deal(case: Case, rules: RuleSet, deal: Deal) -> Iterator[Said]:
     # a deal that was moved to another channel is said by the finding on the deal
     moved = claim is not None and claim.channel != deal.channel
     if rules.fabricated_order and deal.channel is not None and not moved:
-        yield _fabricated(case, deal, _here(case, rules))
+        yield _fabricated(case, rules, deal, _here(case, rules))
     if (
         rules.short_deal
         and claim
@@ -410,18 +413,39 @@ def _deal_steps(
         yield None, "", _unvouched(came, claim.at_ms or 0, visit), set()
 
 
-def _fabricated(case: Case, deal: Deal, here: list[Presence]) -> Said:
+def _perhaps_deleted(deal: Deal, rules: RuleSet) -> bool:
+    """Whether a report that still protected the channel at the deal could have been deleted unseen."""
+    if deal.claims_from_ms is None:
+        return False
+    made = [step for step in (deal.subscribed_ms, deal.contracted_ms) if step is not None]
+    held = rules.protection
+    days = (
+        [held.report_to_visit_days, held.visit_to_subscription_days, held.subscription_to_contract_days]
+        if held
+        else []
+    )
+    return not made or deal.claims_from_ms > min(made) - DAY * sum(filter(None, days))
+
+
+def _fabricated(  # noqa: PLR0911 — one for each thing to say
+    case: Case, rules: RuleSet, deal: Deal, here: list[Presence]
+) -> Said:
     came = [p for p in here if not p.typed]
     if case.owner_is_office:
         return "RISK", "owner_is_office", set(), set()
     theirs = [r for r in _surely_reported(case) if r.channel == deal.channel]
+    gone: set[tuple[str, int | None]] = (
+        {("reports_deleted", None)} if not theirs and _perhaps_deleted(deal, rules) else set()
+    )
     if not came:
         return (
             "UNKNOWN",
             "",
-            _nobody(case) | {("no_report_time", None) for r in theirs if r.at_ms is None},
+            _nobody(case) | {("no_report_time", None) for r in theirs if r.at_ms is None} | gone,
             set(),
         )
+    if gone:
+        return "UNKNOWN", "", gone, set()
     if not theirs:
         return "RISK", "channel_never_reported", set(), set()
     times = [r.at_ms for r in theirs if r.at_ms is not None]

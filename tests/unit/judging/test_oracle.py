@@ -112,7 +112,8 @@ class Drawn:
 
     def deal(self) -> Deal:
         channel = self.channel() if self.chance.random() < 0.9 else None
-        return Deal("d", channel, self.maybe(0.7), self.maybe(0.6), ("customer", "spouse"))
+        made = (self.maybe(0.7), self.maybe(0.6))
+        return Deal("d", channel, *made, ("customer", "spouse"), claims_from_ms=self.maybe(0.3))
 
     def case(self) -> Case:
         chance = self.chance

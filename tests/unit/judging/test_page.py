@@ -108,6 +108,8 @@ def _of_deal(deal: Sold) -> Iterator[Fact]:
     for at, what in steps:
         if at is not None:
             yield _timed(at, what)
+    if deal.claims_from is not None:
+        yield _timed(deal.claims_from, "成交记录送到时，此前的报备已到期删除 earlier reports were deleted")
 
 
 def _of_customer(who: Customer) -> Iterator[Fact]:
@@ -119,6 +121,7 @@ def _of_customer(who: Customer) -> Iterator[Fact]:
         ("两条登记合并 two records made one", who.merged),
         ("号码更正 number corrected", who.renumbered),
         ("台账撤回 taken back", who.taken_back),
+        ("这个号码上有 51 条报备 51 reports are on this number", who.crowded),
     ):
         if is_so:
             yield LATER, "—", what

@@ -88,6 +88,7 @@ class Sold(_Form):
     contracted: Moment | None = None
     buyers: tuple[str, ...] = ("customer",)
     incomplete: bool = False
+    claims_from: Moment | None = None
 
 
 class BoxOff(_Form):
@@ -105,6 +106,7 @@ class Customer(_Form):
     merged: bool = False
     renumbered: bool = False
     taken_back: bool = False
+    crowded: bool = False
 
 
 class Missing(_Form):
@@ -155,11 +157,20 @@ class Worked(_Form):
             merged=who.merged,
             renumbered=who.renumbered,
             taken_back=who.taken_back,
+            crowded=who.crowded,
         )
 
 
 def _deal(sold: Sold) -> Deal:
-    return Deal("deal", sold.channel, sold.subscribed, sold.contracted, sold.buyers, sold.incomplete)
+    return Deal(
+        "deal",
+        sold.channel,
+        sold.subscribed,
+        sold.contracted,
+        sold.buyers,
+        sold.incomplete,
+        sold.claims_from,
+    )
 
 
 @dataclass(frozen=True)

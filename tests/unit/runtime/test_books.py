@@ -16,11 +16,13 @@ from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge.config import Retention
 from edge.consent.gate import Gate
 from edge.domain.judging import inputs
 from edge.domain.judging.judge import judge
 from edge.domain.judging.ruleset import read_rules
 from edge.ipc.kiosk import Notice
+from edge.ipc.operator import ReportRow
 from edge.runtime import notice as notices
 from edge.runtime.books import Books
 from edge.runtime.links import Links
@@ -442,3 +444,114 @@ def test_facts_in_any_order_and_more_than_once_come_to_the_same(
     first[len(rows) :] = sorted(COMING, key=lambda name: COMING[name][1])
     one, other = (tmp_path_factory.mktemp("box") for _ in range(2))
     assert _play(one, first) == _play(other, shuffled)
+
+
+def _purge(box: Box, now_ms: int) -> None:
+    box.clock.at_ms = now_ms
+    box.office.store.purge_due(Retention().periods(), now_ms)
+
+
+def test_p8_a_claim_is_kept_as_long_as_a_deal_that_rests_on_it(box: Box) -> None:
+    """Without it the channel would never have reported: RISK, because the box deleted something."""
+    box.come(ANNA, T + HOUR)
+    box.take(report(), report("R-2", phone=BEN), deal(), LISTED)
+    assert box.verdict("D-1", "deal")[0] == "NORMAL"
+    _purge(box, T + 31 * DAY)
+    assert set(box.findings()) == {("report", "R-1"), ("deal", "D-1")} | {("report", "R-2")}
+    assert box.findings()["report", "R-2"] is None, "nobody bought anything: it is over"
+    person = box.office.find(box.office.gate.permit_rights(), "registration", ANNA)
+    assert person is not None
+    held = Links(box.office, None).everything(person)
+    assert [one.until_ms for one in held.reports] == [one.until_ms for one in held.deals]
+    box.come(ANNA, T + 32 * DAY)
+    assert box.verdict("D-1", "deal")[0] == "NORMAL"
+    _purge(box, T + 1010 * DAY)
+    assert box.office.store.report(box.office.gate.permit_rights(), "R-1") is None
+    assert box.office.store.deal(box.office.gate.permit_rights(), "D-1") is None
+
+
+def test_p8_an_extended_claim_is_kept_until_the_extension_ends(box: Box) -> None:
+    longer: Row = {"kind": "extension", "ref": "E-1", "changed_ms": T, "report": "R-1", "logged_ms": T}
+    box.take(report(), longer | {"until_ms": T + 60 * DAY})
+    _purge(box, T + 59 * DAY)
+    assert box.office.store.report(box.office.gate.permit_rights(), "R-1") is not None
+    _purge(box, T + 60 * DAY)
+    assert box.office.store.report(box.office.gate.permit_rights(), "R-1") is None
+
+
+def test_of_a_deal_that_came_after_reports_were_deleted_nobody_says_that_there_was_none(box: Box) -> None:
+    box.come(ANNA, T + HOUR)
+    box.come(BEN, T + HOUR)
+    box.take(report(), LISTED)
+    _purge(box, T + 31 * DAY)
+    box.take(deal(), deal("D-2", buyers=(BEN,), subscribed_ms=T + 31 * DAY))
+    assert box.verdict("D-1", "deal") == ("UNKNOWN", ("reports_deleted",))
+    assert box.verdict("D-2", "deal") == ("RISK", ("channel_never_reported",)), "30 days are held"
+    box.take(report(changed_ms=T + 1))
+    assert box.verdict("D-1", "deal")[0] == "NORMAL", "the channel supplied it again"
+
+
+def test_a_number_that_everybody_reports_is_no_customers(box: Box) -> None:
+    """Agents who write their own number don't fill the disk, stop the orders, or make one another a RISK."""
+    box.come(ANNA, T + HOUR)
+    box.take(*(report(f"R-{n}", at=T + n, channel=f"chan-{n % 7}") for n in range(50)), LISTED)
+    assert box.verdict("R-48") == ("RISK", ("another_reported_first",))
+    box.take(report("R-50", at=T + 50), deal())
+    said = ("UNKNOWN", ("too_many_reports",))
+    assert box.verdict("R-0") == box.verdict("R-50") == box.verdict("D-1", "deal") == said
+    box.take(report("R-50", at=T + 50, changed_ms=T + 1, withdrawn=True))
+    assert box.verdict("R-0")[0] == "NORMAL"
+
+
+def test_a_finding_that_rests_on_more_than_is_sent_goes_without_it(box: Box) -> None:
+    box.come(ANNA, T + HOUR)
+    box.take(report())
+    for some in range(25):
+        follow = {"kind": "follow_up", "changed_ms": T, "report": "R-1"}
+        box.take(*(follow | {"ref": f"F-{some}-{n}", "at_ms": T + some * DAY + n} for n in range(100)))
+    found, kept = box.record("R-1"), box.office.store.last_verdict("R-1")
+    assert (found.inputs, found.signature) == (None, None) and found.outcomes
+    assert kept is not None and kept.inputs is not None and kept.inputs_hash == found.inputs_hash
+
+
+def test_p29_what_a_book_takes_back_of_somebody_who_ended_it_goes_and_the_rest_stands(box: Box) -> None:
+    """P29, P43: nothing is entered; what was lawful before stays, unless the book takes it back."""
+    box.come(ANNA, T + HOUR)
+    listed = {"kind": "customer", "ref": "C-1", "changed_ms": T, "phone": ANNA, "since_ms": T + HOUR}
+    box.take(report(), report("R-2", phone=BEN), deal(), listed, LISTED)
+    person = box.office.find(box.office.gate.permit_rights(), "registration", ANNA)
+    assert person is not None
+    box.rights.withdraw_person(person, frozenset({Scope.CHANNEL_RISK}), "visitor")
+    ended = box.verdict("R-1")
+    assert ended[0] == "UNKNOWN" and "consent_withdrawn" in (ended[1] or ())
+    box.take(report(changed_ms=T + 1), report("R-9", changed_ms=T + 1))
+    assert box.verdict("R-1") == ended and box.office.store.last_verdict("R-9") is None
+    box.take(report("R-2", phone=ANNA, changed_ms=T + 1))
+    assert box.verdict("R-2") == ("UNKNOWN", ("taken_back",)), "it isn't on this number, and nobody else's"
+    later: Row = {"changed_ms": T + 2, "withdrawn": True}
+    box.take(report(**later), deal(**later), listed | later)
+    assert box.verdict("R-1") == box.verdict("D-1", "deal") == ("UNKNOWN", ("taken_back",))
+
+
+@pytest.mark.parametrize("named_first", [True, False])
+def test_a_file_names_the_company_and_a_deal_its_code_and_they_are_one_channel(
+    box: Box, named_first: bool
+) -> None:
+    box.come(ANNA, T + HOUR)
+    named = {"kind": "channel", "ref": "alpha", "changed_ms": T, "name": "甲渠道"}
+    rows = ([named], [deal(), LISTED]) if named_first else ([deal(), LISTED], [named])
+    box.take(*rows[0])
+    box.books.import_rows((ReportRow(ref="R-1", phone=ANNA, channel="甲渠道", agent="", reported_ms=T),))
+    box.take(*rows[1])
+    assert box.verdict("D-1", "deal")[0] == "NORMAL"
+    assert box.record("R-1").channel == "alpha"
+
+
+def test_a_correction_of_whom_or_whose_alone_is_told_too(box: Box) -> None:
+    """P46: what headquarters has of a finding has to be found when the customer asks for it to be erased."""
+    box.take(report(phone=ANNA), LISTED)
+    for change, (phone, channel) in enumerate([(ANNA, "beta"), (BEN, "beta")], 1):
+        box.take(report(phone=phone, channel=channel, changed_ms=T + change))
+        told = box.record("R-1")
+        assert (told.version, told.channel) == (change + 1, channel)
+        assert told.who == box.office.tokens.token("channel_risk", phone)

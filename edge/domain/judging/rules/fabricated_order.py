@@ -3,7 +3,7 @@
 from edge.domain.judging import moments
 from edge.domain.judging.case import Case, Deal, Presence
 from edge.domain.judging.ruleset import RuleSet
-from edge.wire.finding import Outcome
+from edge.wire.finding import Outcome, Unknown
 
 RULE = "fabricated_order"
 
@@ -22,7 +22,10 @@ def judge(case: Case, rules: RuleSet) -> Outcome | None:
     known = [at for at in reported if at is not None]
     came_after = bool(known) and any(p.sure and p.at_ms > min(known) for p in found)
     untimed = (moments.untimed(),) if len(known) < len(reported) and not came_after else ()
-    missing = (*untimed, *(() if found else (moments.absent(case),)))
+    deleted = (
+        () if reported or not moments.forgotten(case, rules) else (Unknown("reports_deleted", "channel"),)
+    )
+    missing = (*untimed, *(() if found else (moments.absent(case),)), *deleted)
     if missing:
         return Outcome(RULE, "UNKNOWN", "input_missing", unknown=missing)
     if not reported:
