@@ -185,6 +185,37 @@ def test_my_data_by_card(journey: Journey, place: Place) -> None:
         journey.picture()
     assert (seen["outcome"], "code" in seen) == ("nothing", False)
     assert not re.search(r"13800000007|800.{0,4}0007|19491231", journey.page.content())
+    buys(journey, place, "13800000007", CARD | {"number": with_check_digit(OTHERS)})
+
+
+def buys(journey: Journey, place: Place, number: str, card: dict[str, str]) -> None:
+    """P12, P14: who buys answers one question; the card that was kept reaches back to its registration."""
+    page, visitor = journey.page, journey.visitor
+    visitor.open()
+    journey.name, journey._shown, journey.began, before = "buying", 0, time.monotonic(), visitor.taps
+    visitor._tap("#start-buyer")
+    visitor._tap("#phone")
+    page.keyboard.type(number)
+    visitor._tap("label[for=scope_channel_risk-yes]")
+    journey.picture()
+    assert visitor._act("#buyer-submit")["outcome"] == "agreed"
+    assert visitor.taps - before == 4 and journey.seconds <= MOST_SECONDS
+    journey.picture()
+    with laid(place, card):
+        page.click("#buyer-card")
+        page.wait_for_selector("[data-reach=some]", timeout=40_000)
+        journey.picture()
+    deadline = time.monotonic() + 30
+    while len(proofs := checked(place, number)) < 2 and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert proofs == [(1, "tap"), (3, "tap")], "the farther one has a proof of its own"
+
+
+def checked(place: Place, number: str) -> list[tuple[int, str]]:
+    """Return version and act of each consent to `channel_risk` that headquarters has of this number."""
+    records = (row["record"] for row in held(place, number))
+    mine = (r for r in records if r["kind"] == "consent" and r["scope"] == "channel_risk")
+    return sorted((one["consent_version"], one["act"]) for one in mine)
 
 
 def operate(place: Place, *words: str, stdin: str = "") -> str:

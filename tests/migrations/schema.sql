@@ -593,6 +593,11 @@ CREATE TRIGGER completions_end_with_their_report AFTER DELETE ON reports BEGIN
     DELETE FROM completions WHERE report_ref = OLD.report_ref;
 END;
 
+CREATE TRIGGER completions_make_packages_stale AFTER INSERT ON completions BEGIN
+    UPDATE rights_links SET dirty = 1 WHERE dirty = 0
+        AND person IN (SELECT person FROM person_tokens WHERE token = NEW.token);
+END;
+
 CREATE TRIGGER consents_are_append_only BEFORE UPDATE ON consents
 BEGIN
     SELECT RAISE(ABORT, 'consents are append-only');

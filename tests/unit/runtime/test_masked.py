@@ -13,22 +13,26 @@ from edge.domain.judging.case import Case
 from edge.domain.judging.inputs import read
 from edge.domain.judging.ruleset import read_rules
 from edge.ipc.kiosk import Register, Source
+from edge.reports import read_reports
 from edge.runtime import notice as notices
 from edge.runtime.clock import Clock
 from edge.runtime.corrections import Corrections
 from edge.runtime.desk import Desk
 from edge.runtime.links import Links
 from edge.runtime.merging import Merging
-from edge.runtime.office import Office
+from edge.runtime.office import Office, new_id
+from edge.runtime.orders import Orders
+from edge.runtime.requests import Requests
 from edge.runtime.rights import Rights
 from edge.runtime.risk import Risk
 from edge.store.credentials import Credentials
 from edge.store.identity import BoxIdentity
 from edge.store.store import SqlStore
-from edge.wire import Scope, VerdictIssued
+from edge.wire import CommandAnswered, FactsCommand, Scope, VerdictIssued
 from edge.wire import facts as wire
 from edge.wire.facts import FactRow
 from tests.unit.runtime.rules import BOOK, RULES, books
+from tests.unit.runtime.test_books import seal
 
 PHONE, TWIN, OTHER = "+8613800138000", "+8613899998000", "+8613900139000"
 MASK = "138****8000"
@@ -45,7 +49,7 @@ class Box:
         self.office = office
         self.risk = Risk(office, RULES)
         self.books = books(office, self.risk)
-        links = Links(office, None)
+        links = self.links = Links(office, "https://hq.example")
         self.rights = Rights(office, self.risk, "b", links)
         self.desk = Desk(office, self.risk, self.rights, links)
         self.merging = Merging(office, self.risk, self.rights)
@@ -212,6 +216,38 @@ def test_p40_a_person_is_shown_the_claims_that_were_completed_on_them(box: Box) 
     box.come()
     (mine,) = box.office.store.reports_by_token(rights, box.token())
     assert mine.report_ref == "M-1"
+
+
+def test_p40_their_own_page_says_so_from_then_on(box: Box) -> None:
+    """P40: a report that comes after they were here is told, like one by the whole number."""
+    box.come()
+    rights = box.office.gate.permit_rights()
+    person = box.corrections.registered(PHONE)
+    assert person is not None
+    box.links.give(person, 0, verified=False)
+    box.links.refresh()
+    assert box.office.store.stale_links(rights, 9) == ()
+    box.report("M-1")
+    assert [row.person for row in box.office.store.stale_links(rights, 9)] == [person]
+
+
+def test_both_ways_in_take_masked_rows(box: Box, tmp_path: Path) -> None:
+    """A file on the box, and rows that headquarters carries sealed; a mask of another form is no row."""
+    file = tmp_path / "reports.csv"
+    file.write_text(f"ref,phone,channel,agent,reported_at\nF-1,{MASK},FANG-A,a,2026-11-23 14:05\n")
+    assert box.books.import_rows(read_reports(file)).new == 1
+    sealed = {"kind": "report", "ref": "S-1", "changed_ms": 1, "phone": MASK, "channel": "fang-a"}
+    requests = Requests(box.office, box.rights, box.links)
+    orders = Orders(box.office, box.rights, requests, box.books)
+    for row in (sealed, sealed | {"phone": "138***8000"}):
+        order = FactsCommand(command_id=new_id(), box="box-01", issued_ms=1, rows=(seal(row),))
+        orders.carry_out(order)
+    batch = box.office.store.take_batch(100)
+    assert batch is not None
+    answers = [one.record for one in batch.entries if isinstance(one.record, CommandAnswered)]
+    assert [(one.outcome, one.code) for one in answers] == [("done", "ok"), ("refused", "row_wrong")]
+    box.come()
+    assert {box.stands(ref)[0] for ref in ("F-1", "S-1")} == {"completed"}
 
 
 def test_a_corrected_number_takes_its_mask_along(box: Box) -> None:
