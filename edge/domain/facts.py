@@ -6,7 +6,7 @@ minimised wire records that leave in the same transaction as the row.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NewType
+from typing import Literal, NamedTuple, NewType
 
 from edge.domain.idcard import CardKind
 from edge.wire import Command, Evidence, Record, Scope, TimeQuality, Token
@@ -73,6 +73,20 @@ class ConsentChanged(Fact):
     state: str
 
 
+class Beside(NamedTuple):
+    """What else of a number lies beside its token of `channel_risk`, and goes where that goes.
+
+    `mask`: the token by which a report by a masked number names it, if one can. `caller`: its token of
+    `recording`, by which recorded calls are found while both consents stand.
+    """
+
+    mask: Token | None = None
+    caller: Token | None = None
+
+
+NOTHING_BESIDE = Beside()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonIndexed(Fact):
     """Tokens by which this person is found again, all of one scope."""
@@ -80,8 +94,8 @@ class PersonIndexed(Fact):
     person: PersonId
     scope: Scope
     tokens: tuple[Token, ...]
-    mask: Token | None = None
-    """With `channel_risk`: the token of the number as a report by a masked number names it, if one can."""
+    beside: Beside = NOTHING_BESIDE
+    """With `channel_risk`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +105,8 @@ class PersonRetokened(Fact):
     person: PersonId
     old: Token
     new: Token
-    mask: Token | None = None
-    """With a token of `channel_risk`: as PersonIndexed.mask, beside the new one."""
+    beside: Beside = NOTHING_BESIDE
+    """With a token of `channel_risk`: what goes with the new one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,8 +123,8 @@ class PersonRenumbered(Fact):
     person: PersonId
     tokens: tuple[tuple[Scope, Token], ...]
     phone: str = field(repr=False)
-    mask: Token | None = None
-    """As PersonIndexed.mask, of the number that is theirs now."""
+    beside: Beside = NOTHING_BESIDE
+    """Of the number that is theirs now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,8 +138,8 @@ class PersonsMerged(Fact):
     person: PersonId
     was: PersonId
     exchanged: tuple[tuple[Token, Token], ...]
-    mask: Token | None = None
-    """As PersonIndexed.mask, of the number that they have now."""
+    beside: Beside = NOTHING_BESIDE
+    """Of the number that they have now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

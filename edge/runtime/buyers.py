@@ -105,7 +105,7 @@ class Buyers:
                 return Buyer(person, number)
             vouched = self._vouched.get(person, 0.0) > self._now()
             since_ms = office.clock.now_ms()
-            self._agree(person, number, None if vouched else reach(office, person, _SCOPE, since_ms))
+            self._agree(person, number, None if vouched else reach(office, person, number, _SCOPE, since_ms))
             return Buyer(person, number, reach="all" if vouched else "from_now")
 
     def by_card(self, buyer: Buyer, since_ms: int) -> Buyer:

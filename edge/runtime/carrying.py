@@ -69,7 +69,7 @@ class Carrying:
                 Stamp(at_ms=one.at_ms, quality=one.quality),
             )
             since_ms = one.at_ms if one.covers_ms is None else one.covers_ms
-            covers = reach(office, person, one.scope, since_ms)
+            covers = reach(office, person, number, one.scope, since_ms)
             office.agree(
                 person, one.scope, one.act, who, told, when=when, entered_ms=one.entered_ms, covers_ms=covers
             )

@@ -152,7 +152,7 @@ class Corrections:
         scopes = {scope for scope, _ in office.store.tokens_of(office.gate.permit_rights(person))}
         tokens = tuple((s, office.tokens.token(TOKEN_PURPOSE[s], new)) for s in sorted(scopes))
         fact = facts.PersonRenumbered(
-            **office.stamp(), person=person, tokens=tokens, phone=new, mask=office.mask_token(new)
+            **office.stamp(), person=person, tokens=tokens, phone=new, beside=office.beside(new)
         )
         office.store.apply(office.gate.clear(person, fact))
 

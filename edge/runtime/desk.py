@@ -190,7 +190,7 @@ class Desk:
         who = self._office.tokens.token("registration", number) if number is not None else None
         for scope in sorted(chosen, key=lambda s: s is not Scope.REGISTRATION):
             if not self._office.active(person, scope):
-                covers = reach(self._office, person, scope, since_ms)
+                covers = reach(self._office, person, number, scope, since_ms)
                 self._office.agree(person, scope, "tap", who, covers_ms=covers)
                 if number is not None:
                     index(self._office, person, scope, number)

@@ -11,8 +11,8 @@ def index(office: Office, person: PersonId, scope: Scope, number: str) -> None:
     gate, stamp = office.gate, office.stamp()
     if scope in TOKEN_PURPOSE:
         tokens = (office.tokens.token(TOKEN_PURPOSE[scope], number),)
-        mask = office.mask_token(number) if scope is Scope.CHANNEL_RISK else None
-        fact = facts.PersonIndexed(**stamp, person=person, scope=scope, tokens=tokens, mask=mask)
+        beside = office.beside(number) if scope is Scope.CHANNEL_RISK else facts.NOTHING_BESIDE
+        fact = facts.PersonIndexed(**stamp, person=person, scope=scope, tokens=tokens, beside=beside)
         office.store.apply(gate.clear(person, fact))
     if scope is Scope.REGISTRATION:
         contact = facts.ContactKept(**stamp, person=person, scope=scope, phone=number)

@@ -138,7 +138,7 @@ class Merging:
             person=person,
             was=was,
             exchanged=exchanged,
-            mask=office.mask_token(number),
+            beside=office.beside(number),
             records=tuple(Merged(old=old, new=new) for old, new in exchanged),
         )
         contact = facts.ContactKept(**office.stamp(), person=person, scope=Scope.REGISTRATION, phone=number)

@@ -10,6 +10,7 @@ from edge.archive import AGREED
 from edge.consent.gate import Gate
 from edge.consent.policy import Event, State, usable
 from edge.domain.facts import (
+    Beside,
     CommandDone,
     ConsentChanged,
     ConsentGiven,
@@ -148,6 +149,10 @@ class Office:
     def mask_token(self, number: str) -> Token | None:
         """Return the newest of them."""
         return next(iter(self.mask(number)), None)
+
+    def beside(self, number: str) -> Beside:
+        """Return what lies beside the newest token of `channel_risk` of `number`."""
+        return Beside(self.mask_token(number), self.tokens.token(TOKEN_PURPOSE[Scope.RECORDING], number))
 
     def find(self, permit: Permit, purpose: str, number: str) -> PersonId | None:
         """Return whom `number` belongs to, under whichever of the project's keys they were kept."""

@@ -56,9 +56,9 @@ def _exchange(office: Office, person: PersonId, old: Token) -> bool:
         return False
     new = office.tokens.token(purpose, number)
     records = (Retokened(old=old, new=new),)
-    mask = office.mask_token(number) if purpose == TOKEN_PURPOSE[Scope.CHANNEL_RISK] else None
+    beside = office.beside(number) if purpose == TOKEN_PURPOSE[Scope.CHANNEL_RISK] else facts.NOTHING_BESIDE
     fact = facts.PersonRetokened(
-        **office.stamp(), person=person, old=old, new=new, mask=mask, records=records
+        **office.stamp(), person=person, old=old, new=new, beside=beside, records=records
     )
     office.store.apply(office.gate.on_other_basis(fact))
     return True

@@ -114,7 +114,8 @@ class Rights:
         # What was given under the ended scope is no evidence any more.
         if number is None:
             return
-        if scope is Scope.CHANNEL_RISK or self._office.active(person, Scope.CHANNEL_RISK):
+        used = scope in (Scope.CHANNEL_RISK, Scope.RECORDING)  # a caller is another person than the visitor
+        if used or self._office.active(person, Scope.CHANNEL_RISK):
             self._risk.judge_person(number)
 
     def _change(self, person: PersonId, scope: Scope, event: Event, state: State, by: By) -> None:

@@ -6,7 +6,7 @@ a scope that stands.
 # ruff: noqa: S608 — what is put into SQL are constants of this module
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import get_args
 
@@ -99,7 +99,7 @@ class DossierReads(Part):
         people: dict[str, Customer] = {}
         customers: dict[Token, Customer] = {}
         for row in self._database.query(
-            f"SELECT token, person, mask FROM person_tokens WHERE scope = '{_RISK}' AND token {_ANY}"
+            f"SELECT token, person, mask, caller FROM person_tokens WHERE scope = '{_RISK}' AND token {_ANY}"
             " ORDER BY token",
             (json.dumps(sorted(tokens)),),
         ):
@@ -108,6 +108,7 @@ class DossierReads(Part):
             customer.tokens = (*customer.tokens, token)
             if mask is not None:
                 customer.masks.setdefault(mask, token)
+            customer.callers = (*customer.callers, *filter(None, (row.maybe_text("caller"),)))
             customers[token] = customer
         self._fill(people)
         customers |= {token: Customer((token,)) for token in tokens if token not in customers}
@@ -144,7 +145,28 @@ class DossierReads(Part):
             if row.integer("at_ms") >= customer.covers_ms:
                 told = row.integer("at_ms"), _SOURCES[row.text("source")], row.maybe_text("channel")
                 customer.answers.append(told)
+        self._announce([customer for customer in people.values() if customer.agrees])
         self._amended(whose, people)
+
+    def _announce(self, customers: Sequence[Customer]) -> None:
+        """Add the calls that announced a visit: whose caller agreed to be recorded, and does still."""
+        asked = json.dumps([caller for customer in customers for caller in customer.callers])
+        rows = self._database.query(
+            "SELECT DISTINCT t.token, r.call, r.at_ms, c.quality FROM person_tokens t"
+            " JOIN recordings r USING (person) JOIN calls c USING (call)"
+            f" WHERE t.scope = '{Scope.RECORDING}' AND t.token {_ANY} AND (SELECT state FROM consents k"
+            f" WHERE k.person = t.person AND k.scope = '{Scope.RECORDING}' ORDER BY version DESC LIMIT 1)"
+            f" = '{_ACTIVE}' ORDER BY r.at_ms, r.call",
+            (asked,),
+        )
+        for customer in customers:
+            calls = {row.text("call"): row for row in rows if row.text("token") in customer.callers}
+            came = max((one.at_ms for one in customer.presences if one.kind == "registration"), default=0)
+            customer.presences.extend(
+                PresenceRow(row.integer("at_ms"), "announced_call", TimeQuality(row.text("quality")))
+                for row in calls.values()
+                if customer.covers_ms <= row.integer("at_ms") < came
+            )
 
     def _states(self, whose: str, people: Mapping[str, Customer]) -> dict[tuple[str, str], str]:
         """Return how each scope stands; note who agrees to `channel_risk`, and who ended it since."""

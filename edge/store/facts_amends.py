@@ -11,6 +11,7 @@ from edge.consent.policy import State
 from edge.domain.amending import SAME_ACT_MS
 from edge.domain.errors import InvalidInput
 from edge.domain.facts import (
+    NOTHING_BESIDE,
     NumberTakenBack,
     PersonId,
     PersonRenumbered,
@@ -220,7 +221,7 @@ def _persons_merged(fact: PersonsMerged, ground: Ground, to: Tables) -> None:
     to.database.run("UPDATE person_tokens SET person = ? WHERE person = ?", (fact.person, fact.was))
     to.database.run("UPDATE outbox SET person = ? WHERE person = ?", (fact.person, fact.was))
     for old, new in fact.exchanged:
-        exchange_token(fact.person, old, new, fact.mask, to)
+        exchange_token(fact.person, old, new, fact.beside, to)
 
 
 def _narrow_codes(fact: PersonsMerged, to: Tables) -> None:
@@ -296,6 +297,7 @@ def _person_renumbered(fact: PersonRenumbered, _ground: Ground, to: Tables) -> N
     to.database.run("DELETE FROM person_tokens WHERE person = ?", (fact.person,))
     tokens = dict(fact.tokens)
     for row in held:
+        beside = fact.beside if row.text("scope") == Scope.CHANNEL_RISK else NOTHING_BESIDE
         to.database.insert(
             "person_tokens",
             token=tokens[Scope(row.text("scope"))],
@@ -304,7 +306,8 @@ def _person_renumbered(fact: PersonRenumbered, _ground: Ground, to: Tables) -> N
             at_ms=fact.at_ms,
             generation=to.tokens.generation,
             corrected=1,
-            mask=fact.mask if row.text("scope") == Scope.CHANNEL_RISK else None,
+            mask=beside.mask,
+            caller=beside.caller,
             basis=row.text("basis"),
             purpose=row.text("purpose"),
         )

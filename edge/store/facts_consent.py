@@ -3,6 +3,7 @@
 from edge.consent.policy import State
 from edge.domain.errors import InvalidInput, Refused
 from edge.domain.facts import (
+    Beside,
     ConsentChanged,
     ConsentGiven,
     ContactKept,
@@ -128,7 +129,8 @@ def _person_indexed(fact: PersonIndexed, ground: Ground, to: Tables) -> None:
             scope=fact.scope,
             at_ms=fact.at_ms,
             generation=to.tokens.generation,
-            mask=fact.mask,
+            mask=fact.beside.mask,
+            caller=fact.beside.caller,
             basis=ground.basis,
             purpose=ground.purpose,
         )
@@ -138,16 +140,18 @@ def _person_indexed(fact: PersonIndexed, ground: Ground, to: Tables) -> None:
 
 @write.register
 def _person_retokened(fact: PersonRetokened, _ground: Ground, to: Tables) -> None:
-    exchange_token(fact.person, fact.old, fact.new, fact.mask, to)
+    exchange_token(fact.person, fact.old, fact.new, fact.beside, to)
 
 
-def exchange_token(person: PersonId, old: Token, new: Token, mask: Token | None, to: Tables) -> None:
+def exchange_token(person: PersonId, old: Token, new: Token, beside: Beside, to: Tables) -> None:
     """Let `new` find a person too, on the old one's basis: orders and claims may still name that one."""
     to.database.run(
-        "INSERT INTO person_tokens (token, person, scope, at_ms, generation, corrected, mask, basis, purpose)"
-        " SELECT ?, person, scope, at_ms, ?, corrected, CASE scope WHEN 'channel_risk' THEN ? END, basis,"
-        " purpose FROM person_tokens WHERE token = ? AND person = ? ON CONFLICT (token) DO NOTHING",
-        (new, to.tokens.generation, mask, old, person),
+        "INSERT INTO person_tokens"
+        " (token, person, scope, at_ms, generation, corrected, mask, caller, basis, purpose)"
+        " SELECT ?1, person, scope, at_ms, ?2, corrected, CASE scope WHEN 'channel_risk' THEN ?3 END,"
+        " CASE scope WHEN 'channel_risk' THEN ?4 END, basis, purpose"
+        " FROM person_tokens WHERE token = ?5 AND person = ?6 ON CONFLICT (token) DO NOTHING",
+        (new, to.tokens.generation, beside.mask, beside.caller, old, person),
     )
     if not to.database.run(
         "UPDATE person_tokens SET successor = ? WHERE token = ? AND person = ? AND successor IS NULL",

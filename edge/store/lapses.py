@@ -25,7 +25,7 @@ _FINDING_UNTIL = """min(
     coalesce(CASE about
         WHEN 'report' THEN (SELECT {claim} FROM reports r WHERE r.report_ref = verdicts.ref)
         ELSE (SELECT lapses_ms FROM deals d WHERE d.deal_ref = verdicts.ref) END, 0),
-    coalesce(since_ms, at_ms) + {joined}
+    coalesce(since_ms, at_ms) + CASE WHEN instr(inputs, '"announced_call"') THEN {called} ELSE {joined} END
 )"""
 """A finding joins a report or a deal with presences: its content goes with whichever is over first."""
 _OF_A_REPORT = """coalesce((SELECT {claim} FROM reports r WHERE r.report_ref = {table}.report_ref),
@@ -81,7 +81,11 @@ def _evidence(periods: Periods) -> str:
 
 
 def _finding(periods: Periods, claim: str = _CLAIM_UNTIL) -> str:
-    return _FINDING_UNTIL.format(claim=claim, joined=periods.under(Scope.CHANNEL_RISK))
+    return _FINDING_UNTIL.format(
+        claim=claim,
+        joined=periods.under(Scope.CHANNEL_RISK),
+        called=min(periods.under(Scope.CHANNEL_RISK), periods.recorded_call),
+    )
 
 
 def _of_a_report(table: str, periods: Periods, claim: str = _CLAIM_UNTIL) -> str:

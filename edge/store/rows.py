@@ -115,6 +115,8 @@ class Customer:
     tokens: tuple[Token, ...] = field(repr=False)
     masks: dict[Token, Token] = field(default_factory=dict, repr=False)
     """Each masked number's token that fits them, with the token of the whole number."""
+    callers: tuple[Token, ...] = field(default=(), repr=False)
+    """Their number's tokens of `recording`."""
     agrees: bool = False
     """`channel_risk` stands."""
     covers_ms: int = 0

@@ -382,7 +382,7 @@ CREATE TABLE person_tokens (
     at_ms INTEGER NOT NULL,
     basis TEXT NOT NULL CHECK (basis = 'consent:' || scope),
     purpose TEXT NOT NULL CHECK (purpose IN ('reception', 'channel_risk', 'call_handling'))
-, generation INTEGER NOT NULL DEFAULT 0 CHECK (generation >= 0), successor TEXT, corrected INTEGER NOT NULL DEFAULT 0 CHECK (corrected IN (0, 1)), mask TEXT CHECK (mask GLOB 'channel_risk:*' AND length(mask) = 77)) STRICT, WITHOUT ROWID;
+, generation INTEGER NOT NULL DEFAULT 0 CHECK (generation >= 0), successor TEXT, corrected INTEGER NOT NULL DEFAULT 0 CHECK (corrected IN (0, 1)), mask TEXT CHECK (mask GLOB 'channel_risk:*' AND length(mask) = 77), caller TEXT CHECK (caller GLOB 'recording:*' AND length(caller) = 74)) STRICT, WITHOUT ROWID;
 
 CREATE TABLE receptions (
     visit TEXT PRIMARY KEY REFERENCES visits ON DELETE CASCADE,
