@@ -21,7 +21,7 @@ from cloud.keys import read_secret
 from cloud.store.database import Database
 from cloud.web.accounts import SESSION_MS, Accounts
 from cloud.web.guard import BadForm, Forbidden, NotLoggedIn, SecurityHeaders, authorise, check_form
-from cloud.web.pages import entry, looking, operating, rights, risk, visitor
+from cloud.web.pages import books, entry, looking, operating, rights, risk, visitor
 from cloud.web.site import COOKIE, Site, see_other, site_of, templates
 
 
@@ -43,7 +43,7 @@ def create_app(config: Headquarters, database: Database, clock: Callable[[], int
         zone=ZoneInfo(config.web.timezone),
         noise=hashlib.sha256(b"gatehouse/v1/noise" + secret).digest(),
     )
-    for pages in (entry, looking, rights, operating, risk, visitor):
+    for pages in (entry, looking, rights, books, operating, risk, visitor):
         app.include_router(pages.router)
     app.router.routes.append(mounted(app.state.site))  # behind its own guard: no cookie counts there
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))

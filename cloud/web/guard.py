@@ -57,10 +57,10 @@ def authorise(request: Request, site: SiteOf) -> None:
 
 
 async def check_form(request: Request) -> None:
-    """Raise BadForm when a form doesn't carry the session's token."""
+    """Raise BadForm when a form doesn't carry the session's token, nor a script's request in `x-csrf`."""
     if request.method in ("GET", "HEAD") or cookieless(request.scope.get("endpoint")):
         return
-    given = (await request.form()).get("csrf")
+    given = request.headers.get("x-csrf") or (await request.form()).get("csrf")
     if not isinstance(given, str) or not hmac.compare_digest(given.encode(), csrf_of(request).encode()):
         raise BadForm
 

@@ -20,9 +20,13 @@ class Role(StrEnum):
     """Decides on findings, enters appeals, and looks at what a viewer looks at."""
     VIEWER = "viewer"
     """Looks at visits, calls and verdicts."""
+    CLERK = "clerk"
+    """Brings in the books of channels and office; sees no visit, call or verdict."""
 
 
 EVERYONE = frozenset(Role)
+LOOKERS = EVERYONE - {Role.CLERK}
+BOOKKEEPERS = frozenset({Role.ADMIN, Role.CLERK})
 OFFICERS = frozenset({Role.ADMIN, Role.OFFICER})
 ADMINS = frozenset({Role.ADMIN})
 REVIEWERS = frozenset({Role.ADMIN, Role.REVIEWER})

@@ -14,7 +14,7 @@ from cloud.config import Headquarters
 from cloud.store.database import Database
 from cloud.web.accounts import Accounts, User
 from cloud.web.patience import Patience
-from cloud.web.roles import ADMINS, APPELLANTS, OFFICERS, REVIEWERS
+from cloud.web.roles import ADMINS, APPELLANTS, BOOKKEEPERS, LOOKERS, OFFICERS, REVIEWERS
 from cloud.web.texts import LANGUAGES, Language, named, say
 from cloud.web.view import Clock, short
 
@@ -52,6 +52,8 @@ class Site:
             "clock": Clock(self.zone, language, self.clock()),
             "short": short,
             "user": user,
+            "may_look": user is not None and user.role in LOOKERS,
+            "may_book": user is not None and user.role in BOOKKEEPERS,
             "may_order": user is not None and user.role in OFFICERS,
             "may_operate": user is not None and user.role in ADMINS,
             "may_review": user is not None and user.role in REVIEWERS,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal
 
+from cloud.web.texts_books import BOOKS
 from cloud.web.texts_risk import TEXTS as _RISK
 
 Language = Literal["zh", "en"]
@@ -428,7 +429,7 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "device_code.worker_ended": ("工作进程结束", "worker ended"),
 }
 
-TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(_TEXTS | _RISK)
+TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType({**_TEXTS, **_RISK, **BOOKS})
 
 
 def say(language: Language, key: str, /, **values: object) -> str:

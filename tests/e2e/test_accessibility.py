@@ -42,6 +42,7 @@ from edge.ipc.staff import CardKept, Colleague, DeskView, Guest, SignedIn
 from edge.kiosk.main import configure
 from edge.wire import Scope, canonical
 from scripts.site.visitor import Visitor
+from tests.e2e import test_headquarters_books as books_tests
 from tests.e2e import test_headquarters_web as headquarters_tests
 from tests.e2e import test_kiosk_page as kiosk_tests
 from tests.e2e.accessible import GRAVE, LOOKS, heard, look, tab_through, violations
@@ -53,7 +54,14 @@ double, kiosk, core = kiosk_tests.double, kiosk_tests.kiosk, kiosk_tests.core
 chromium, hq = kiosk_tests.chromium, headquarters_tests.hq
 NUMBER = "13800138000"
 LANGS = {"zh": "zh-CN", "en": "en"}
-NO_PAGES = {"/code.svg", "/desk/live", "/desk/card-wait", "/desk/card-read", "/r/{link}/package"}
+NO_PAGES = {
+    "/books/project/{project}",
+    "/code.svg",
+    "/desk/live",
+    "/desk/card-wait",
+    "/desk/card-read",
+    "/r/{link}/package",
+}
 """What can be fetched and is no page: a picture with its text beside it, a page's part, an end that is waited
 for, a way back to the desk, sealed bytes."""
 GUEST = Guest(
@@ -521,6 +529,27 @@ def _visitors_page(audit: Audit, url: str, lang: str) -> None:
     page.unroute("**/package")
 
 
+def _a_book(audit: Audit, hq: headquarters_tests.Headquarters, lang: str) -> None:
+    """Look at the page for books with faults, with a right file, and at what was sent."""
+    books_tests.Box(hq, "box-01", "lakeside")
+    page = audit.page
+    page.goto(f"{hq.url}/books/channels?lang={lang}")
+    audit.look("no channel yet")
+    page.fill("#name", "Lianhe 联合行" if lang == "zh" else "Lianhe")
+    page.fill("#code", "lianhe")
+    page.click("form.add button")
+    page.wait_for_selector("tbody tr")
+    audit.look("a channel")
+    page.goto(f"{hq.url}/books?lang={lang}")
+    for what, line in (("faults", "R-1,1380013,elsewhere,,"), ("right", "R-1,13800138000,lianhe,,")):
+        books_tests.choose(page, f"ref,phone,channel,agent,reported_at\n{line}\n".encode(), f"{what}.csv")
+        page.wait_for_selector("#fault-rows tr" if what == "faults" else "#send:enabled")
+        audit.look(f"a book, {what}")
+    page.click("#send")
+    page.wait_for_url("**/books/imports?*")
+    audit.look("imports")
+
+
 @pytest.mark.parametrize("lang", LANGS)
 def test_every_page_of_headquarters(
     hq: headquarters_tests.Headquarters, chromium: Browser, lang: str
@@ -541,6 +570,7 @@ def test_every_page_of_headquarters(
     _crawl(audit, f"{hq.url}/", lang)  # empty first
     headquarters_tests.seed(hq)
     _crawl(audit, f"{hq.url}/", lang)
+    _a_book(audit, hq, lang)
     page.goto(f"{hq.url}/visits?lang={lang}")
     page.locator("tbody tr a.button").first.click()
     page.locator("#erase button").click()

@@ -22,7 +22,7 @@ from cloud.risk.board import About, Filter
 from cloud.risk.opinions import Subject
 from cloud.web import sheets
 from cloud.web.guard import BadForm, Fields
-from cloud.web.roles import APPELLANTS, EVERYONE, REVIEWERS, allow
+from cloud.web.roles import APPELLANTS, LOOKERS, REVIEWERS, allow
 from cloud.web.site import Site, SiteOf, language_of, query, see_other, user_of
 from edge.wire.base import Name
 from edge.wire.finding import Ref
@@ -56,7 +56,7 @@ class AppealForm(Fields):
 
 
 @router.get("/risk")
-@allow(EVERYONE)
+@allow(LOOKERS)
 def risk_page(request: Request, site: SiteOf) -> Response:
     """Show each project with its counts, and what remains of erased customers."""
 
@@ -71,7 +71,7 @@ def risk_page(request: Request, site: SiteOf) -> Response:
 
 
 @router.get("/risk/{project}/{about}")
-@allow(EVERYONE)
+@allow(LOOKERS)
 def risk_list(request: Request, site: SiteOf, project: str, about: About) -> Response:
     """Show a project's deals, or reports, filtered and in pages."""
     chosen = _chosen(request)
@@ -95,7 +95,7 @@ def risk_list(request: Request, site: SiteOf, project: str, about: About) -> Res
 
 
 @router.get("/risk/{project}/{about}/{ref}")
-@allow(EVERYONE)
+@allow(LOOKERS)
 def risk_one(request: Request, site: SiteOf, project: str, about: About, ref: str) -> Response:
     """Show one deal or report: what happened when, what each rule says, what people said."""
     shown = _one(request, site, project, about, ref)
@@ -193,7 +193,7 @@ def risk_package(request: Request, site: SiteOf, project: str, about: About, ref
 
 
 @router.get("/risk-export/{project}/{about}/{form}")
-@allow(EVERYONE)
+@allow(LOOKERS)
 def risk_export(
     request: Request, site: SiteOf, project: str, about: About, form: Literal["csv", "xlsx"]
 ) -> Response:

@@ -17,7 +17,18 @@ from cloud.store import schema
 from cloud.store.database import open_database
 from cloud.web.pages import entry as entry_pages
 from cloud.web.pages import visitor as visitor_pages
-from cloud.web.roles import APPELLANTS, EVERYONE, OFFICERS, PUBLIC, REVIEWERS, Role, allowed, cookieless
+from cloud.web.roles import (
+    APPELLANTS,
+    BOOKKEEPERS,
+    EVERYONE,
+    LOOKERS,
+    OFFICERS,
+    PUBLIC,
+    REVIEWERS,
+    Role,
+    allowed,
+    cookieless,
+)
 from tests.unit.cloud import records
 from tests.unit.cloud.signer import NOON, WHO, Signer, entry, hexid
 from tests.unit.cloud.web import PASSWORD, Pages, configured, csrf, submit
@@ -55,12 +66,19 @@ MATRIX = {
     ("POST", "/r/{link}/request"): PUBLIC,
     ("POST", "/logout"): EVERYONE,
     ("GET", "/"): EVERYONE,
-    ("GET", "/visits"): EVERYONE,
-    ("GET", "/calls"): EVERYONE,
-    ("GET", "/risk"): EVERYONE,
-    ("GET", "/risk/{project}/{about}"): EVERYONE,
-    ("GET", "/risk/{project}/{about}/{ref}"): EVERYONE,
-    ("GET", "/risk-export/{project}/{about}/{form}"): EVERYONE,
+    ("GET", "/visits"): LOOKERS,
+    ("GET", "/calls"): LOOKERS,
+    ("GET", "/books"): BOOKKEEPERS,
+    ("POST", "/books"): BOOKKEEPERS,
+    ("GET", "/books/imports"): BOOKKEEPERS,
+    ("GET", "/books/channels"): BOOKKEEPERS,
+    ("POST", "/books/channels"): BOOKKEEPERS,
+    ("GET", "/books/project/{project}"): BOOKKEEPERS,
+    ("POST", "/books/project/{project}/mapping"): BOOKKEEPERS,
+    ("GET", "/risk"): LOOKERS,
+    ("GET", "/risk/{project}/{about}"): LOOKERS,
+    ("GET", "/risk/{project}/{about}/{ref}"): LOOKERS,
+    ("GET", "/risk-export/{project}/{about}/{form}"): LOOKERS,
     ("GET", "/risk-package/{project}/{about}/{ref}"): APPELLANTS,
     ("GET", "/risk-file/{appeal}/{place}"): APPELLANTS,
     ("POST", "/risk-appeal"): APPELLANTS,
@@ -74,6 +92,8 @@ MATRIX = {
     ("POST", "/people/disable"): {Role.ADMIN},
 }
 """Written down a second time on purpose: a new page or a wider role fails until it is agreed here."""
+
+HOME = {role: "/books/imports" if role is Role.CLERK else "/" for role in Role}
 
 
 def served(pages: Pages) -> set[tuple[str, str]]:
@@ -108,7 +128,7 @@ def test_every_route_for_every_role_P3(pages: Pages, visited: str, role: Role | 
         address = visited if "{subject}" in path else _address(path)
         if path == "/login":
             browser = pages.browser()
-        token = csrf(browser.get("/login" if role is None or path == "/login" else "/"))
+        token = csrf(browser.get("/login" if role is None or path == "/login" else HOME[role]))
         answer = browser.request(method, address, data={"csrf": token} if method == "POST" else None)
         if roles == PUBLIC:
             assert answer.status_code in (200, 400, 404), path
