@@ -14,11 +14,13 @@ from edge.wire.finding import Finding, evidence_signing_input, inputs_digest
 def fault(box: Box, entry: Entry) -> str | None:
     """Return why `entry` isn't taken (`inputs_altered`, `finding_contradicts`, `finding_not_signed`) or None.
 
-    A finding of an earlier program brings neither inputs nor signature.
+    A finding of an earlier program brings neither inputs nor signature; it never was one on a deal.
     """
     record = entry.record
-    if not isinstance(record, VerdictIssued) or record.inputs is None or record.signature is None:
+    if not isinstance(record, VerdictIssued):
         return None
+    if record.inputs is None or record.signature is None:
+        return "finding_not_signed" if record.deal_ref is not None else None
     if inputs_digest(record.inputs) != record.inputs_hash:
         return "inputs_altered"
     found = Finding(record.verdict, record.outcomes)

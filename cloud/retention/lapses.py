@@ -159,6 +159,11 @@ def _appeal(keep: Retention) -> Moment:
     return case((whole.correlate(schema.appeals), null()), else_=over)
 
 
+def _words(table: Table) -> Callable[[Retention], Moment]:
+    """What people wrote of a finding, and of which one it was, goes as its content does."""
+    return lambda keep: table.c.at_ms + _ms(keep, "findings_days", table)
+
+
 def _nothing_left() -> ColumnElement[bool]:
     """Of this row of the ledger only the row itself is left."""
     gone = (
@@ -184,6 +189,20 @@ LAPSES = (
     ),
     Lapse("verdicts", schema.verdicts, _aged(schema.verdicts, "decided_ms", "verdicts_days")),
     Lapse("attachments", schema.attachments, _attachment),
+    Lapse(
+        "appeals_said",
+        schema.appeals,
+        _words(schema.appeals),
+        schema.appeals.c.ref != "",
+        {"ref": "", "text": ""},
+    ),
+    Lapse(
+        "reviews_said",
+        schema.reviews,
+        _words(schema.reviews),
+        schema.reviews.c.ref != "",
+        {"ref": "", "reason": ""},
+    ),
     Lapse("appeals", schema.appeals, _appeal),
     Lapse("reviews", schema.reviews, _aged(schema.reviews, "at_ms", "verdicts_days")),
     Lapse("consents", consents, _proof(consents)),

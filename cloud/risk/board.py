@@ -14,6 +14,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     RowMapping,
+    Select,
     Subquery,
     Text,
     and_,
@@ -26,7 +27,7 @@ from sqlalchemy import (
 )
 
 from cloud.books.places import project_of, sealing_boxes_by_name
-from cloud.store.schema import boxes, reviews, verdicts
+from cloud.store.schema import appeals, boxes, reviews, verdicts
 
 About = Literal["deal", "report"]
 PAGE = 50
@@ -43,6 +44,8 @@ class Counts:
     unknown: int
     causes: tuple[tuple[str, int], ...]
     reviewed: int
+    appeals: int
+    """Those that nobody has decided on."""
 
     @property
     def whole(self) -> int:
@@ -115,6 +118,7 @@ def counts(connection: Connection, tenant: str, project: str, names: Sequence[st
         unknown=number["UNKNOWN"],
         causes=tuple(causes.most_common()),
         reviewed=sum(int(reviewed or 0) for _, reviewed in ranks.values()),
+        appeals=connection.execute(_open_appeals(tenant, project, about)).scalar_one(),
     )
 
 
@@ -233,6 +237,19 @@ def _reviewed(tenant: str, project: str, about: About, ref: ColumnElement[Any]) 
         reviews.c.project == project,
         reviews.c.about == about,
         reviews.c.ref == ref,
+    )
+
+
+def _open_appeals(tenant: str, project: str, about: About) -> Select[int]:
+    decided = exists().where(
+        reviews.c.tenant == tenant, reviews.c.appeal_id == appeals.c.appeal_id, reviews.c.outcome != "more"
+    )
+    return select(func.count()).where(
+        appeals.c.tenant == tenant,
+        appeals.c.project == project,
+        appeals.c.about == about,
+        appeals.c.ref != "",
+        ~decided,
     )
 
 

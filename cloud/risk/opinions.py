@@ -1,14 +1,16 @@
 """What people say of a finding: a review (复核), an appeal (申诉); kept beside it, changing nothing of it.
 
-Neither names a customer: a text that holds a mobile or identity number is refused. What came with an appeal
-is kept without its file's name, and goes with the first erasure of somebody whom the finding is about.
+Neither names a customer, nor another channel: a text that holds a mobile or identity number, or one of the
+project's other channels, is refused. What came with an appeal is kept without its file's name, and goes with
+the first erasure of somebody whom the finding is about.
 """
 
 import hashlib
 import re
 import secrets
+import unicodedata
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
@@ -16,7 +18,7 @@ from sqlalchemy import Connection, Row, RowMapping, delete, insert, select, upda
 
 from cloud.books.places import project_of, sealing_boxes_by_name
 from cloud.errors import InvalidOrder
-from cloud.store.schema import appeals, attachments, reviews, verdicts
+from cloud.store.schema import appeals, attachments, channels, reviews, verdicts
 from edge.wire.base import Name
 from edge.wire.finding import Ref
 
@@ -53,6 +55,26 @@ def seen_of(newest: Sequence[RowMapping]) -> str:
     return hashlib.sha256("\n".join(said).encode()).hexdigest()
 
 
+def before_of(seen: str, said: Sequence[RowMapping], objections: Sequence[RowMapping]) -> str:
+    """Return what stands for all that a page shows of a subject: its findings, and what people said of them.
+
+    Whoever decides sends it back: somebody else's word in the meantime is no longer overlooked.
+    """
+    ids = [one["review_id"] for one in said] + [one["appeal_id"] for one in objections]
+    return hashlib.sha256("\n".join([seen, *sorted(ids)]).encode()).hexdigest()
+
+
+def waiting(said: Sequence[RowMapping], objections: Sequence[RowMapping]) -> list[RowMapping]:
+    """Return the appeals that are open: nobody upheld or overturned; that more is needed decides none."""
+    decided = {one["appeal_id"] for one in said if one["outcome"] != "more"}
+    return [one for one in objections if one["appeal_id"] not in decided]
+
+
+def told_once(said: Sequence[RowMapping]) -> list[RowMapping]:
+    """Return reviews as people gave them: one that answered several appeals has a row for each."""
+    return list({(one["by"], one["at_ms"], one["outcome"]): one for one in reversed(said)}.values())[::-1]
+
+
 def history(
     connection: Connection, tenant: str, subject: Subject
 ) -> tuple[list[RowMapping], list[RowMapping], dict[str, list[RowMapping]]]:
@@ -85,19 +107,18 @@ def review(
     seen: str,
     by: str,
     now_ms: int,
+    own: Collection[str],
 ) -> None:
-    """Keep what `by` says; it answers every appeal that is open.
+    """Keep what `by` says; it answers every appeal that is open. `own`: the channel's code, if it has one.
 
-    Raises InvalidOrder: `own_appeal` (they entered one of them), `names_a_number`.
+    Raises InvalidOrder: `own_appeal` (they entered one, open or not), `names_a_number`, `names_a_channel`.
     """
-    _refuse_numbers("review a finding", reason)
+    _refuse_names(connection, tenant, subject, "review a finding", reason, own)
     before, objections, _ = history(connection, tenant, subject)
-    answered = {one["appeal_id"] for one in before}
-    waiting = [one for one in objections if one["appeal_id"] not in answered]
-    if any(one["by"] == by for one in waiting):
+    if any(one["by"] == by for one in objections):
         raise InvalidOrder("review a finding", "own_appeal", "somebody else decides on it")
     said = {"outcome": outcome, "reason": reason, "seen": seen, "by": by, "at_ms": now_ms}
-    rows: list[Any] = [one["appeal_id"] for one in waiting] or [None]
+    rows: list[Any] = [one["appeal_id"] for one in waiting(before, objections)] or [None]
     for appeal_id in rows:
         values = {"review_id": secrets.token_hex(16), "appeal_id": appeal_id, **subject.model_dump(), **said}
         connection.execute(insert(reviews).values(tenant=tenant, **values))
@@ -114,13 +135,17 @@ def appeal(
     seen: str,
     by: str,
     now_ms: int,
+    own: Collection[str],
 ) -> str:
     """Keep what a channel objects, with what it hands in; return the appeal's id.
 
-    Raises InvalidOrder: `names_a_number`, `too_many_files`, `file_too_large`, `file_of_another_kind`.
+    Raises InvalidOrder: `another_channel` (the finding isn't about it), `names_a_number`, `names_a_channel`,
+    `too_many_files`, `file_too_large`, `file_of_another_kind`.
     """
     operation = "enter an appeal"
-    _refuse_numbers(operation, text)
+    if channel not in own:
+        raise InvalidOrder(operation, "another_channel", "the finding is about another one's report")
+    _refuse_names(connection, tenant, subject, operation, text, own)
     if len(files) > MOST_FILES:
         raise InvalidOrder(operation, "too_many_files", f"at most {MOST_FILES}")
     kinds = [_media(operation, one) for one in files]
@@ -147,7 +172,8 @@ def attachment(connection: Connection, tenant: str, appeal_id: str, place: int) 
 def forget(connection: Connection, tenant: str, findings: Sequence[Row[*tuple[Any, ...]]]) -> None:
     """Empty what people wrote and handed in about these findings: somebody whom they are about is erased.
 
-    Who decided what, and when, remains. `findings`: rows of SUBJECT.
+    Who decided what, and when, remains, about no deal or report that could be told: as of a finding.
+    `findings`: rows of SUBJECT.
     """
     said = sealing_boxes_by_name(connection, tenant) if findings else {}
     for row in dict.fromkeys(map(tuple, findings)):
@@ -161,8 +187,8 @@ def forget(connection: Connection, tenant: str, findings: Sequence[Row[*tuple[An
         connection.execute(
             delete(attachments).where(attachments.c.tenant == tenant, attachments.c.appeal_id.in_(mine))
         )
-        connection.execute(update(appeals).where(*_is(appeals, tenant, subject)).values(text=""))
-        connection.execute(update(reviews).where(*_is(reviews, tenant, subject)).values(reason=""))
+        connection.execute(update(appeals).where(*_is(appeals, tenant, subject)).values(text="", ref=""))
+        connection.execute(update(reviews).where(*_is(reviews, tenant, subject)).values(reason="", ref=""))
 
 
 def _is(table: Any, tenant: str, subject: Subject) -> tuple[Any, ...]:  # noqa: ANN401 — a table's columns
@@ -174,9 +200,20 @@ def _is(table: Any, tenant: str, subject: Subject) -> tuple[Any, ...]:  # noqa: 
     )
 
 
-def _refuse_numbers(operation: str, text: str) -> None:
-    if _NUMBER.search(text):
+def _refuse_names(
+    connection: Connection, tenant: str, subject: Subject, operation: str, text: str, own: Collection[str]
+) -> None:
+    """What is written goes to the channel with the package: it names neither a customer nor a competitor."""
+    plain = unicodedata.normalize("NFKC", text)
+    if _NUMBER.search(plain):
         raise InvalidOrder(operation, "names_a_number", "a telephone or identity number names the customer")
+    asked = select(channels.c.code, channels.c.name).where(
+        channels.c.tenant == tenant, channels.c.project == subject.project, channels.c.code.not_in(own)
+    )
+    for code, name in connection.execute(asked):
+        coded = re.search(rf"(?<![0-9A-Za-z-]){re.escape(code)}(?![0-9A-Za-z-])", plain)
+        if coded or unicodedata.normalize("NFKC", name) in plain:
+            raise InvalidOrder(operation, "names_a_channel", "what is written goes to this channel")
 
 
 def _media(operation: str, content: bytes) -> str:

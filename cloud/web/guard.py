@@ -78,6 +78,10 @@ def _subject(request: Request) -> str:
     parameters = request.path_params
     if "ref" in parameters:
         return f"{parameters['about']}/{parameters['ref']}"[:48]
+    if "appeal" in parameters:
+        return f"{parameters['appeal'][:8]}/{parameters['place']}"[:48]
+    if "project" in parameters:
+        return f"{parameters['project']}/{parameters.get('about', '')}"[:48]
     return f"{parameters['box']}/{parameters['identity'][:8]}"[:48] if "identity" in parameters else "-"
 
 

@@ -20,6 +20,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "risk.no_project": ("还没有登记的盒子", "No box is enrolled yet"),
     "risk.reviewed": ("已复核 {n}", "{n} reviewed"),
     "risk.open": ("未复核 {n}", "{n} not reviewed"),
+    "risk.appeals.open": ("待复核申诉 {n}", "{n} appeals open"),
     "risk.causes": ("无法判定的原因", "Why unknown"),
     "risk.see": ("查看", "Open"),
     "risk.filter": ("筛选", "Filter"),
@@ -80,8 +81,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "outcome.more": ("需要补充材料", "More is needed"),
     "risk.reason": ("理由", "Reason"),
     "risk.names_nobody": (
-        "请勿写客户姓名、电话、证件号：内容会随材料包交给渠道。",
-        "Name no customer, number or ID: what you write goes to the channel with the package.",
+        "请勿写客户姓名、电话、证件号，也不要写其他渠道：内容会随材料包交给渠道。",
+        "Name no customer, number or ID, and no other channel: it goes to the channel with the package.",
     ),
     "risk.review.submit": ("提交复核", "Submit review"),
     "risk.appeal": ("申诉", "Appeal"),
@@ -164,11 +165,23 @@ TEXTS: dict[str, tuple[str, str]] = {
         "内容里有电话或证件号，没有保存。请去掉后再提交。",
         "There is a telephone or ID number in it; nothing was kept. Take it out and try again.",
     ),
+    "message.names_a_channel": (
+        "内容里提到了其他渠道，没有保存。请去掉后再提交。",
+        "It names another channel; nothing was kept. Take it out and try again.",
+    ),
+    "message.another_channel": (
+        "这条结论不是关于该渠道的，没有保存。",
+        "The finding is about another channel; nothing was kept.",
+    ),
+    "message.too_large": (
+        "材料包太大，做不出来。",
+        "The package would be too large.",
+    ),
     "message.too_many_files": ("附件最多 5 个。", "At most 5 attachments."),
     "message.file_too_large": ("附件每个不超过 10 MiB。", "At most 10 MiB for each attachment."),
     "message.file_of_another_kind": ("附件只收 PDF、JPEG、PNG。", "Attachments are PDF, JPEG or PNG."),
     "message.changed_meanwhile": (
-        "你查看之后结论有了新版本，没有保存。请看过再提交。",
-        "There is a newer finding since you looked; nothing was kept. Look at it first.",
+        "你查看之后有了新的结论、复核或申诉，没有保存。请看过再提交。",
+        "There is a newer finding, review or appeal since you looked; nothing was kept. Look at it first.",
     ),
 }

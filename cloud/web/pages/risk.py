@@ -11,6 +11,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 from pydantic import StringConstraints, ValidationError
 from sqlalchemy import Connection, RowMapping
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
 from cloud.errors import InvalidOrder
@@ -34,7 +35,7 @@ _EXPORTED = 100_000
 
 
 class ReviewForm(Fields):
-    """What a reviewer decides, on which versions before them."""
+    """What a reviewer decides. `seen`: what the page before them showed (opinions.before_of)."""
 
     project: Name
     about: About
@@ -45,7 +46,7 @@ class ReviewForm(Fields):
 
 
 class AppealForm(Fields):
-    """What a channel objects, on which versions before them; its files stand apart."""
+    """What a channel objects. `seen`: what the page showed; its files stand apart."""
 
     project: Name
     about: About
@@ -105,13 +106,22 @@ def risk_one(request: Request, site: SiteOf, project: str, about: About, ref: st
 @router.post("/risk-review")
 @allow(REVIEWERS)
 def give_review(request: Request, site: SiteOf, form: Annotated[ReviewForm, Form()]) -> Response:
-    """Keep a review; refused if the findings changed since the reviewer looked, or it is their own appeal."""
+    """Keep a review; refused if anything changed since the reviewer looked, or they entered the appeal."""
     subject = Subject(project=form.project, about=form.about, ref=form.ref)
 
     def work(connection: Connection, by: str) -> None:
-        _same(connection, site.tenant, subject, form.seen)
-        said = {"outcome": form.outcome, "reason": form.reason, "seen": form.seen}
-        opinions.review(connection, site.tenant, subject, **said, by=by, now_ms=site.clock())  # type: ignore[arg-type]  # outcome is one
+        seen, own = _same(connection, site.tenant, subject, form.seen)
+        opinions.review(
+            connection,
+            site.tenant,
+            subject,
+            outcome=form.outcome,
+            reason=form.reason,
+            seen=seen,
+            by=by,
+            now_ms=site.clock(),
+            own=own,
+        )
 
     return _decided(request, site, subject, work)
 
@@ -121,7 +131,8 @@ def give_review(request: Request, site: SiteOf, form: Annotated[ReviewForm, Form
 async def enter_appeal(request: Request, site: SiteOf) -> Response:
     """Keep what a channel objects, and up to five files of it."""
     data = await request.form()
-    files = [await one.read() for one in data.getlist("files") if isinstance(one, UploadFile) and one.size]
+    sent = [one for one in data.getlist("files") if isinstance(one, UploadFile) and one.size]
+    files = [await one.read(opinions.MOST_BYTES + 1) for one in sent[: opinions.MOST_FILES + 1]]
     try:
         form = AppealForm.model_validate({k: v for k, v in data.items() if k != "files"})
     except ValidationError:
@@ -129,7 +140,7 @@ async def enter_appeal(request: Request, site: SiteOf) -> Response:
     subject = Subject(project=form.project, about=form.about, ref=form.ref)
 
     def work(connection: Connection, by: str) -> None:
-        _same(connection, site.tenant, subject, form.seen)
+        seen, own = _same(connection, site.tenant, subject, form.seen)
         opinions.appeal(
             connection,
             site.tenant,
@@ -137,12 +148,13 @@ async def enter_appeal(request: Request, site: SiteOf) -> Response:
             channel=form.channel,
             text=form.text,
             files=files,
-            seen=form.seen,
+            seen=seen,
             by=by,
             now_ms=site.clock(),
+            own=own,
         )
 
-    return _decided(request, site, subject, work)
+    return await run_in_threadpool(_decided, request, site, subject, work)
 
 
 @router.get("/risk-file/{appeal}/{place}")
@@ -166,9 +178,10 @@ def risk_file(
 @allow(APPELLANTS)
 def risk_package(request: Request, site: SiteOf, project: str, about: About, ref: str) -> Response:
     """Hand out the signed package of one deal or report, for the channel."""
-    shown = _one(request, site, project, about, ref)
-    if shown is None:
+    whole = _one(request, site, project, about, ref)
+    if whole is None:
         return _not_found(request, site)
+    shown = _for_its_channel(whole)
     found = [row for one in shown["boxes"] for row in one["versions"]]
     keys = {}
     for name in dict.fromkeys(row["box"] for row in found):
@@ -178,17 +191,13 @@ def risk_package(request: Request, site: SiteOf, project: str, about: About, ref
     page = site.render(request, "risk_package.html", **shown)
     subject = Subject(project=project, about=about, ref=ref)
     signer = SigningKey.load(site.config.signing.key)
-    made = package.package(
-        subject,
-        site.tenant,
-        found,
-        keys,
-        shown["reviews"],
-        shown["appeals"],
-        bytes(page.body).decode(),
-        signer.vouch,
-        site.clock(),
-    )
+    said, page_text = (shown["reviews"], shown["appeals"]), bytes(page.body).decode()
+    try:
+        made = package.package(
+            subject, site.tenant, found, keys, *said, page_text, signer.vouch, site.clock()
+        )
+    except InvalidOrder as refused:
+        return site.render(request, "message.html", 409, message=f"message.{refused.code}")
     return _download(made, "application/zip", f"{about}-{ref}.zip")
 
 
@@ -254,15 +263,17 @@ def _one(request: Request, site: Site, project: str, about: About, ref: str) -> 
     found: dict[str, tuple[RowMapping, ...]] = shown.pop("found")
     language = language_of(request)
     newest = [rows[0] for rows in found.values()]
-    answered = {one["appeal_id"] for one in shown["reviews"]}
+    seen, said = opinions.seen_of(newest), shown["reviews"]
     return shown | {
+        "reviews": opinions.told_once(said),
         "project": project,
         "about": about,
         "ref": ref,
         "verdict": board.combined(row["verdict"] for row in newest),
         "channel": next((row["channel"] for row in newest if row["channel"]), None),
-        "seen": opinions.seen_of(newest),
-        "waiting": [one for one in shown["appeals"] if one["appeal_id"] not in answered],
+        "seen": seen,
+        "before": opinions.before_of(seen, said, shown["appeals"]),
+        "waiting": {one["appeal_id"] for one in opinions.waiting(said, shown["appeals"])},
         "boxes": [
             {
                 "name": box,
@@ -286,11 +297,33 @@ def _versions(
     return board.versions(connection, tenant, boxes, about, ref)
 
 
-def _same(connection: Connection, tenant: str, subject: Subject, seen: str) -> None:
-    """Whoever decides has just these findings before them."""
+def _for_its_channel(shown: dict[str, Any]) -> dict[str, Any]:
+    """Return what the channel is handed: of a deal that stood under another one before, nothing of then."""
+    channel = shown["channel"]
+    boxes = [
+        one | {"versions": [v for v in one["versions"] if v["channel"] == channel]} for one in shown["boxes"]
+    ]
+    boxes = [one for one in boxes if one["newest"]["channel"] == channel]
+    kept = [v for one in boxes for v in one["versions"]]
+    if len(kept) == sum(len(one["versions"]) for one in shown["boxes"]):
+        return shown
+    since_ms = min((v["decided_ms"] for v in kept), default=0)
+    return shown | {
+        "boxes": boxes,
+        "verdict": board.combined(one["newest"]["verdict"] for one in boxes),
+        "appeals": [one for one in shown["appeals"] if one["channel"] == channel],
+        "reviews": [one for one in shown["reviews"] if one["at_ms"] >= since_ms],
+    }
+
+
+def _same(connection: Connection, tenant: str, subject: Subject, before: str) -> tuple[str, frozenset[str]]:
+    """Whoever decides has just this before them; return what stands for the findings, and their channels."""
     found = _versions(connection, tenant, subject.project, subject.about, subject.ref)
-    if not found or opinions.seen_of([rows[0] for rows in found.values()]) != seen:
+    newest = [rows[0] for rows in found.values()]
+    seen, (said, objections, _) = opinions.seen_of(newest), opinions.history(connection, tenant, subject)
+    if not found or opinions.before_of(seen, said, objections) != before:
         raise InvalidOrder("decide on a finding", "changed_meanwhile", "look at it again")
+    return seen, frozenset(row["channel"] for row in newest if row["channel"])
 
 
 def _decided(request: Request, site: Site, subject: Subject, work: Any) -> Response:  # noqa: ANN401 — a closure

@@ -310,7 +310,7 @@ def test_the_package_is_whole_signed_and_about_nobody_else(pages: Pages, box: Si
     )
     made = browser.get("/risk-package/harbour/deal/D-1").content
     own = SigningKey.load(pages.site.config.signing.key).public
-    (evidence,) = package.check(made, own, {"box-1": box.public})
+    (evidence,) = package.check(made, own, {"box-1": box.public}).findings
     assert (evidence.deal_ref, evidence.verdict) == ("D-1", "RISK")
     with zipfile.ZipFile(io.BytesIO(made)) as archived:
         files = {name: archived.read(name) for name in archived.namelist()}
