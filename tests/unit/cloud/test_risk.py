@@ -11,16 +11,21 @@ from typing import Any
 
 import openpyxl
 import pytest
-from sqlalchemy import select
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import insert, select
 from typer.testing import CliRunner
 
 from cloud.cli import app
+from cloud.config import Retention
 from cloud.errors import InvalidOrder
 from cloud.fleet.boxes import enrol
 from cloud.ingest.intake import Intake
 from cloud.keys import SigningKey
+from cloud.retention.keeper import keep_house
 from cloud.risk import board, package
 from cloud.risk.board import Filter
+from cloud.risk.opinions import Subject
 from cloud.store import schema
 from cloud.store.database import Database, open_database
 from cloud.web.roles import Role
@@ -404,3 +409,135 @@ def test_what_isnt_there_is_not_found(pages: Pages, box: Signer) -> None:
         "/risk-export/harbour/deal/exe",
     ):
         assert browser.get(path).status_code in (400, 404), path
+
+
+# -- what one person may not do alone, and what nobody else is told -----------------------------
+
+
+def say_channel(pages: Pages, code: str, name: str) -> None:
+    row = {"tenant": "demo", "project": "harbour", "code": code, "name": name, "agents": [],
+           "withdrawn": False, "changed_ms": NOON, "changed_by": "boss"}  # fmt: skip
+    pages.database.write(lambda c: c.execute(insert(schema.channels).values(**row)))
+
+
+def test_of_two_reviewers_at_once_the_second_is_told(pages: Pages, box: Signer) -> None:
+    first, second = pages.log_in("judge"), pages.log_in("boss")
+    mine = subject(first, outcome="upheld", reason="依据充分")
+    theirs = subject(second, outcome="overturned", reason="依据不足")
+    assert submit(first, DEAL, "/risk-review", **mine).status_code == 303
+    late = submit(second, DEAL, "/risk-review", **theirs)
+    assert late.status_code == 409 and "有了新的结论、复核或申诉" in late.text
+    with pages.database.read() as connection:
+        assert connection.execute(select(schema.reviews.c.outcome)).scalars().all() == ["upheld"]
+
+
+def test_that_more_is_needed_leaves_an_appeal_open_and_its_enterer_still_decides_nothing(
+    pages: Pages, box: Signer
+) -> None:
+    boss, judge = pages.log_in("boss"), pages.log_in("judge")
+    said = subject(boss, channel="alpha", text="我方带客户到场")
+    assert submit(boss, DEAL, "/risk-appeal", **said).status_code == 303
+    more = subject(judge, outcome="more", reason="请补充门口照片")
+    assert submit(judge, DEAL, "/risk-review", **more).status_code == 303
+    assert "待复核申诉 1" in judge.get("/risk").text
+    own = submit(boss, DEAL, "/risk-review", **subject(boss, outcome="overturned", reason="照片已补"))
+    assert own.status_code == 409 and "其他人" in own.text
+    done = subject(judge, outcome="overturned", reason="照片证明同行")
+    assert submit(judge, DEAL, "/risk-review", **done).status_code == 303
+    assert "待复核申诉" not in judge.get("/risk").text
+
+
+@pytest.mark.parametrize("words", ["beta 报备在先", "星河代理报备在先", "ＢＥＴＡ不算，beta才算"])
+def test_what_is_written_for_a_channel_names_no_other_one(pages: Pages, box: Signer, words: str) -> None:
+    say_channel(pages, "alpha", "远洋渠道")
+    say_channel(pages, "beta", "星河代理")
+    browser = pages.log_in("judge")
+    refused = submit(browser, DEAL, "/risk-review", **subject(browser, outcome="upheld", reason=words))
+    assert refused.status_code == 409 and "其他渠道" in refused.text
+    own = subject(browser, outcome="upheld", reason="alpha 远洋渠道报备晚于到场，alphabeta 是楼盘代号")
+    assert submit(browser, DEAL, "/risk-review", **own).status_code == 303
+
+
+def test_an_appeal_is_of_the_channel_that_the_finding_is_about(pages: Pages, box: Signer) -> None:
+    browser = pages.log_in("clerk")
+    other = submit(browser, DEAL, "/risk-appeal", **subject(browser, channel="beta", text="是我方的客户"))
+    assert other.status_code == 409 and "不是关于该渠道" in other.text
+
+
+def test_a_deal_that_stood_under_another_channel_is_handed_out_without_it(pages: Pages, box: Signer) -> None:
+    boss = pages.log_in("boss")
+    submit(boss, DEAL, "/risk-appeal", **subject(boss, channel="alpha", text="我方陪同到场有照片"))
+    moved = finding(
+        box, case(60, deal="D-1"), ref="D-1", version=2, channel="beta", decided_ms=NOON + 300 * MINUTE
+    )
+    send(Intake(pages.database, SigningKey(bytes(32))), box, moved, start=3)
+    made = boss.get("/risk-package/harbour/deal/D-1").content
+    own = SigningKey.load(pages.site.config.signing.key).public
+    opened = package.check(made, own, {"box-1": box.public})
+    assert [(one.version, one.verdict) for one in opened.findings] == [(2, "NORMAL")]
+    assert b"alpha" not in made and "我方陪同".encode() not in made
+
+
+def test_a_finding_of_an_earlier_key_is_named_as_left_out(pages: Pages, box: Signer) -> None:
+    renewed = Signer(box.topics)
+    enrolled = (box.topics, renewed.public.hex())
+    pages.database.write(lambda c: enrol(c, *enrolled, now_ms=NOON, replace=True))
+    made = pages.log_in("clerk").get("/risk-package/harbour/deal/D-1").content
+    own = SigningKey.load(pages.site.config.signing.key).public
+    opened = package.check(made, own, {"box-1": renewed.public})
+    assert (opened.findings, opened.manifest.left_out) == ((), ("finding-box-1-1.json",))
+
+
+def test_a_finding_of_another_deal_in_a_signed_package_is_refused(pages: Pages, box: Signer) -> None:
+    """Headquarters' own signature doesn't make a finding one on another deal."""
+    key = SigningKey.load(pages.site.config.signing.key)
+    rows = [row for row in kept(pages.database) if row["report_ref"] == "R-1"]
+    wrong = Subject(project="harbour", about="deal", ref="D-1")
+    made = package.package(wrong, "demo", rows, {"box-1": box.public}, [], [], "", key.vouch, NOON)
+    with pytest.raises(InvalidOrder, match="about_another"):
+        package.check(made, key.public, {"box-1": box.public})
+
+
+@given(st.binary(max_size=400), st.integers(0, 10_000))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_a_checker_is_given_it_says_what_is_wrong(noise: bytes, at: int) -> None:
+    key, other = SigningKey(bytes(32)), Signer()
+    wrong = Subject(project="harbour", about="deal", ref="D-1")
+    made = package.package(wrong, "demo", [], {"box-1": other.public}, [], [], "page", key.vouch, NOON)
+    at %= len(made)
+    for content in (noise, made[:at] + noise + made[at:], made[:at] + noise):
+        if content != made:
+            with pytest.raises(InvalidOrder):
+                package.check(content, key.public, {"box-1": other.public})
+
+
+def test_p2_what_people_wrote_goes_with_the_findings_content(pages: Pages, box: Signer) -> None:
+    boss = pages.log_in("boss")
+    submit(boss, DEAL, "/risk-appeal", **subject(boss, channel="alpha", text="我方带客户到场"))
+    day = 86_400_000
+    with pages.database.read() as connection:
+        entered_ms = connection.execute(select(schema.appeals.c.at_ms)).scalar_one()
+    for days, left in ((364, "我方带客户到场"), (366, "")):
+        keep_house(pages.database, "demo", Retention(), entered_ms + days * day)
+        with pages.database.read() as connection:
+            (row,) = connection.execute(select(schema.appeals)).mappings()
+        assert (row["text"], row["ref"]) == (left, "D-1" if left else "")
+
+
+def test_each_file_that_is_taken_is_noted(pages: Pages, box: Signer) -> None:
+    boss = pages.log_in("boss")
+    boss.get("/risk-export/harbour/deal/csv")
+    boss.get("/risk-package/harbour/deal/D-1")
+    with pages.database.read() as connection:
+        log = schema.access_log
+        seen = {tuple(row) for row in connection.execute(select(log.c.action, log.c.subject))}
+    assert {("risk_export", "harbour/deal"), ("risk_package", "deal/D-1")} <= seen
+
+
+def test_a_finding_on_a_deal_comes_with_its_boxs_word(
+    database: Database, intake: Intake, signer: Signer
+) -> None:
+    bare = finding(signer, case(60, deal="D-1"), ref="D-1").model_copy(
+        update={"inputs": None, "signature": None, "outcomes": ()}
+    )
+    assert send(intake, signer, bare) == [("quarantined", "finding_not_signed")]
