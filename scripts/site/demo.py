@@ -197,7 +197,7 @@ def _stay(place: Place, console: Console, ok: bool) -> None:
     verdict = "[green]every step matched[/]" if ok else "[red]some steps did not match[/]"
     console.print(f"\n{verdict}. The site goes on; play with it:")
     console.print(f"  kiosk          {place.kiosk_url}")
-    console.print(f"  headquarters   {place.first_login_link()}   (sets the first password, once)")
+    console.print(f"  headquarters   {place.headquarters_url}   (admin, {place.password})")
     console.print(f"  status         .venv/bin/gatehouse status --config {place.config}")
     console.print("  Ctrl-C stops everything that was started.")
     with contextlib.suppress(KeyboardInterrupt):

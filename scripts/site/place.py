@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import hmac
 import json
+import secrets
 import shutil
 import sys
 import threading
@@ -16,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+from playwright.sync_api import Page
 
 from scripts.site.broker import Mosquitto, free_port
 from scripts.site.cameras import Cameras, cache_root, film
@@ -68,7 +71,7 @@ class Place:
         self.box_directory = root / "box"
         self.headquarters_directory = root / "headquarters"
         self.kiosk_url = ""
-        self.headquarters_url = self.signing_key = self.enrolment_key = ""
+        self.headquarters_url = self.signing_key = self.enrolment_key = self.password = ""
         self.cameras: Cameras | None = None
         self.terminal: Terminal | None = None
         self.registrar: Registrar | None = None
@@ -145,6 +148,23 @@ key = "signing.key"
         words = [str(BIN / "gatehouse-cloud"), name, *extra, "--config", str(self.headquarters_config), *rest]
         return run(*words, stdin=stdin)
 
+    def bring_in(self, kind: str, text: str) -> None:
+        """Bring a book (CSV) in as a CRM does: its own client seals each row to the box, and waits for it."""
+        directory = self.root / "crm"
+        key = directory / "crm.key"
+        if not key.exists():
+            directory.mkdir(exist_ok=True)
+            printed = self.cloud("crm", "add", "demo-crm", "--project", PROJECT)
+            key.touch(mode=0o600)
+            key.write_text(
+                next(word for line in printed.splitlines() for word in line.split() if len(word) > 40)
+            )
+        file = directory / f"{kind}-{now_ms()}.csv"
+        file.write_bytes(text.encode("gbk"))
+        common = ["--url", self.headquarters_url, "--key-file", str(key), "--state", str(directory / "state")]
+        words = ["--kind", kind, "--box-key", self.signing_key, "--wait", "60"]
+        run(str(BIN / "gatehouse-crm"), "push", str(file), *words, *common)
+
     def _start_headquarters(self) -> None:
         names = ["--tenant", TENANT, "--site", SITE, "--box", BOX]
         self.cloud("box", "add", *names, "--public-key", self.signing_key)
@@ -162,6 +182,21 @@ key = "signing.key"
         """Return the one-time link that the page's first start printed."""
         links = [w for w in self.web.tail(200).split() if w.startswith(self.headquarters_url + "/")]
         return links[0] if links else self.headquarters_url
+
+    def log_in(self, page: Page) -> None:
+        """Log in at headquarters, the first time by its one-time link with a new password."""
+        if not self.password:
+            self.password = secrets.token_urlsafe(12)
+            page.goto(self.first_login_link())
+            for field in page.locator("input[type=password]").all():
+                field.fill(self.password)
+            page.locator("main form button").click()
+            page.wait_for_url(f"{self.headquarters_url}/login")
+        page.goto(f"{self.headquarters_url}/login")
+        page.locator("#username").fill("admin")
+        page.locator("#password").fill(self.password)
+        page.locator("main form button").click()
+        page.wait_for_url(f"{self.headquarters_url}/")
 
     # -- peers -----------------------------------------------------------------------------
 

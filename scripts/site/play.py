@@ -12,12 +12,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
+from playwright.sync_api import Page
+
 from edge.domain.errors import Refused
 from edge.ipc import kiosk
 from edge.ipc.client import ControlClient
 from edge.wire import Scope
 from scripts.site.cameras import film
-from scripts.site.place import LINE, Place, now_ms
+from scripts.site.place import LINE, PROJECT, Place, now_ms
 from scripts.site.processes import until
 from scripts.site.sip_peers import Plan, Word, place_call
 from scripts.site.steps import Row, Step, near, records, within
@@ -25,6 +27,7 @@ from scripts.site.visitor import Seen, Visitor
 
 ANNA, BEN, CARL, DORA, EMIL = (f"+861380013800{n}" for n in range(1, 6))
 FAYE, GWEN, HUGO, IRIS, NINA, NOEL = (f"+861390013900{n}" for n in range(1, 7))
+MONA, OTTO = "+8613700137008", "+8613600136009"
 """The people of the script; their numbers are the peers' knowledge."""
 
 CARD = {
@@ -68,6 +71,7 @@ class Play:
         self._pace_s = pace_s
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="caller")
         self._registered: list[str] = []
+        self._expected: dict[tuple[str, str], tuple[str, str]] = {}
 
     def run(self) -> None:
         """Play every step; calls and head counts run beside what happens at the desk."""
@@ -76,6 +80,7 @@ class Play:
         self._registration()
         self._decline()
         self._verdicts()
+        self._board()
         self._refusal()
         self._face()
         self._card()
@@ -312,48 +317,103 @@ class Play:
     # -- channel risk ----------------------------------------------------------------------
 
     def _verdicts(self) -> None:
-        """One report before the visit, one after it, and one on somebody who refuses the scope."""
-        self._act("reports: imported; three customers come")
-        with self._visit(HUGO, ["registration", "channel_risk"], "walk_in") as hugo:
+        """Reports before and after the visit, on who refuses, by a masked number, contradicted; and a deal."""
+        self._act("a CRM brings reports and a deal in, each row sealed to the box; the customers come")
+        agreed = ["registration", "channel_risk"]
+        with self._visit(HUGO, agreed, "walk_in") as hugo:
             pass
-        reported = {"R-normal": hugo["before_ms"] - 3_600_000, "R-risk": hugo["after_ms"] + 1000}
-        reported["R-unknown"] = reported["R-normal"]
-        numbers = {"R-normal": GWEN, "R-risk": HUGO, "R-unknown": IRIS}
-        self._import_reports(reported, numbers)
-        with self._visit(GWEN, ["registration", "channel_risk"], "agent") as gwen:
-            pass
+        before = hugo["before_ms"] - 3_600_000
+        numbers = {
+            "R-normal": GWEN,
+            "R-risk": HUGO,
+            "R-unknown": IRIS,
+            "R-masked": MONA,
+            "R-contradicted": OTTO,
+        }
+        reported = dict.fromkeys(numbers, before) | {"R-risk": hugo["after_ms"] + 1000}
+        self._bring_in(reported, numbers)
+        seen: dict[str, Seen | None] = {"R-risk": hugo, "R-unknown": None}
+        for ref, source in (("R-normal", "agent"), ("R-masked", "agent"), ("R-contradicted", "walk_in")):
+            with self._visit(numbers[ref], agreed, source) as seen[ref]:
+                pass
         with self._visit(IRIS, ["registration"]):
             pass
-        self._verdict("R-normal", "NORMAL", GWEN, reported["R-normal"], gwen)
-        self._verdict("R-risk", "RISK", HUGO, reported["R-risk"], hugo)
-        self._verdict("R-unknown", "UNKNOWN", IRIS, reported["R-unknown"], None)
+        found = {"R-risk": "RISK", "R-unknown": "UNKNOWN"}
+        for ref, number in numbers.items():
+            self._verdict(ref, found.get(ref, "NORMAL"), number, reported[ref], seen[ref])
+        self._verdict("D-normal", "NORMAL", GWEN, before, seen["R-normal"])
+        self._expected = {
+            ("report", "R-normal"): ("NORMAL", "首次到场"),
+            ("report", "R-risk"): ("RISK", "已经到场"),
+            ("report", "R-unknown"): ("UNKNOWN", "没有到场凭据"),
+            ("report", "R-masked"): ("NORMAL", "首次到场"),
+            ("report", "R-contradicted"): ("NORMAL", "与报备不符"),
+            ("deal", "D-normal"): ("NORMAL", "首次到场"),
+        }
 
-    def _import_reports(self, reported: dict[str, int], numbers: dict[str, str]) -> None:
-        lines = ["报备编号,客户电话,渠道,经纪人,报备时间"]
+    def _bring_in(self, reported: dict[str, int], numbers: dict[str, str]) -> None:
+        self._place.bring_in("channel", "渠道编号,渠道名称\ndemo,示例渠道")
+        lines = ["报备编号,客户电话,渠道,工号,报备时间"]
         for ref, at_ms in reported.items():
-            lines.append(f"{ref},{numbers[ref][3:]},示例渠道,王经纪,{_iso(at_ms)}")
-        file = self._place.root / "reports.csv"
-        file.write_bytes("\n".join(lines).encode("gbk"))
-        self._place.gatehouse("reports", "import", str(file))
+            local = numbers[ref][3:]
+            shown = f"{local[:3]}****{local[-4:]}" if ref == "R-masked" else local
+            lines.append(f"{ref},{shown},示例渠道,A-17,{_iso(at_ms)}")
+        self._place.bring_in("report", "\n".join(lines))
+        subscribed = _iso(reported["R-risk"] + 3_600_000)
+        self._place.bring_in(
+            "deal", f"认购编号,渠道,买受人电话,认购时间\nD-normal,示例渠道,{GWEN[3:]},{subscribed}"
+        )
 
     def _verdict(self, ref: str, finding: str, number: str, reported_ms: int, seen: Seen | None) -> None:
         who = self._place.token("channel_risk", number)
 
         def look(rows: list[Row]) -> Row | None:
-            mine = [v for v in records(rows, "verdict") if v["report_ref"] == ref and v["who"] == who]
+            mine = [v for v in records(rows, "verdict") if ref in (v["report_ref"], v.get("deal_ref"))]
+            mine = [v for v in mine if v["who"] == who]
             if not mine:
                 return None
             last = max(mine, key=lambda v: int(v["version"]))
             there = within(last["presence_ms"], (seen["before_ms"], seen["after_ms"])) if seen else True
             absent = seen is not None or last["presence_ms"] is None
             same_time = last["reported_ms"] == reported_ms // 1000 * 1000
-            ok = last["verdict"] == finding and there and absent and same_time
+            looked_at = ("answer_contradicts_report" in last["review_reasons"]) == (ref == "R-contradicted")
+            completed = ('"masked":"completed"' in last["inputs"]) == (ref == "R-masked")
+            ok = last["verdict"] == finding and there and absent and same_time and looked_at and completed
             return {k: last[k] for k in ("verdict", "reasons", "version", "presence_ms")} if ok else None
 
-        peer = {"report": ref, "who": who, "reported_ms": reported_ms // 1000 * 1000}
+        peer = {"of": ref, "who": who, "reported_ms": reported_ms // 1000 * 1000}
         if seen:
             peer["present_ms"] = (seen["before_ms"], seen["after_ms"])
-        self._done(f"verdict_{finding.lower()}", peer, look)
+        self._done(f"verdict_{ref.removeprefix('R-').replace('D-', 'deal_')}", peer, look)
+
+    def _board(self) -> None:
+        """Each of them is on headquarters' board, told in sentences, as a director looks at it."""
+        self._act("headquarters: a director looks at the risk board")
+        page = self._visitor.page.context.new_page()
+        try:
+            self._place.log_in(page)
+            told = {ref: self._told(page, about, ref) for about, ref in self._expected}
+        finally:
+            page.close()
+        wanted = {ref: verdict for (_, ref), (verdict, _) in self._expected.items()}
+        self._done("board", {"findings": wanted}, lambda _rows: told if all(told.values()) else None)
+
+    def _told(self, page: Page, about: str, ref: str) -> str | None:
+        """Wait until the board tells what is expected; return its first sentence, or None."""
+        verdict, words = self._expected[about, ref]
+        chip = {"NORMAL": "正常", "RISK": "风险", "UNKNOWN": "无法判定"}[verdict]
+
+        def there() -> bool:
+            page.goto(f"{self._place.headquarters_url}/risk/{PROJECT}/{about}/{ref}?lang=zh")
+            found = page.locator(".subject .chip")
+            return (
+                found.count() == 1
+                and found.inner_text() == chip
+                and words in page.locator("main").inner_text()
+            )
+
+        until(f"{ref} on the board", there, 60)
+        return str(page.locator(".sentences li").first.inner_text())
 
     # -- trouble and rights ----------------------------------------------------------------
 

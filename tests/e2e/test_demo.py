@@ -9,7 +9,8 @@ from tests.e2e.conftest import PLAY_S, Played
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(PLAY_S)]
 
 STEPS = (
-    "registration", "decline", "verdict_normal", "verdict_risk", "verdict_unknown", "face_enrolled",
+    "registration", "decline", "verdict_normal", "verdict_risk", "verdict_unknown",
+    "verdict_masked", "verdict_contradicted", "verdict_deal_normal", "board", "face_enrolled",
     "face_confirmed", "card_read", "call_recorded", "call_not_recorded", "camera_cut", "head_count",
     "broker_cut", "withdrawal", "erasure",
 )  # fmt: skip
