@@ -27,6 +27,8 @@ from scripts.site.visitor import Seen, Visitor
 
 ANNA, BEN, CARL, DORA, EMIL = (f"+861380013800{n}" for n in range(1, 6))
 FAYE, GWEN, HUGO, IRIS, NINA, NOEL = (f"+861390013900{n}" for n in range(1, 7))
+SAID_OTHERWISE = ("R-risk", "R-contradicted")
+"""Reports on customers who say that nobody brought them."""
 MONA, OTTO = "+8613700137008", "+8613600136009"
 """The people of the script; their numbers are the peers' knowledge."""
 
@@ -317,7 +319,7 @@ class Play:
     # -- channel risk ----------------------------------------------------------------------
 
     def _verdicts(self) -> None:
-        """Reports before and after the visit, on who refuses, by a masked number, contradicted; and a deal."""
+        """Reports before and after the visit, on who refuses, by a masked number, contradicted; a deal."""
         self._act("a CRM brings reports and a deal in, each row sealed to the box; the customers come")
         agreed = ["registration", "channel_risk"]
         with self._visit(HUGO, agreed, "walk_in") as hugo:
@@ -376,7 +378,7 @@ class Play:
             there = within(last["presence_ms"], (seen["before_ms"], seen["after_ms"])) if seen else True
             absent = seen is not None or last["presence_ms"] is None
             same_time = last["reported_ms"] == reported_ms // 1000 * 1000
-            looked_at = ("answer_contradicts_report" in last["review_reasons"]) == (ref == "R-contradicted")
+            looked_at = ("answer_contradicts_report" in last["review_reasons"]) == (ref in SAID_OTHERWISE)
             completed = ('"masked":"completed"' in last["inputs"]) == (ref == "R-masked")
             ok = last["verdict"] == finding and there and absent and same_time and looked_at and completed
             return {k: last[k] for k in ("verdict", "reasons", "version", "presence_ms")} if ok else None
