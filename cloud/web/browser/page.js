@@ -3,7 +3,7 @@
 
 /** @typedef {{name: string, headings: string[], rows: number}} Sheet */
 
-const given = JSON.parse(/** @type {string} */ (document.getElementById("given")?.textContent));
+const given = JSON.parse(/** @type {string} */ (document.getElementById("given")?.dataset.given));
 const words = given.words;
 /** @param {string} key @param {Record<string, unknown>} values */
 const say = (key, values = {}) => (words[key] ?? key).replace(/\{(\w+)\}/g, (/** @type {string} */ _, /** @type {string} */ name) => String(values[name]));

@@ -126,8 +126,6 @@ class Case:
 
 def _plain(value: object) -> object:
     """Return `value` as JSON has it; what is a set of facts sorted, each different one once."""
-    if isinstance(value, tuple) and len(value) < 2:
-        return [_plain(one) for one in value]
     if isinstance(value, tuple):
         if len(value) < 2:  # most are: there is nothing to sort
             return [_plain(one) for one in value]
