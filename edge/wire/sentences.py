@@ -303,7 +303,7 @@ def _template(outcome: Outcome) -> Both:
     """Return the template of this code for the way its moments lie."""
     times, code = outcome.times, outcome.code
     if code == "input_missing":
-        return OUTCOMES[".".join((code, *times))]
+        return OUTCOMES[".".join((code, *(name for name in ("report", "arrival") if name in times)))]
     then = times.get("contract", times.get("arrival"))
     if then is None or "report" not in times or then > times["report"]:
         return OUTCOMES[code]

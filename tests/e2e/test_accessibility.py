@@ -61,9 +61,13 @@ NO_PAGES = {
     "/desk/card-wait",
     "/desk/card-read",
     "/r/{link}/package",
+    "/risk-export/{project}/{about}/{form}",
+    "/risk-file/{appeal}/{place}",
+    "/risk-package/{project}/{about}/{ref}",
 }
 """What can be fetched and is no page: a picture with its text beside it, a page's part, an end that is waited
-for, a way back to the desk, sealed bytes."""
+for, a way back to the desk, sealed bytes, files to keep."""
+FILES = ("/risk-export/", "/risk-file/", "/risk-package/")
 GUEST = Guest(
     visit="4" * 32, arrived_ms=1, party_size=2, name="张三", phone="138****8000", returning=True,
     visits_before=1, agreed=(Scope.REGISTRATION,), reported=True, receiver=None, proposed=11,
@@ -463,7 +467,7 @@ def _crawl(audit: Audit, start: str, lang: str) -> None:
     while waiting:
         address = waiting.pop(0)
         shape = re.sub(r"[0-9a-f]{16,}", "ID", urlsplit(address).path)
-        if shape in seen:
+        if shape in seen or shape.startswith(FILES):
             continue
         seen.add(shape)
         audit.page.goto(f"{address}{'&' if '?' in address else '?'}lang={lang}")

@@ -163,7 +163,7 @@ function showFaults(found) {
   const heading = (/** @type {string} */ field) => sheet().headings[columns()[field]] ?? say(`field.${field}`);
   by("fault-rows").replaceChildren(...found.faults.map((/** @type {any} */ one) => element("tr", {},
     element("th", { scope: "row", class: "num" }, String(one.line)), element("td", {}, heading(one.field)),
-    element("td", {}, say(`wrong.${one.code}`)), element("td", { class: "hint" }, say(`hint.${one.code}`)))));
+    element("td", {}, say(`wrong.${one.code}`)), element("td", { class: "advice" }, say(`hint.${one.code}`)))));
   by("more").textContent = found.total > found.faults.length ? say("books.more", { n: found.total - found.faults.length }) : "";
 }
 

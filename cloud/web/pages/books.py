@@ -179,7 +179,8 @@ async def _body(request: Request, wanted: type[Body]) -> Body | None:
 
 
 def _refused(refused: InvalidOrder) -> Response:
-    return JSONResponse({"code": refused.code, "hint": refused.hint}, 409)
+    status = 404 if refused.code == "unknown_project" else 409
+    return JSONResponse({"code": refused.code, "hint": refused.hint}, status)
 
 
 def _projects(site: Site) -> tuple[str, ...]:

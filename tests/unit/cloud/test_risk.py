@@ -30,6 +30,7 @@ from cloud.store import schema
 from cloud.store.database import Database, open_database
 from cloud.web.roles import Role
 from edge import archive
+from edge.domain.judging.case import Blind
 from edge.wire import ErasureReceipt, Receipt, Topics, parse_signed
 from tests.unit.cloud.findings import ANNA, BEN, MINUTE, case, finding
 from tests.unit.cloud.signer import NOON, Signer, entry, hexid
@@ -223,6 +224,19 @@ def test_one_deal_is_told_with_its_timeline_sentences_rules_and_hash(pages: Page
     assert "Another channel reported" in english.text and "Late report [risk]" in english.text
     for forbidden in ("risk-review", "risk-appeal", "risk-package"):
         assert forbidden not in page.text, "a viewer looks"
+
+
+def test_a_finding_in_doubt_says_for_how_long(pages: Pages, box: Signer) -> None:
+    """The minutes come from the box, whichever order its times were spelled in."""
+    off = (Blind(NOON - 25 * MINUTE, NOON - 11 * MINUTE),)
+    send(
+        Intake(pages.database, SigningKey(bytes(32))),
+        box,
+        finding(box, case(30, blind=off), ref="R-5"),
+        start=9,
+    )
+    page = pages.log_in("eye").get("/risk/harbour/report/R-5")
+    assert page.status_code == 200 and "14 分钟" in page.text and "盒子停机，至" in page.text
 
 
 def _seen(page: Any) -> str:
