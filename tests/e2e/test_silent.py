@@ -40,7 +40,7 @@ OF_NOBODY = {
     "meta", "sqlite_sequence", "audit", "epochs", "batches", "outbox", "notices", "notice_terms",
 }  # fmt: skip
 """The only tables that may hold anything when nobody agreed to anything."""
-OF_NO_PERSON = {"footfall", "health", "blind"}
+OF_NO_PERSON = {"footfall", "health", "blind", "box_keys"}
 LEASE_S = 20
 NUMBER = "13800138000"
 FLOAT, VECTOR = 4, 128

@@ -24,6 +24,7 @@ KINDS = {
     "call",
     "health",
     "blind",
+    "box_keys",
     "footfall",
     "erasure_receipt",
     "audit_head",
@@ -312,11 +313,20 @@ class _Court:
             for one in visit["evidence"]
             if self._people.get(visit["who"]) == number and final.get(scope_of[one["kind"]]) == "consent"
         ]
+        presences = [at_ms for at_ms in presences if at_ms >= self._reached(number, changes)]
         if final.get("channel_risk") != "consent" or not presences:
             expected = "UNKNOWN"
         else:
             expected = "RISK" if min(presences) <= reported_ms else "NORMAL"
         self.demand(last["verdict"] == expected, f"{ref}: {last['verdict']}, expected {expected}")
+
+    def _reached(self, number: str, changes: list[tuple[int, str, str]]) -> int:
+        """Return from when on the last yes to `channel_risk` counts: a typed number opens no earlier visit."""
+        given = max(
+            (at for at, kind, scope in changes if (kind, scope) == ("consent", "channel_risk")), default=0
+        )
+        acts = (a.before_ms for a in self._acts.get(number, []) if a.kind == "register" and a.holds(given))
+        return min(acts, default=given)
 
     # -- erasures --------------------------------------------------------------------------
 
