@@ -321,7 +321,7 @@ class _Court:
         self.demand(last["verdict"] == expected, f"{ref}: {last['verdict']}, expected {expected}")
 
     def _reached(self, number: str, changes: list[tuple[int, str, str]]) -> int:
-        """Return from when on the last yes to `channel_risk` counts: a typed number opens no earlier visit."""
+        """Return from when on the last yes to `channel_risk` counts: a typed number opens nothing earlier."""
         given = max(
             (at for at, kind, scope in changes if (kind, scope) == ("consent", "channel_risk")), default=0
         )
