@@ -29,15 +29,15 @@ _CLAIMS = (
 """A claim by a masked number is theirs once it was completed on them, whatever came later."""
 _CLAIMED = f"report_ref IN ({_CLAIMS})"
 _BOOKS = {
-    "verdicts": "UPDATE verdicts SET verdict = NULL, reasons = NULL, inputs = NULL, since_ms = NULL,"  # noqa: S608
+    "verdicts": "UPDATE verdicts SET verdict = NULL, reasons = NULL, inputs = NULL, since_ms = NULL,"  # noqa: S608 — constants
     f" named = NULL WHERE inputs IS NOT NULL AND CASE about WHEN 'report'"
     f" THEN ref IN ({_CLAIMS})"
     f" ELSE ref IN (SELECT deal_ref FROM deal_buyers WHERE {_THEIRS}) END",
-    "follow_ups": f"DELETE FROM follow_ups WHERE {_CLAIMED}",  # noqa: S608
-    "extensions": f"DELETE FROM extensions WHERE {_CLAIMED}",  # noqa: S608
-    "reports": f"DELETE FROM reports WHERE {_CLAIMED}",  # noqa: S608
-    "known_customers": f"DELETE FROM known_customers WHERE {_THEIRS}",  # noqa: S608
-    "deal_buyers": f"DELETE FROM deal_buyers WHERE {_THEIRS}",  # noqa: S608
+    "follow_ups": f"DELETE FROM follow_ups WHERE {_CLAIMED}",  # noqa: S608 — constants
+    "extensions": f"DELETE FROM extensions WHERE {_CLAIMED}",  # noqa: S608 — constants
+    "reports": f"DELETE FROM reports WHERE {_CLAIMED}",  # noqa: S608 — constants
+    "known_customers": f"DELETE FROM known_customers WHERE {_THEIRS}",  # noqa: S608 — constants
+    "deal_buyers": f"DELETE FROM deal_buyers WHERE {_THEIRS}",  # noqa: S608 — constants
     "deals": "DELETE FROM deals WHERE deal_ref NOT IN (SELECT deal_ref FROM deal_buyers) AND json_valid(?1)",
 }
 """What the books say of those with one of the tokens (?1), in the order in which it goes.

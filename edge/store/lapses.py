@@ -30,7 +30,7 @@ _FINDING_UNTIL = """min(
 """A finding joins a report or a deal with presences: its content goes with whichever is over first."""
 _OF_A_REPORT = """coalesce((SELECT {claim} FROM reports r WHERE r.report_ref = {table}.report_ref),
     at_ms + {orphans})"""
-_REPORT_UNTIL = f"(SELECT {_CLAIM_UNTIL} FROM reports r WHERE r.report_ref = reports.report_ref)"  # noqa: S608
+_REPORT_UNTIL = f"(SELECT {_CLAIM_UNTIL} FROM reports r WHERE r.report_ref = reports.report_ref)"  # noqa: S608 — constants
 _SOONEST = "r.lapses_ms"
 """What a claim is kept for in any case, which costs nothing to ask."""
 
@@ -49,7 +49,7 @@ def forgotten_until_ms(database: Database) -> int | None:
 def remember_forgotten(database: Database, periods: Periods, now_ms: int) -> None:
     """Remember until when claims are about to be deleted: of that time one that isn't there may have been."""
     newest = database.count(
-        f"SELECT coalesce(max(coalesce(reported_ms, at_ms)), -1) FROM reports WHERE {REPORTS.due(periods)}",  # noqa: S608
+        f"SELECT coalesce(max(coalesce(reported_ms, at_ms)), -1) FROM reports WHERE {REPORTS.due(periods)}",  # noqa: S608 — constants
         (now_ms,),
     )
     if newest >= (forgotten_until_ms(database) or 0):

@@ -119,11 +119,13 @@ class PeopleReads(Part):
         Of the permit's person, if it names one.
         """
         self._allow(permit)
-        rows = self._database.query(
-            "SELECT person, token FROM person_tokens WHERE successor IS NULL AND generation < ?1"
-            " AND token > ?2 AND (?4 IS NULL OR person = ?4) ORDER BY token LIMIT ?3",
-            (self._tables.tokens.generation, after, limit, permit.person),
-        )
+        older = "SELECT person, token FROM person_tokens WHERE successor IS NULL AND generation < ?1"
+        asked: tuple[int | str, ...] = (self._tables.tokens.generation, after, limit)
+        if permit.person is None:
+            rows = self._database.query(f"{older} AND token > ?2 ORDER BY token LIMIT ?3", asked)
+        else:  # by the person's own few tokens (+), never through everybody's: each registration asks
+            own = f"{older} AND person = ?4 AND +token > ?2 ORDER BY +token LIMIT ?3"
+            rows = self._database.query(own, (*asked, permit.person))
         return tuple((PersonId(row.text("person")), row.text("token")) for row in rows)
 
     def count_waiting_tokens(self) -> int:
