@@ -117,7 +117,10 @@ BOOKS: dict[str, tuple[str, str]] = {
     "wrong.bad_time": ("时间无法识别", "not a time"),
     "hint.bad_time": ("如 2026-11-23 14:05:00", "as in 2026-11-23 14:05:00"),
     "wrong.day_only": ("只有日期，没有时刻", "a day without a time"),
-    "hint.day_only": ("补上几点几分：不替你编造零点", "add the time of day: midnight would be an invention"),
+    "hint.day_only": (
+        "补上几点几分；不知道时，可空的列留空，不替你编造零点",
+        "add the time of day; where a cell may be empty, leave it so: midnight would be an invention",
+    ),
     "wrong.not_yes_or_no": ("不是“是/否”", "neither yes nor no"),
     "hint.not_yes_or_no": ("填 是、否，或留空", "yes, no, or nothing"),
     "wrong.unknown_owner": ("归属不明", "unknown owner"),

@@ -4,8 +4,9 @@ The box's own import, a CRM's client and the upload page each read files their o
 """
 
 import re
+import unicodedata
 from collections.abc import Mapping
-from datetime import datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from types import MappingProxyType
 from typing import Literal
 
@@ -102,44 +103,73 @@ OWNERS: Mapping[str, Literal["office", "channel"]] = MappingProxyType(
 )
 """What the column `owner` may say; empty: the book doesn't say."""
 
-_LONE_DIGIT = re.compile(r"(?<![\d.])\d(?!\d)")
-"""Spreadsheets write 2026/1/3 9:05."""
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_FORM = re.compile(
+    r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?"
+    r"(?:[T ]+(\d{1,2}):(\d{2})(?::?(\d{2})(?:\.(\d{1,6}))?)?)?\s*(Z|[+-]\d{2}:?\d{2})?",
+    re.ASCII | re.IGNORECASE,
+)
+"""As people, spreadsheets and ISO 8601 write a day and a time; the page's times.js has the same."""
+_BASIC = re.compile(r"^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)", re.ASCII | re.IGNORECASE)
+"""ISO 8601 without separators."""
 _NO_TIME = "no time, as 2026-11-23 14:05"
-
-
-def _written(text: str) -> str:
-    return _LONE_DIGIT.sub(r"0\g<0>", text.strip().replace("/", "-"))
 
 
 def moment(text: str, zone: tzinfo | None) -> int | None:
     """Return the time in ms that a cell says, None for an empty one. `zone`: of one that names none.
 
-    ISO 8601, or 2026-11-23 14:05[:30]. ValueError, which repeats nothing: also for a day without a time,
-    since midnight would be our own invention.
+    2026-11-23 14:05[:30], with / . or 年月日, or ISO 8601. ValueError, which repeats nothing: also for a day
+    without a time, since midnight would be our own invention.
     """
-    written = _written(text)
+    written = _plain(text)
     if not written:
         return None
+    found = _FORM.fullmatch(written)
+    if not found or found[4] is None:
+        raise ValueError(_NO_TIME)
+    day, (hour, minute, second, fraction, offset) = _day(found), found.groups()[3:]
     try:
-        when = datetime.fromisoformat(written)
-        if ":" not in written and "T" not in written:
-            raise ValueError
-        placed = when if when.tzinfo or zone is None else when.replace(tzinfo=zone)
-        at_ms = int(placed.astimezone().timestamp() * 1000)
+        clock = time(int(hour), int(minute), int(second or 0), int((fraction or "0").ljust(6, "0")))
+        return _ms(datetime.combine(day, clock, _zone_of(offset) if offset else zone))
     except (ValueError, OverflowError):
         raise ValueError(_NO_TIME) from None
-    return at_ms
 
 
 def day_end(text: str, zone: tzinfo | None) -> int | None:
-    """Return the last ms of the day that a cell says, or None if it says more, or less, than a day."""
-    written = _written(text)
-    if not _DAY.fullmatch(written):
+    """Return the last ms of the day that a cell says, or None if it says more, or less, than a day.
+
+    For what began on a day of which nobody wrote down the hour (a list of owners): whoever came on that day
+    came before its end, so nothing is held against them that the book doesn't say.
+    """
+    found = _FORM.fullmatch(_plain(text))
+    if not found or found[4] is not None or found[8] is not None:
         return None
     try:
-        after = datetime.fromisoformat(written) + timedelta(days=1)
-    except (ValueError, OverflowError):
+        return _ms(datetime.combine(_day(found) + timedelta(days=1), time.min, zone)) - 1
+    except OverflowError:
         raise ValueError(_NO_TIME) from None
-    begins = datetime.combine(after.date(), time.min, zone)
-    return int(begins.astimezone().timestamp() * 1000) - 1
+
+
+def _plain(text: str) -> str:
+    """Chinese keyboards write full-width digits and colons."""
+    return _BASIC.sub(r"\1-\2-\3T\4:\5", unicodedata.normalize("NFKC", text).strip())
+
+
+def _day(found: re.Match[str]) -> date:
+    try:
+        return date(int(found[1]), int(found[2]), int(found[3]))
+    except ValueError:
+        raise ValueError(_NO_TIME) from None
+
+
+def _zone_of(offset: str) -> tzinfo:
+    if offset in "Zz":
+        return UTC
+    ahead = timedelta(hours=int(offset[1:3]), minutes=int(offset[-2:]))
+    return timezone(-ahead if offset[0] == "-" else ahead)
+
+
+def _ms(when: datetime) -> int:
+    at_ms = int(when.astimezone().timestamp() * 1000)
+    if at_ms < 0:
+        raise ValueError
+    return at_ms

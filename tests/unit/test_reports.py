@@ -91,7 +91,7 @@ def test_an_unknown_time_stays_unknown(tmp_path: Path) -> None:
         ("R-1,13800138000,c,a,2026-13-01 10:00", "reported_at is not a time"),
         ("R-1,13800138000,c,a,0001-01-01 00:00", "reported_at is not"),
         ("R-1,13800138000,c,a,9999-12-31T23:59:59-12:00", "reported_at is not a time"),
-        ("R-1,13800138000,c,a,1960-01-01T00:00Z", "reported_ms is not valid"),
+        ("R-1,13800138000,c,a,1960-01-01T00:00Z", "reported_at is not a time"),
         ("R-1,13800138000,c", "too few columns"),
     ],
 )

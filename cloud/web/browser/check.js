@@ -1,7 +1,7 @@
 // Makes a book's rows of a table's cells, or says of each wrong cell what is wrong; never repeats a cell.
 // The words and fields come from edge/wire/columns.py, the form of a row from edge/wire/facts.py.
 import { parsePhoneNumberFromString } from "libphonenumber-js/min";
-import { instant } from "./times.js";
+import { dayEnd, instant } from "./times.js";
 
 const REF = /^[A-Za-z0-9_-]{1,40}$/;
 const NAME = /^[a-z0-9][a-z0-9-]{0,39}$/;
@@ -130,7 +130,7 @@ const OF_KIND = {
       return who;
     }),
   }),
-  customer: (take, known) => ({ phone: take("phone", phone), since_ms: take("since_at", (text) => surely(text, known.zone)) }),
+  customer: (take, known) => ({ phone: take("phone", phone), since_ms: take("since_at", (text) => since(text, known.zone)) }),
   follow_up: (take, known) => ({ report: take("report", ref), at_ms: take("at", (text) => surely(text, known.zone)) }),
   extension: (take, known) => ({
     report: take("report", ref),
@@ -197,18 +197,20 @@ function agent(text) {
   return code;
 }
 
-/** A time, or null for none and for a day without a time: midnight would be an invention. @param {string} text @param {string} zone */
+/** A time, or null for none; a day without a time is a fault: midnight would be an invention. @param {string} text @param {string} zone */
 function perhaps(text, zone) {
   if (text === "") return null;
   const at = instant(text, zone);
   if (at === undefined) throw new Wrong("bad_time");
+  if (at === null) throw new Wrong("day_only");
   return at;
 }
 
 /** @param {string} text @param {string} zone */
 function surely(text, zone) {
   if (text === "") throw new Wrong("empty");
-  const at = perhaps(text, zone);
-  if (at === null) throw new Wrong("day_only");
-  return at;
+  return perhaps(text, zone);
 }
+
+/** A list of owners knows days; it counts from the end of that day, so it accuses nobody of that day. @param {string} text @param {string} zone */
+const since = (text, zone) => dayEnd(text, zone) ?? surely(text, zone);

@@ -3,7 +3,7 @@ import { createInterface } from "node:readline";
 import { checked, matched, phone, unfit } from "../../../cloud/web/browser/check.js";
 import { readBook } from "../../../cloud/web/browser/read.js";
 import { sealed } from "../../../cloud/web/browser/seal.js";
-import { instant } from "../../../cloud/web/browser/times.js";
+import { dayEnd, instant } from "../../../cloud/web/browser/times.js";
 
 const ask = {
   read: ({ bytes }) => readBook(new Uint8Array(Buffer.from(bytes, "base64"))),
@@ -11,6 +11,7 @@ const ask = {
   unfit: ({ headings, book, columns }) => unfit(headings, book, columns),
   check: ({ kind, lines, columns, known }) => checked(kind, lines, columns, known),
   phone: ({ text }) => phone(text),
+  day_end: ({ text, zone }) => dayEnd(text, zone),
   instant: ({ text, zone }) => instant(text, zone) ?? (instant(text, zone) === null ? "day" : "none"),
   async seal({ rows, box, old }) {
     const own = crypto.subtle.generateKey;
