@@ -7,17 +7,17 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request
-from pydantic import Field
 from sqlalchemy import Connection
 
 from cloud.api.guard import Key, for_programs, marked
 from cloud.api.keys import CrmKey
 from cloud.api.once import IdempotencyKey, once
 from cloud.api.problems import declared
-from cloud.books.channels import MOST, Channel, KeptChannel, known_channels, save_channels
+from cloud.books.channels import KeptChannel, known_channels, save_channels
 from cloud.books.mappings import SavedMapping, saved_mappings
 from cloud.books.places import sealing_boxes
 from cloud.books.queue import Lodgement, SealedRows, Source, lodge
+from cloud.books.roster import ChannelChanges
 from cloud.books.states import Import, State, find_import
 from cloud.errors import InvalidOrder
 from cloud.web.site import Site, SiteOf, query
@@ -46,12 +46,6 @@ class Channels(Frozen):
     """The project's channels, with their codes."""
 
     channels: tuple[KeptChannel, ...]
-
-
-class ChannelChanges(Frozen):
-    """Channels as they are now; those that aren't named stay as they were."""
-
-    channels: Annotated[tuple[Channel, ...], Field(min_length=1, max_length=MOST)]
 
 
 class AtBox(Frozen):

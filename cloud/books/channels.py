@@ -4,52 +4,24 @@ It is about companies, so headquarters reads it; boxes get it like every other b
 """
 
 from collections.abc import Sequence
-from typing import Annotated
 
-from pydantic import AfterValidator, Field, StringConstraints
 from sqlalchemy import Connection, and_, func, select
 
 from cloud.books.places import sealing_boxes
-from cloud.books.queue import Lodgement, SealedFor, Source, lodge
+from cloud.books.queue import MOST_SEALED, Lodgement, SealedFor, Source, lodge
+from cloud.books.roster import MOST, Agents, Channel
 from cloud.errors import InvalidOrder
 from cloud.seal import seal
 from cloud.store.schema import channels
 from cloud.store.upsert import upsert
-from edge.wire.base import Frozen, Millis, Name
-from edge.wire.facts import ChannelRow, names_nobody
-
-MOST = 500
-"""Channels of a project, and agents of a channel."""
-
-
-def _printable(text: str) -> str:
-    if not text.isprintable():
-        raise ValueError("a character that can't be shown")
-    return text
-
-
-Code = Annotated[Name, AfterValidator(names_nobody)]
-"""Never a telephone or identity number: it is kept as it stands."""
-CompanyName = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=60),
-    AfterValidator(_printable),
-    AfterValidator(names_nobody),
-]
-
-
-class Channel(Frozen):
-    """One channel. `withdrawn`: it brings nobody any more."""
-
-    code: Code
-    name: CompanyName
-    agents: Annotated[tuple[Code, ...], Field(max_length=MOST)] = ()
-    withdrawn: bool = False
+from edge.wire.base import Millis, Name
+from edge.wire.facts import ChannelRow
 
 
 class KeptChannel(Channel):
     """A channel, with who changed it last and when."""
 
+    agents: Agents = ()
     changed_by: Name
     changed_ms: Millis
 
@@ -81,13 +53,21 @@ def save_channels(
 ) -> str:
     """Keep these channels as they are now, and send them to the project's boxes; return the import's id.
 
-    Raises InvalidOrder: as `queue.lodge`, `too_many_channels`, `repeated_channel`.
+    Agents of whom a change says nothing stay as they were. All are kept, or none.
+
+    Raises InvalidOrder: as `queue.lodge`, `too_many_channels`, `too_many_at_once`, `repeated_channel`.
     """
     if len({one.code for one in changed}) != len(changed):
         raise InvalidOrder("save channels", "repeated_channel", "each code once")
     boxes = sealing_boxes(connection, tenant, project)
+    if len(changed) * len(boxes) > MOST_SEALED:
+        raise InvalidOrder(
+            "save channels", "too_many_at_once", f"at most {MOST_SEALED // len(boxes)} at once"
+        )
+    held_agents = {one.code: one.agents for one in known_channels(connection, tenant, project)}
     for one in changed:
-        row = one.model_dump(mode="json") | {"tenant": tenant, "project": project}
+        agents = held_agents.get(one.code, ()) if one.agents is None else one.agents
+        row = one.model_dump(mode="json") | {"agents": list(agents)} | {"tenant": tenant, "project": project}
         row |= {"changed_by": source.name, "changed_ms": now_ms}
         upsert(
             connection,

@@ -10,7 +10,7 @@ from cloud.errors import InvalidOrder
 from cloud.store.schema import column_mappings
 from cloud.store.upsert import upsert
 from edge.wire.base import Frozen, Millis, Name
-from edge.wire.columns import FIELDS, BookKind
+from edge.wire.columns import FIELDS, BookKind, about_a_person
 
 MOST = 200
 """Mappings of a project."""
@@ -30,6 +30,8 @@ class ColumnMapping(Frozen):
             raise ValueError("a field that this book doesn't have")
         if len(set(self.columns.values())) != len(self.columns):
             raise ValueError("one column for two fields")
+        if any(about_a_person(self.kind, heading) for heading in self.columns.values()):
+            raise ValueError("a column about people")
         return self
 
 

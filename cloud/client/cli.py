@@ -12,7 +12,8 @@ from cloud.client.errors import ClientError, WrongFile
 from cloud.errors import CloudError
 
 if TYPE_CHECKING:
-    from cloud.client.headquarters import Gatehouse, Pushed
+    from cloud.client.files import Lines
+    from cloud.client.headquarters import Gatehouse
     from cloud.client.rows import Around
     from edge.wire.columns import BookKind
     from edge.wire.facts import FactRow
@@ -76,6 +77,10 @@ def push(
     if whole and book != "customer":
         raise ClientError("bring a book in", "whole_list", "only a list of customers is ever whole")
     data = files.read_file(file)
+    if book == "channel":
+        reach = _headquarters(url, _key(key_file), state.expanduser(), box_key, ca)
+        _push_channels(reach, file.name, files.lines_of(data), mapping, check=check, wait=wait)
+        return
     key, at = _key(key_file), state.expanduser()
     headquarters = _headquarters(url, key, at, box_key, ca)
     kept = journal.Journal(at, key, journal.what(book, data, url=url, mapping=mapping, whole=whole))
@@ -90,7 +95,7 @@ def push(
     if begun:
         taken = sum(part.import_id is not None for part in begun.parts)
         typer.echo(f"going on: {taken} of {len(begun.parts)} parts were taken")
-    done = _send(headquarters, book, rows, changed_ms, kept)
+    done = headquarters.push(book, rows, changed_ms, kept)
     for box in done.pinned:
         typer.echo(f"pinned {box}: compare its key with the box's own, `gatehouse-crm boxes` shows it")
     typer.echo(f"sent: {done.rows} rows, imports {' '.join(done.import_ids)}")
@@ -171,21 +176,21 @@ def _rows(
     return rows_of(book, lines, around, whole_list=whole)
 
 
-def _send(
-    headquarters: "Gatehouse", book: "BookKind", rows: "tuple[FactRow, ...]", changed_ms: int, kept: object
-) -> "Pushed":
-    from cloud.client.journal import Journal
-    from edge.wire.facts import ChannelRow
+def _push_channels(
+    headquarters: "Gatehouse", name: str, lines: "Lines", mapping: str | None, *, check: bool, wait: int
+) -> None:
+    """Bring the book of channels in: one request, which headquarters takes as a whole or not at all."""
+    from cloud.client.channels import channels_of
 
-    if book == "channel":
-        plain = [
-            {"code": row.ref, "name": row.name, "withdrawn": row.withdrawn}
-            for row in rows
-            if isinstance(row, ChannelRow)
-        ]
-        return headquarters.push_channels(plain)
-    assert isinstance(kept, Journal)
-    return headquarters.push(book, rows, changed_ms, kept)
+    found = channels_of(lines, {} if mapping is None else headquarters.mapping(mapping, "channel"))
+    agents = sum(len(one.agents or ()) for one in found)
+    said = "agents stay as they are" if found[0].agents is None else f"{agents} agents' codes"
+    typer.echo(f"{name}: {len(found)} channels, {said}, all right")
+    if check:
+        return
+    done = headquarters.push_channels(found)
+    typer.echo(f"sent: {done.rows} channels, imports {' '.join(done.import_ids)}")
+    _follow(headquarters, done.import_ids, wait)
 
 
 def _follow(headquarters: "Gatehouse", import_ids: tuple[str, ...], wait: int) -> None:

@@ -15,6 +15,7 @@ import httpx
 from pydantic import TypeAdapter, ValidationError
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
+from cloud.books.roster import Channel
 from cloud.client.errors import Refused, Unreachable
 from cloud.client.journal import Journal, Part, Plan, begun
 from cloud.client.pins import Pins
@@ -26,7 +27,6 @@ MOST_SEALED = 10_000
 """Sealed rows of one request, as headquarters bounds it."""
 PART_ROWS = 2_000
 """Rows of one request, so that a book shows how far it is."""
-MOST_CHANNELS = 500
 _TIMEOUT_S = 60.0
 _ATTEMPTS = 6
 _TOO_MANY = 429
@@ -124,15 +124,12 @@ class Gatehouse:
             journal.done()
         return Pushed(len(rows), tuple(part.import_id or "" for part in plan.parts), pinned)
 
-    def push_channels(self, channels: Sequence[dict[str, Any]]) -> Pushed:
-        """Bring in the book of channels: it is about companies, and headquarters reads it."""
-        done = []
-        for at in range(0, len(channels), MOST_CHANNELS):
-            some = list(channels[at : at + MOST_CHANNELS])
-            (part,) = begun([len(some)], 0).parts
-            body = json.dumps({"channels": some}, ensure_ascii=False).encode()
-            done.append(str(self._post("channels", part, body)["import_id"]))
-        return Pushed(len(channels), tuple(done), ())
+    def push_channels(self, channels: Sequence[Channel]) -> Pushed:
+        """Bring in the book of channels, all or none: it is about companies, and headquarters reads it."""
+        (part,) = begun([len(channels)], 0).parts
+        said = [one.model_dump(mode="json", exclude_none=True) for one in channels]
+        body = json.dumps({"channels": said}, ensure_ascii=False).encode()
+        return Pushed(len(channels), (str(self._post("channels", part, body)["import_id"]),), ())
 
     def _send(
         self,

@@ -24,6 +24,7 @@ from edge.wire.columns import (
     WORDS,
     YES,
     BookKind,
+    about_a_person,
     day_end,
     moment,
 )
@@ -57,7 +58,7 @@ def rows_of(kind: BookKind, lines: Lines, around: Around, *, whole_list: bool = 
     """
     if len(lines) < 2:
         raise WrongFile("empty", "a line of headings, and a row")
-    columns = _columns(kind, lines[0][1], around.columns)
+    columns = columns_of(kind, lines[0][1], around.columns)
     rows: list[FactRow] = []
     wrong: list[tuple[int, str]] = []
     first: dict[str, int] = {}
@@ -81,7 +82,8 @@ def rows_of(kind: BookKind, lines: Lines, around: Around, *, whole_list: bool = 
     return tuple(rows)
 
 
-def _columns(kind: BookKind, headings: list[str], mapping: Mapping[str, str]) -> dict[str, int]:
+def columns_of(kind: BookKind, headings: list[str], mapping: Mapping[str, str]) -> dict[str, int]:
+    """Return each field's column; WrongFile `columns_missing`, `columns_twice`, `column_about_people`."""
     known = [heading.strip().casefold() for heading in headings]
     found: dict[str, list[int]] = {}
     for field in FIELDS[kind]:
@@ -94,7 +96,13 @@ def _columns(kind: BookKind, headings: list[str], mapping: Mapping[str, str]) ->
     twice = [f for f, at in found.items() if len(at) > 1]
     if twice:
         raise WrongFile("columns_twice", f"several columns for: {', '.join(twice)}; save a mapping")
-    return {field: at[0] for field, at in found.items() if at}
+    columns = {field: at[0] for field, at in found.items() if at}
+    people = [field for field, at in columns.items() if about_a_person(kind, headings[at])]
+    if people:
+        raise WrongFile(
+            "column_about_people", f"headquarters reads this book: {', '.join(people)} is no name"
+        )
+    return columns
 
 
 def _row(kind: BookKind, cells: Mapping[str, str], around: Around) -> FactRow:
@@ -171,10 +179,15 @@ def _owner(field: str, text: str, _around: Around, _kind: BookKind) -> dict[str,
     return {field: OWNERS.get(text.casefold())}
 
 
-def _withdrawn(field: str, text: str, _around: Around, _kind: BookKind) -> dict[str, Any]:
+def yes_or_no(text: str) -> bool:
+    """Return what a cell says; ValueError."""
     if text.casefold() not in YES | NO:
         raise ValueError("yes or no")
-    return {field: text.casefold() in YES}
+    return text.casefold() in YES
+
+
+def _withdrawn(field: str, text: str, _around: Around, _kind: BookKind) -> dict[str, Any]:
+    return {field: yes_or_no(text)}
 
 
 _PARSERS: Mapping[str, Parser] = {

@@ -5,8 +5,9 @@ BOOKS: dict[str, tuple[str, str]] = {
     "role.clerk": ("台账专员", "book clerk"),
     "books.title": ("台账导入", "Bring in books"),
     "books.lead": (
-        "报备、成交、业主与客户名单，逐行在本机浏览器内加密，总部只转交盒子，无法读取",
-        "Reports, deals and customers are sealed row by row in this browser; headquarters can't read them",
+        "报备、成交、业主与客户名单在本机浏览器内逐行加密，总部无法读取；渠道名录关于公司，总部可读",
+        "Reports, deals and customers are sealed in this browser: headquarters can't read them."
+        " Channels are companies, and it reads their list",
     ),
     "books.tab.bring": ("导入", "Bring in"),
     "books.tab.imports": ("导入记录", "Imports"),
@@ -19,6 +20,13 @@ BOOKS: dict[str, tuple[str, str]] = {
     "books.boxes": (
         "加密给：{boxes}。每次最多 {most} 行。",
         "Sealed to: {boxes}. At most {most} rows at once.",
+    ),
+    "books.boxes_of_channels": (
+        "渠道名录关于公司：总部保存编号、名称与工号，编号与名称加密发给 {boxes}。"
+        "一行一个经纪人，或一格写多个工号；姓名、电话等列不会读取。最多 500 个渠道，每个 500 个工号。",
+        "Channels are about companies: headquarters keeps code, name and agents' codes; code and name go"
+        " sealed to {boxes}. One line for each agent, or several codes in a cell; columns of names and"
+        " telephones are not read. At most 500 channels, 500 codes of each.",
     ),
     "books.sheet": ("工作表", "Sheet"),
     "books.match": ("二、对应列", "2. Match the columns"),
@@ -43,6 +51,18 @@ BOOKS: dict[str, tuple[str, str]] = {
         "{rows} 行中有 {faults} 处错误。改好文件后重新选择；在此之前不会发送任何内容。",
         "{rows} rows, {faults} faults. Mend the file and choose it again; nothing is sent before.",
     ),
+    "books.right_channels": (
+        "{channels} 个渠道全部有效；文件没有工号列，已有工号保持不变。",
+        "All {channels} channels are right; there is no column of agents, so their codes stay as they are.",
+    ),
+    "books.right_agents": (
+        "{rows} 行全部有效：{channels} 个渠道，{agents} 个工号，将替换这些渠道原有的工号。",
+        "All {rows} rows are right: {channels} channels, {agents} agents' codes, which replace earlier ones.",
+    ),
+    "books.personal": (
+        "“{heading}”是关于个人的列，不能用于渠道名录；请改选，或选“没有这一列”。",
+        "“{heading}” is about people and can't be used for channels: choose another, or no such column.",
+    ),
     "books.missing": ("缺少列：{field}", "No column for: {field}"),
     "books.doubled": ("重复的列：{heading}", "This column stands twice: {heading}"),
     "books.no_rows": ("文件里没有数据行。", "There is no row in this file."),
@@ -56,6 +76,8 @@ BOOKS: dict[str, tuple[str, str]] = {
     "books.first": ("前几行（号码已遮盖）", "First rows (numbers hidden)"),
     "books.add_channel": ("去渠道页添加渠道", "Add the channel on the channels' page"),
     "books.send": ("加密并发送", "Seal and send"),
+    "books.save_channels": ("保存渠道", "Save channels"),
+    "books.saving_channels": ("正在保存…", "Saving…"),
     "books.progress": ("进度", "Progress"),
     "books.sealing": ("正在本机加密：{done} / {all}", "Sealing in this browser: {done} of {all}"),
     "books.sending": ("正在发送密文…", "Sending what was sealed…"),
@@ -75,6 +97,10 @@ BOOKS: dict[str, tuple[str, str]] = {
     "kind.extension": ("延保", "Extensions"),
     "kind.channel": ("渠道", "Channels"),
     "field.ref": ("编号", "Reference"),
+    "field.channel.ref": ("渠道编号", "Channel's code"),
+    "field.channel.withdrawn": ("停止合作", "Ended"),
+    "field.name": ("渠道名称", "Company"),
+    "field.agents": ("经纪人工号", "Agents' codes"),
     "field.phone": ("客户电话", "Telephone"),
     "field.channel": ("渠道", "Channel"),
     "field.agent": ("经纪人工号", "Agent's code"),
@@ -114,6 +140,36 @@ BOOKS: dict[str, tuple[str, str]] = {
     "hint.bad_agent": ("填工号（小写字母、数字、-），不填姓名", "a code (letters, digits, -), never a name"),
     "wrong.agent_is_number": ("工号是电话或身份证号", "a telephone or ID number for an agent"),
     "hint.agent_is_number": ("请用渠道内部工号", "use the channel's own code"),
+    "wrong.empty_of_channel": ("空白", "empty"),
+    "hint.empty_of_channel": (
+        "每行都要写渠道编号与名称；合并的单元格请先拆开填满",
+        "code and name stand on every line: split merged cells and fill them",
+    ),
+    "wrong.bad_code": ("渠道编号格式不对", "not a channel's code"),
+    "hint.bad_code": ("只用字母、数字与 -，最多 40 位", "letters, digits and -, at most 40"),
+    "wrong.bad_name": ("名称不可用", "not a company's name"),
+    "hint.bad_name": (
+        "公司名称最多 60 字，不含公式与特殊空白",
+        "at most 60 characters, no formula, no unusual blanks",
+    ),
+    "wrong.name_is_number": ("名称含电话或身份证号", "a telephone or ID number in a name"),
+    "hint.name_is_number": ("只写公司名称", "the company's name alone"),
+    "wrong.channel_twice": ("渠道重复，且没有新工号", "this channel again, and no agent more"),
+    "hint.channel_twice": (
+        "同一渠道再写一行，须有另一个工号",
+        "a further line of a channel brings another code",
+    ),
+    "wrong.name_differs": ("同一编号，名称不同", "another name for this code"),
+    "hint.name_differs": ("同一编号的各行写同一名称", "one code has one name on all of its lines"),
+    "wrong.withdrawn_differs": ("同一渠道，停止合作不一致", "ended on some lines only"),
+    "hint.withdrawn_differs": (
+        "停止合作指整个渠道；离职的经纪人请删去那一行",
+        "it is the whole channel's; leave out the line of an agent who left",
+    ),
+    "wrong.agent_twice": ("工号重复", "an agent's code stands twice"),
+    "hint.agent_twice": ("同一渠道内每个工号只写一次", "each code once in a channel"),
+    "wrong.too_many_agents": ("工号过多", "too many agents"),
+    "hint.too_many_agents": ("每个渠道最多 500 个工号", "at most 500 codes of a channel"),
     "wrong.bad_time": ("时间无法识别", "not a time"),
     "hint.bad_time": ("如 2026-11-23 14:05:00", "as in 2026-11-23 14:05:00"),
     "wrong.day_only": ("只有日期，没有时刻", "a day without a time"),
@@ -162,6 +218,15 @@ BOOKS: dict[str, tuple[str, str]] = {
     "fault.bad_mapping": (
         "名称只用小写字母、数字与 -，且同一列不能对应两项。",
         "A name is a-z, 0-9 and -; one column for one field.",
+    ),
+    "fault.too_many_channels": ("一个项目最多 500 个渠道。", "A project has at most 500 channels."),
+    "fault.too_many_at_once": (
+        "一次太多，请分成几个文件：{hint}",
+        "Too many at once, split the file: {hint}",
+    ),
+    "fault.bad_channels": (
+        "总部拒收：有编号、名称或工号不可用。",
+        "Refused: a code or a name can't be a channel's.",
     ),
     "fault.too_many_mappings": ("保存的对应关系太多。", "Too many mappings are saved."),
     "fault.unknown_project": ("没有盒子属于这个项目。", "No box is of this project."),
@@ -219,6 +284,17 @@ BOOKS: dict[str, tuple[str, str]] = {
     "channels.lead": ("台账里的渠道名称或编号在这里对上", "By code and public name, as books write them"),
     "channels.code": ("编号（小写字母、数字、-）", "Code (a-z, 0-9, -)"),
     "channels.name": ("公司名称", "Company"),
+    "channels.codes": (
+        "经纪人工号（多个用、隔开；留空则不变）",
+        "Agents' codes (empty: unchanged)",
+    ),
+    "channels.agents": ("{n} 个工号", "{n} codes"),
+    "channels.no_agents": ("未列出", "none listed"),
+    "channels.by_file": ("用文件导入渠道与工号", "Bring in channels and agents by file"),
+    "channels.new": (
+        "渠道已保存，并已加密发往盒子。",
+        "The channels are kept, and on their way to the boxes, sealed.",
+    ),
     "channels.none": ("这个项目还没有渠道", "This project has no channel yet"),
     "channels.none.note": (
         "添加后，报备与成交才能导入。",
@@ -254,5 +330,6 @@ BOOKS: dict[str, tuple[str, str]] = {
     "act.change_channel": ("修改渠道", "changed a channel"),
     "act.project_page": ("选择项目导入", "chose a project's boxes"),
     "act.keep_mapping": ("保存列对应", "saved a mapping"),
+    "act.bring_channels": ("用文件导入渠道", "brought in channels by file"),
     "act.bring_in": ("导入台账密文", "brought in a sealed book"),
 }

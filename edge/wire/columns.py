@@ -22,7 +22,7 @@ FIELDS: Mapping[BookKind, tuple[str, ...]] = MappingProxyType(
         "customer": ("ref", "phone", "since_at", "changed_at", "withdrawn"),
         "follow_up": ("ref", "report", "at", "changed_at", "withdrawn"),
         "extension": ("ref", "report", "logged_at", "until_at", "changed_at", "withdrawn"),
-        "channel": ("ref", "name", "changed_at", "withdrawn"),
+        "channel": ("ref", "name", "agents", "withdrawn"),
     }
 )  # fmt: skip
 """Of each book every field that a column may hold."""
@@ -86,11 +86,25 @@ WORDS: Mapping[BookKind, Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "channel": {
             "ref": ("ref", "渠道编号", "编号"),
             "name": ("name", "渠道名称", "渠道公司", "渠道"),
-            **_COMMON,
+            "agents": ("agents", "经纪人工号", "工号", "员工工号", "经纪人编号"),
+            "withdrawn": (*_COMMON["withdrawn"], "停止合作"),
         },
     }
 )
 """By which headings each column is known without a mapping. Outer blanks and case don't count."""
+
+PERSONAL: Mapping[BookKind, tuple[str, ...]] = MappingProxyType(
+    {
+        "channel": (
+            "姓名", "名字", "联系人", "负责人", "店长", "电话", "手机", "微信", "身份证", "证件",
+            "phone", "mobile", "telephone", "wechat", "person", "agent name", "agent's name", "full name",
+        ),
+    }
+)  # fmt: skip
+"""What in a heading, folded, says that its column is about a person: it is read for no field of this book.
+
+A roster of channels has such columns beside those that are meant, and headquarters reads what comes of it.
+"""
 
 YES = frozenset({"1", "yes", "true", "是", "已撤销", "作废"})
 """What in the column `withdrawn` says that the book took the row back."""
@@ -112,6 +126,11 @@ _FORM = re.compile(
 _BASIC = re.compile(r"^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)", re.ASCII | re.IGNORECASE)
 """ISO 8601 without separators."""
 _NO_TIME = "no time, as 2026-11-23 14:05"
+
+
+def about_a_person(kind: BookKind, heading: str) -> bool:
+    """Tell whether a column is never read for this book, since its heading says that it is about a person."""
+    return any(word in _plain(heading).casefold() for word in PERSONAL.get(kind, ()))
 
 
 def moment(text: str, zone: tzinfo | None) -> int | None:

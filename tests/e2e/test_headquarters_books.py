@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 from playwright.sync_api import Error, Page
 from sqlalchemy import select
 
+from cloud.books.channels import known_channels
 from cloud.books.mappings import saved_mappings
 from cloud.config import load
 from cloud.fleet import commands
@@ -102,18 +103,58 @@ def clerk(hq: Headquarters, watched: Watched) -> Page:
     return watched.page
 
 
+ROSTER = "渠道编号,渠道名称,工号,姓名,手机号"
+
+
+def roster(*lines: str) -> bytes:
+    """A channel's list of agents, as offices keep it: with names and telephones beside the codes."""
+    return "\r\n".join((ROSTER, *(f"{line},欧阳某,{NUMBERS[0]}" for line in lines))).encode("gbk")
+
+
+def bring_channels(page: Page, hq: Headquarters, sent: list[bytes]) -> None:
+    """A roster goes as it is meant: codes and companies' names alone, and the list is what the file says."""
+    page.get_by_role("link", name="用文件导入渠道与工号").click()
+    page.get_by_text("渠道名录关于公司").wait_for()
+    before = len(sent)
+    choose(
+        page,
+        roster("hongyuan,宏远地产,A-17", "hongyuan,宏远,A-18", f"lianhe,联合行,{NUMBERS[1]}"),
+        "花名册.csv",
+    )
+    page.locator("#fault-rows tr").nth(1).wait_for()
+    assert page.locator("#fault-rows th").all_inner_texts() == ["3", "4"]
+    assert page.locator("#send").is_disabled()
+    assert not any(b"/channels" in one.split(b"{")[0] for one in sent[before:]), "nothing was posted"
+    picture(page, "channels-faults")
+    page.select_option("#column-agents", label="姓名")
+    page.get_by_text("是关于个人的列").wait_for()
+
+    agents = [f"hongyuan,宏远地产,A-{n}" for n in range(17, 30)]
+    choose(page, roster(*agents, "lianhe,联合行,L1、L2"), "花名册.csv")
+    page.get_by_text("14 行全部有效：2 个渠道，15 个工号").wait_for()
+    page.locator("#send").scroll_into_view_if_needed()
+    picture(page, "channels-ready")
+    page.get_by_role("button", name="保存渠道").click()
+    page.get_by_role("rowheader", name="宏远地产").wait_for()
+    picture(page, "channels")
+    with hq.database.read() as connection:
+        kept = {one.code: one for one in known_channels(connection, "demo", PROJECT)}
+    assert kept["hongyuan"].agents == tuple(f"a-{n}" for n in range(17, 30))
+    assert (kept["lianhe"].name, kept["lianhe"].agents) == ("联合行", ("l1", "l2"))
+    assert not any("欧阳某".encode() in one or b"\\u6b27" in one for one in sent)
+
+
 def test_a_clerks_book_reaches_only_the_boxes(
     hq: Headquarters, watched: Watched, boxes: dict[str, Box], sent: list[bytes]
 ) -> None:
     """Nothing goes while a row is wrong; then sealed rows alone: no request and no table holds a number."""
     page = clerk(hq, watched)
-    page.goto(f"{hq.url}/books")
     page.goto(f"{hq.url}/books/channels")
     page.fill("#name", "联合行")
     page.fill("#code", "lianhe")
     page.get_by_role("button", name="添加或改名").click()
     page.get_by_role("rowheader", name="联合行").wait_for()
-    picture(page, "channels")
+    bring_channels(page, hq, sent)
 
     page.goto(f"{hq.url}/books")
     page.get_by_text("加密给：box-01、box-02").wait_for()

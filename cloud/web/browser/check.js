@@ -1,28 +1,21 @@
 // Makes a book's rows of a table's cells, or says of each wrong cell what is wrong; never repeats a cell.
 // The words and fields come from edge/wire/columns.py, the form of a row from edge/wire/facts.py.
 import { parsePhoneNumberFromString } from "libphonenumber-js/min";
+import { NAME, NUMBER, Wrong, folded, plain } from "./cells.js";
+import { roster, yesOrNo } from "./roster.js";
 import { dayEnd, instant } from "./times.js";
 
 const REF = /^[A-Za-z0-9_-]{1,40}$/;
-const NAME = /^[a-z0-9][a-z0-9-]{0,39}$/;
-const NUMBER = /(?<![0-9])(1[3-9][0-9]{9}|[1-9][0-9]{16}[0-9Xx])(?![0-9])/;
 const MOST_BUYERS = 8;
 const SHORTEST_HERE = "+861062345678".length;
 export const ROW_BYTES = 528;
 export const FIRST_FAULTS = 50;
 
-/** @typedef {{line: number, cells: string[]}} Line */
-/** @typedef {{fields: string[], required: string[], words: Record<string, string[]>}} Book */
+/** @typedef {import("./cells.js").Line} Line */
+/** `personal`: what in a heading says that its column is about a person; such a one is never read. */
+/** @typedef {{fields: string[], required: string[], words: Record<string, string[]>, personal: string[]}} Book */
 /** @typedef {{yes: string[], no: string[], owners: Record<string, string>}} Vocabulary */
 /** @typedef {{code: string, name: string, withdrawn: boolean}} Channel */
-
-/** What is wrong with one cell. */
-class Wrong extends Error {}
-
-/** @param {string} text */
-const plain = (text) => text.normalize("NFKC").trim();
-/** @param {string} text */
-const folded = (text) => plain(text).toLowerCase();
 
 /**
  * Finds the column of each field: by the saved mapping, else by its usual words.
@@ -44,7 +37,7 @@ export function matched(headings, book, saved = {}) {
 }
 
 /**
- * Which fields lack a column, and which headings stand twice: then no row is looked at.
+ * Which fields lack a column, which headings stand twice or are about people: then no row is looked at.
  * @param {string[]} headings
  * @param {Book} book
  * @param {Record<string, number>} columns
@@ -54,6 +47,7 @@ export function unfit(headings, book, columns) {
   const twice = (/** @type {number} */ n) => headings.filter((one) => folded(one) === folded(headings[n])).length > 1;
   return {
     missing: book.required.filter((field) => columns[field] === undefined),
+    personal: used.map((n) => headings[n]).filter((one) => book.personal.some((word) => folded(one).includes(word))),
     doubled: [...new Set(used.filter((n, at) => twice(n) || used.indexOf(n) !== at).map((n) => headings[n]))],
   };
 }
@@ -66,6 +60,7 @@ export function unfit(headings, book, columns) {
  * @returns {{rows: Record<string, unknown>[], faults: {line: number, field: string, code: string}[]}}
  */
 export function checked(kind, lines, columns, known) {
+  if (kind === "channel") return roster(lines, columns, known);
   /** @type {Record<string, unknown>[]} */
   const rows = [];
   /** @type {{line: number, field: string, code: string}[]} */
@@ -98,15 +93,10 @@ export const spelled = (row) => new TextEncoder().encode(JSON.stringify(row));
 
 /** @param {Take} take @param {{zone: string, now: number, vocabulary: Vocabulary}} known */
 function common(take, known) {
-  const { yes, no } = known.vocabulary;
   return {
     ref: take("ref", ref),
     changed_ms: take("changed_at", (text) => perhaps(text, known.zone) ?? known.now),
-    withdrawn: take("withdrawn", (text) => {
-      if (yes.includes(text.toLowerCase())) return true;
-      if (no.includes(text.toLowerCase())) return false;
-      throw new Wrong("not_yes_or_no");
-    }),
+    withdrawn: take("withdrawn", (text) => yesOrNo(text, known.vocabulary)),
   };
 }
 

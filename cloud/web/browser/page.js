@@ -1,5 +1,6 @@
 // The page that brings books in: choose, match columns, look, seal, send. What it sends is sealed rows, and which
-// heading belongs to which field; never a cell of the file. Everything of a file is shown as text, never as markup.
+// heading belongs to which field; never a cell about a customer. Channels are about companies: they go as they are,
+// code, name and agents' codes, and headquarters seals them. Everything of a file is shown as text, never as markup.
 
 /** @typedef {{name: string, headings: string[], rows: number}} Sheet */
 
@@ -68,11 +69,21 @@ async function choose() {
     return;
   }
   place = said;
-  by("boxes").textContent = say("books.boxes", { boxes: said.boxes.map((/** @type {any} */ one) => one.box).join("、"), most: Math.floor(given.most / said.boxes.length) });
   offerMappings();
 }
 
+/** @param {string} field */
+const label = (field) => say(words[`field.${kind()}.${field}`] ? `field.${kind()}.${field}` : `field.${field}`);
+const ofChannels = () => kind() === "channel";
+/** To whom what goes, and how much of it at once. */
+function tellWhereTo() {
+  const boxes = place.boxes.map((/** @type {any} */ one) => one.box).join("、");
+  by("boxes").textContent = say(ofChannels() ? "books.boxes_of_channels" : "books.boxes", { boxes, most: Math.floor(given.most / place.boxes.length) });
+  by("send").textContent = say(ofChannels() ? "books.save_channels" : "books.send");
+}
+
 function offerMappings() {
+  tellWhereTo();
   const mine = place.mappings.filter((/** @type {any} */ one) => one.kind === kind());
   by("saved").replaceChildren(element("option", { value: "" }, say("books.by_words")), ...mine.map((/** @type {any} */ one) => element("option", { value: one.name }, one.name)));
   if (mine.length === 1) by("saved").value = mine[0].name;
@@ -110,7 +121,7 @@ async function match() {
     /** @type {HTMLSelectElement} */ (choice).value = columns[field] === undefined ? "" : String(columns[field]);
     choice.addEventListener("change", look);
     const needed = given.books[kind()].required.includes(field);
-    const name = element("label", { for: id }, say(`field.${field}`));
+    const name = element("label", { for: id }, label(field));
     if (needed) name.append(" ", element("span", { class: "chip review" }, say("books.needed")));
     return element("div", {}, name, choice);
   });
@@ -138,15 +149,17 @@ async function look() {
   if (mine !== round) return;
   const most = Math.floor(given.most / place.boxes.length) - 1;
   const faults = [
-    ...found.missing.map((/** @type {string} */ field) => say("books.missing", { field: say(`field.${field}`) })),
+    ...found.missing.map((/** @type {string} */ field) => say("books.missing", { field: label(field) })),
     ...found.doubled.map((/** @type {string} */ heading) => say("books.doubled", { heading })),
+    ...found.personal.map((/** @type {string} */ heading) => say("books.personal", { heading })),
     ...(found.count === 0 ? [say("books.no_rows")] : []),
-    ...(found.count > most ? [say("fault.too_many_rows_here", { most })] : []),
+    ...(!ofChannels() && found.count > most ? [say("fault.too_many_rows_here", { most })] : []),
+    ...(ofChannels() && found.channels > given.most_channels ? [say("fault.too_many_channels")] : []),
   ];
   const bad = faults.length > 0 || found.faults.length > 0;
   by("counted").textContent = bad
     ? say("books.wrong", { rows: found.count, faults: faults.length + (found.total ?? 0) })
-    : say("books.right", { rows: found.count, boxes: place.boxes.length });
+    : say(!ofChannels() ? "books.right" : columns().agents === undefined ? "books.right_channels" : "books.right_agents", { rows: found.count, boxes: place.boxes.length, channels: found.channels, agents: found.agents });
   by("counted").className = bad ? "bad-note" : "good-note";
   by("of-file").replaceChildren(...faults.map((one) => element("li", {}, one)));
   by("kinds").replaceChildren(...Object.entries(found.counts).map(([code, n]) => element("li", { class: "chip bad" }, say("books.times", { what: say(`wrong.${code}`), n }))));
@@ -160,7 +173,7 @@ async function look() {
 /** @param {any} found */
 function showFaults(found) {
   by("faults").hidden = found.faults.length === 0;
-  const heading = (/** @type {string} */ field) => sheet().headings[columns()[field]] ?? say(`field.${field}`);
+  const heading = (/** @type {string} */ field) => sheet().headings[columns()[field]] ?? label(field);
   by("fault-rows").replaceChildren(...found.faults.map((/** @type {any} */ one) => element("tr", {},
     element("th", { scope: "row", class: "num" }, String(one.line)), element("td", {}, heading(one.field)),
     element("td", {}, say(`wrong.${one.code}`)), element("td", { class: "advice" }, say(`hint.${one.code}`)))));
@@ -171,7 +184,7 @@ function showFaults(found) {
 function showFirst(found) {
   by("first").hidden = !found.first.length;
   if (!found.first.length) return;
-  by("first-head").replaceChildren(...found.fields.map((/** @type {string} */ field) => element("th", { scope: "col" }, say(`field.${field}`))));
+  by("first-head").replaceChildren(...found.fields.map((/** @type {string} */ field) => element("th", { scope: "col" }, label(field))));
   by("first-rows").replaceChildren(...found.first.map((/** @type {string[]} */ cells) => element("tr", {}, ...cells.map((cell) => element("td", {}, cell)))));
 }
 
@@ -194,18 +207,31 @@ async function asking(path, how) {
 /** @param {string} path @param {unknown} body */
 const post = (path, body) => asking(path, { method: "POST", headers: { "content-type": "application/json", "x-csrf": given.csrf }, body: JSON.stringify(body) });
 
+async function sendSealed() {
+  progressed(0, sheet().rows * place.boxes.length);
+  const { boxes } = await toWorker("seal", { boxes: place.boxes });
+  by("bar").removeAttribute("value");
+  by("bar-said").textContent = say("books.sending");
+  const { ok, said } = await post("/books", { project: by("project").value, kind: kind(), boxes });
+  return { ok, said, seen: `/books/imports?new=${said.import_id}` };
+}
+
+async function sendChannels() {
+  const project = encodeURIComponent(by("project").value);
+  by("bar").removeAttribute("value");
+  by("bar-said").textContent = say("books.saving_channels");
+  const { ok, said } = await post(`/books/project/${project}/channels`, await toWorker("channels", {}));
+  return { ok, said, seen: `/books/channels?project=${project}&new=${said.import_id}` };
+}
+
 async function send() {
   by("problem").hidden = true;
   for (const one of document.querySelectorAll("#bring select, #bring input, #bring button")) /** @type {any} */ (one).disabled = true;
   by("bar-line").hidden = false;
-  progressed(0, sheet().rows * place.boxes.length);
   try {
-    const { boxes } = await toWorker("seal", { boxes: place.boxes });
-    by("bar").removeAttribute("value");
-    by("bar-said").textContent = say("books.sending");
-    const { ok, said } = await post("/books", { project: by("project").value, kind: kind(), boxes });
+    const { ok, said, seen } = await (ofChannels() ? sendChannels() : sendSealed());
     if (!ok) problem(said.code, { hint: said.hint ?? "" });
-    else location.assign(`/books/imports?new=${said.import_id}`);
+    else location.assign(seen);
     if (ok) return;
   } catch {
     problem("broken");

@@ -1,5 +1,5 @@
-// Reads, checks and seals beside the page, so that it never stands still; the page gets counts, masked rows and
-// sealed ones, and no number.
+// Reads, checks and seals beside the page, so that it never stands still; the page gets counts, masked rows,
+// sealed ones and channels (which are about companies), and no number.
 import { FIRST_FAULTS, checked, matched, unfit } from "./check.js";
 import { BadFile, readBook } from "./read.js";
 import { sealed } from "./seal.js";
@@ -27,7 +27,7 @@ const answers = {
     rows = [];
     const table = book[sheet];
     const form = unfit(table.headings, books[kind], columns);
-    if (form.missing.length || form.doubled.length || table.rows.length === 0) return { ...form, count: table.rows.length, faults: [], counts: {}, first: [] };
+    if (form.missing.length || form.doubled.length || form.personal.length || table.rows.length === 0) return { ...form, count: table.rows.length, channels: 0, agents: 0, faults: [], counts: {}, first: [] };
     const found = checked(kind, table.rows, columns, known);
     /** @type {Record<string, number>} */
     const counts = {};
@@ -37,9 +37,11 @@ const answers = {
       if (kind === "customer" && whole) rows = [...rows, { kind: "customer_list", ref: "customer-list", changed_ms: known.now, withdrawn: false }];
     }
     const fields = Object.keys(columns);
+    const agents = kind === "channel" ? found.rows.reduce((n, one) => n + (/** @type {any} */ (one).agents?.length ?? 0), 0) : 0;
     const first = table.rows.slice(0, SHOWN).map((row) => fields.map((field) => hidden(row.cells[columns[field]] ?? "")));
-    return { ...form, count: table.rows.length, faults: found.faults.slice(0, FIRST_FAULTS), total: found.faults.length, counts, fields, first };
+    return { ...form, count: table.rows.length, channels: found.rows.length, agents, faults: found.faults.slice(0, FIRST_FAULTS), total: found.faults.length, counts, fields, first };
   },
+  channels: () => ({ channels: rows }),
   async seal({ boxes }) {
     const all = rows.length * boxes.length;
     const made = [];

@@ -1,6 +1,7 @@
 """Books of channels and office: sealed by the reader's browser, their way to the boxes, the channels.
 
-Never takes a row that can be read here: a body that is anything but sealed rows is refused (P11).
+Never takes a row about a customer that can be read here: a body that is anything but sealed rows is refused
+(P11). Channels are about companies: they come as they are, by a form or of a file.
 """
 
 from importlib.resources import files
@@ -11,10 +12,11 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, StringConstraints, ValidationError
 from starlette.concurrency import run_in_threadpool
 
-from cloud.books.channels import Channel, known_channels, save_channels
+from cloud.books.channels import known_channels, save_channels
 from cloud.books.mappings import ColumnMapping, save_mapping, saved_mappings
 from cloud.books.places import projects, sealing_boxes
 from cloud.books.queue import MOST_SEALED, Lodgement, Source, lodge
+from cloud.books.roster import MOST, Channel, ChannelChanges, codes_in
 from cloud.books.states import newest_imports
 from cloud.errors import InvalidOrder
 from cloud.web.guard import Fields
@@ -22,7 +24,7 @@ from cloud.web.roles import BOOKKEEPERS, allow
 from cloud.web.site import Site, SiteOf, csrf_of, language_of, query, see_other, user_of
 from cloud.web.texts_books import BOOKS
 from edge.wire.base import Name
-from edge.wire.columns import FIELDS, NO, OWNERS, REQUIRED, WORDS, YES, BookKind
+from edge.wire.columns import FIELDS, NO, OWNERS, PERSONAL, REQUIRED, WORDS, YES, BookKind
 
 router = APIRouter()
 MOST_BODY = 8 << 20
@@ -30,17 +32,18 @@ MOST_BODY = 8 << 20
 MOST_FILE = 8 << 20
 """Bytes of a file that the browser reads."""
 _BUILT = files("cloud.web") / "static" / "built" / "books.js"
-KINDS: tuple[BookKind, ...] = tuple(kind for kind in get_args(BookKind) if kind != "channel")
-"""What is brought in by file; channels have a page of their own."""
+KINDS: tuple[BookKind, ...] = get_args(BookKind)
+"""What is brought in by file."""
 Body = TypeVar("Body", bound=BaseModel)
 
 
 class ChannelForm(Fields):
-    """One channel of a project, new or changed."""
+    """One channel of a project, new or changed. `agents`: codes as a person writes them; empty: they stay."""
 
     project: Name
     code: Name
     name: Annotated[str, StringConstraints(max_length=60)]
+    agents: Annotated[str, StringConstraints(max_length=MOST * 41)] = ""
     withdrawn: bool = False
 
 
@@ -52,7 +55,13 @@ def books_page(request: Request, site: SiteOf) -> Response:
     if not _BUILT.is_file():
         return site.render(request, "message.html", 503, message="message.not_built")
     return site.render(
-        request, "books.html", projects=known, kinds=KINDS, asked=_asked(request), given=_given(request, site)
+        request,
+        "books.html",
+        projects=known,
+        kinds=KINDS,
+        asked=_asked(request),
+        asked_kind=request.query_params.get("kind", ""),
+        given=_given(request, site),
     )
 
 
@@ -74,7 +83,8 @@ def channels_page(request: Request, site: SiteOf) -> Response:
     """Show a project's channels, and add or change one."""
     known, project = _projects(site), _asked(request)
     listed = query(site, known_channels, project) if project in known else ()
-    return site.render(request, "channels.html", projects=known, asked=project, channels=listed)
+    new = request.query_params.get("new", "")
+    return site.render(request, "channels.html", projects=known, asked=project, channels=listed, new=new)
 
 
 @router.post("/books/channels")
@@ -86,7 +96,7 @@ def change_channel(request: Request, site: SiteOf, form: Annotated[ChannelForm, 
             code=form.code,
             name=form.name,
             withdrawn=form.withdrawn,
-            agents=_agents(site, form.project, form.code),
+            agents=codes_in(form.agents) or None,
         )
         source, now = _source(request), site.clock()
         site.database.write(
@@ -143,6 +153,24 @@ async def keep_mapping(project: Name, request: Request, site: SiteOf) -> Respons
     return JSONResponse({"code": "ok"})
 
 
+@router.post("/books/project/{project}/channels")
+@allow(BOOKKEEPERS)
+async def bring_channels(project: Name, request: Request, site: SiteOf) -> Response:
+    """Keep the channels of a file as they are now, all or none, and send them to the project's boxes."""
+    changes = await _body(request, ChannelChanges)
+    if changes is None:
+        return JSONResponse({"code": "bad_channels"}, 400)
+    source, now = _source(request), site.clock()
+    try:
+        import_id = await run_in_threadpool(
+            site.database.write,
+            lambda c: save_channels(c, site.tenant, project, changes.channels, source, now),
+        )
+    except InvalidOrder as refused:
+        return _refused(refused)
+    return JSONResponse({"import_id": import_id})
+
+
 @router.post("/books")
 @allow(BOOKKEEPERS)
 async def bring_in(request: Request, site: SiteOf) -> Response:
@@ -195,12 +223,6 @@ def _asked(request: Request) -> str:
     return asked if asked in known else next(iter(known), "")
 
 
-def _agents(site: Site, project: str, code: str) -> tuple[str, ...]:
-    """The agents stay as a program said them: no page lists them."""
-    known = query(site, known_channels, project)
-    return next((one.agents for one in known if one.code == code), ())
-
-
 def _source(request: Request) -> Source:
     user = user_of(request)
     assert user is not None
@@ -214,12 +236,18 @@ def _given(request: Request, site: Site) -> dict[str, object]:
     return {
         "words": {key: text[which] for key, text in BOOKS.items() if key.startswith(shown)},
         "books": {
-            kind: {"fields": FIELDS[kind], "required": REQUIRED[kind], "words": dict(WORDS[kind])}
+            kind: {
+                "fields": FIELDS[kind],
+                "required": REQUIRED[kind],
+                "words": dict(WORDS[kind]),
+                "personal": PERSONAL.get(kind, ()),
+            }
             for kind in KINDS
         },
         "vocabulary": {"yes": sorted(YES), "no": sorted(NO), "owners": dict(OWNERS)},
         "zone": site.config.web.timezone,
         "most": MOST_SEALED,
+        "most_channels": MOST,
         "most_bytes": MOST_FILE,
         "csrf": csrf_of(request),
     }

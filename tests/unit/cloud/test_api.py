@@ -314,7 +314,11 @@ def test_a_channel_is_kept_in_the_clear_and_goes_to_the_boxes_sealed(
     assert (opened.ref, opened.name, opened.withdrawn) == ("hongyuan", "宏远地产", False)
     gone = {"channels": [{"code": "hongyuan", "name": "宏远地产", "withdrawn": True}]}
     crm.post(f"{PATH}/channels", json=gone, headers={"idempotency-key": "f" * 16})
-    assert crm.get(f"{PATH}/channels").json()["channels"][0]["withdrawn"]
+    (kept,) = crm.get(f"{PATH}/channels").json()["channels"]
+    assert kept["withdrawn"] and kept["agents"] == ["a-17", "a-18"], "of whom nothing is said, they stay"
+    gone["channels"][0]["agents"] = []
+    crm.post(f"{PATH}/channels", json=gone, headers={"idempotency-key": "e" * 16})
+    assert crm.get(f"{PATH}/channels").json()["channels"][0]["agents"] == []
 
 
 @pytest.mark.parametrize(
@@ -323,6 +327,8 @@ def test_a_channel_is_kept_in_the_clear_and_goes_to_the_boxes_sealed(
         {"code": "13800138000", "name": "x"},
         {"code": "c", "name": "王 13800138000"},
         {"code": "c", "name": "x", "agents": ["13800138000"]},
+        {"code": "c", "name": "x", "agents": ["a-1", "a-1"]},
+        {"code": "c", "name": "x", "agents": [f"a-{n}" for n in range(501)]},
         {"code": "c", "name": "x\u0000"},
         {"code": "c", "name": " "},
         {"code": "c", "name": "x", "phone": "1"},

@@ -25,7 +25,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from edge.domain.phone import normalise
-from edge.wire.columns import FIELDS, NO, OWNERS, REQUIRED, WORDS, YES, BookKind
+from edge.wire.columns import FIELDS, NO, OWNERS, PERSONAL, REQUIRED, WORDS, YES, BookKind
 from edge.wire.facts import ROW_BYTES, SEALED_TEXT, parse_row, row_info
 
 NOW = 1_795_000_000_000
@@ -98,7 +98,8 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 
 def book(kind: BookKind) -> dict[str, Any]:
-    return {"fields": FIELDS[kind], "required": REQUIRED[kind], "words": dict(WORDS[kind])}
+    words, personal = dict(WORDS[kind]), PERSONAL.get(kind, ())
+    return {"fields": FIELDS[kind], "required": REQUIRED[kind], "words": words, "personal": personal}
 
 
 # ---- files -------------------------------------------------------------------------------------
@@ -199,7 +200,7 @@ def test_a_workbook_that_would_fill_the_memory_is_refused(browser: Browser) -> N
 # ---- columns -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", [kind for kind in FIELDS if kind != "channel"])
+@pytest.mark.parametrize("kind", FIELDS)
 def test_columns_are_found_by_chinese_and_english_headings(browser: Browser, kind: BookKind) -> None:
     for which in (0, 1):
         headings = [f" {WORDS[kind][field][which].upper()} " for field in FIELDS[kind]]
@@ -208,6 +209,7 @@ def test_columns_are_found_by_chinese_and_english_headings(browser: Browser, kin
         assert browser("unfit", headings=headings, book=book(kind), columns=found) == {
             "missing": [],
             "doubled": [],
+            "personal": [],
         }
 
 
@@ -218,7 +220,7 @@ def test_a_saved_mapping_goes_before_the_usual_words_and_missing_and_double_colu
     found = browser("match", headings=headings, book=book("report"), saved={"ref": "单号"})
     assert found == {"ref": 0, "phone": 1, "channel": 3}
     unfit = browser("unfit", headings=headings, book=book("report"), columns=found)
-    assert unfit == {"missing": ["reported_at"], "doubled": ["电话"]}
+    assert unfit == {"missing": ["reported_at"], "doubled": ["电话"], "personal": []}
 
 
 # ---- rows --------------------------------------------------------------------------------------

@@ -12,12 +12,15 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from cloud.books.mappings import ColumnMapping
+from cloud.books.roster import Channel
 from cloud.client import WrongFile
+from cloud.client.channels import channels_of
 from cloud.client.rows import Around, rows_of
 from edge.wire.columns import BookKind, day_end, moment
 from edge.wire.facts import FactRow, parse_row
 from tests.unit.cloud import test_books_browser
-from tests.unit.cloud.test_books_browser import NOW, Browser
+from tests.unit.cloud.test_books_browser import KNOWN, NOW, Browser, book
 
 browser = test_books_browser.browser
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -121,6 +124,104 @@ def test_a_row_is_refused_by_both_for_the_same_cell(
     ((line, what),) = error.value.wrong
     said = field.removesuffix("_at")
     assert line == 2 and what.split(":")[0].split(" ")[0].startswith(said), what
+
+
+# ---- channels and their agents -------------------------------------------------------------------
+
+HEAD = ("渠道编号", "渠道名称", "经纪人工号", "作废")
+ROSTERS: list[tuple[tuple[str, ...], list[tuple[str, ...]], list[Channel]]] = [
+    # one line for each agent, as a roster (花名册) has it
+    (HEAD, [("hongyuan", "宏远地产", "A-17", ""), ("HongYuan", "宏远地产", "a-18", "否"),
+            ("lianhe", "联合行", "L1", "")],
+     [Channel(code="hongyuan", name="宏远地产", agents=("a-17", "a-18")),
+      Channel(code="lianhe", name="联合行", agents=("l1",))]),
+    # several codes in a cell, as a list of companies has it, and both in one file
+    (HEAD, [("hongyuan", " 宏远地产 ", "A-17、a-18；A-19 a-20", ""), ("hongyuan", "宏远地产", "a-21", "")],
+     [Channel(code="hongyuan", name="宏远地产", agents=("a-17", "a-18", "a-19", "a-20", "a-21"))]),
+    # an empty cell: the channel has none; no column: nothing is said of them
+    (HEAD, [("hongyuan", "宏远地产（合肥）", "", "是")],
+     [Channel(code="hongyuan", name="宏远地产（合肥）", agents=(), withdrawn=True)]),
+    (HEAD[:2], [("ｑｄ00１", "宏远地产")], [Channel(code="qd001", name="宏远地产", agents=None)]),
+    # one code may be an agent's of two channels: each company counts its own
+    (HEAD, [("a", "甲", "7", ""), ("b", "乙", "7", "")],
+     [Channel(code="a", name="甲", agents=("7",)), Channel(code="b", name="乙", agents=("7",))]),
+    # what a roster has beside it isn't read
+    (("渠道编号", "渠道名称", "工号", "姓名", "手机号"), [("a", "甲", "7", "王某", "13800138000")],
+     [Channel(code="a", name="甲", agents=("7",))]),
+]  # fmt: skip
+
+FIRST = ("hongyuan", "宏远地产", "a-17", "")
+WRONG_ROSTERS: list[tuple[tuple[str, ...], str, str]] = [
+    (("", "宏远地产", "a-18", ""), "ref", "empty_of_channel"),
+    (("hongyuan", "", "a-18", ""), "name", "empty_of_channel"),
+    (("宏远", "宏远地产", "a-18", ""), "ref", "bad_code"),
+    (("13900139000", "别家", "a-18", ""), "ref", "ref_is_number"),
+    (("b", "别家 13900139000", "", ""), "name", "name_is_number"),
+    (("b", "别" * 61, "", ""), "name", "bad_name"),
+    (("b", "别\u200b家", "", ""), "name", "bad_name"),
+    (("b", "=HYPERLINK(1)", "", ""), "name", "bad_name"),
+    (("b", "别家", "王某", ""), "agents", "bad_agent"),
+    (("b", "别家", "=A1", ""), "agents", "bad_agent"),
+    (("b", "别家", "b1、13900139000", ""), "agents", "agent_is_number"),
+    (("b", "别家", "34010419900101001X", ""), "agents", "agent_is_number"),
+    (("b", "别家", "b1、B1", ""), "agents", "agent_twice"),
+    (("hongyuan", "宏远地产", "A-17", ""), "agents", "agent_twice"),
+    (("hongyuan", "宏远地产", "", ""), "ref", "channel_twice"),
+    (("hongyuan", "宏远置业", "a-18", ""), "name", "name_differs"),
+    (("hongyuan", "宏远地产", "a-18", "是"), "withdrawn", "withdrawn_differs"),
+    (("b", "别家", "b1", "也许"), "withdrawn", "not_yes_or_no"),
+    (("b", "别家", " ".join(f"b{n}" for n in range(501)), ""), "agents", "too_many_agents"),
+]
+
+
+def roster_by_page(browser: Browser, head: tuple[str, ...], lines: list[tuple[str, ...]]) -> Any:
+    columns = browser("match", headings=head, book=book("channel"), saved={})
+    read = [{"line": n, "cells": cells} for n, cells in enumerate(lines, 2)]
+    return browser("check", kind="channel", lines=read, columns=columns, known=KNOWN)
+
+
+@pytest.mark.parametrize(("head", "lines", "said"), ROSTERS)
+def test_a_roster_comes_to_the_same_channels_by_page_and_by_client(
+    browser: Browser, head: tuple[str, ...], lines: list[tuple[str, ...]], said: list[Channel]
+) -> None:
+    whole = [(n, list(cells)) for n, cells in enumerate((head, *lines), 1)]
+    assert list(channels_of(whole, {})) == said
+    found = roster_by_page(browser, head, lines)
+    assert found["faults"] == []
+    assert [Channel.model_validate_json(json.dumps(one)) for one in found["rows"]] == said
+
+
+@pytest.mark.parametrize(("line", "field", "code"), WRONG_ROSTERS)
+def test_a_line_of_a_roster_is_refused_by_both_for_the_same_cell(
+    browser: Browser, line: tuple[str, ...], field: str, code: str
+) -> None:
+    found = roster_by_page(browser, HEAD, [FIRST, line])
+    assert found["faults"] == [{"line": 3, "field": field, "code": code}]
+    with pytest.raises(WrongFile) as error:
+        channels_of([(1, list(HEAD)), (2, list(FIRST)), (3, list(line))], {})
+    ((number, what),) = error.value.wrong
+    assert (number, what.partition(":")[0]) == (3, field)
+    assert "13900139000" not in what and "王" not in what
+
+
+@pytest.mark.parametrize("heading", ["经纪人姓名", "联系人", "手机号", "微信号", "Agent's Name", "身份证"])
+def test_a_column_about_people_is_read_for_no_field_of_a_channel_P20(browser: Browser, heading: str) -> None:
+    """Not by a mapping either, by which a person would say that it holds the codes."""
+    head, mapping = ["渠道编号", "渠道名称", heading], {"agents": heading}
+    columns = browser("match", headings=head, book=book("channel"), saved=mapping)
+    unfit = browser("unfit", headings=head, book=book("channel"), columns=columns)
+    assert unfit["personal"] == [heading]
+    with pytest.raises(WrongFile, match="column_about_people"):
+        channels_of([(1, head), (2, ["a", "甲", "wang"])], mapping)
+    with pytest.raises(ValueError, match="about people"):
+        ColumnMapping(name="roster", kind="channel", columns=mapping)
+
+
+def test_no_project_has_more_channels_than_five_hundred() -> None:
+    lines = [(1, ["ref", "name"]), *((n, [f"c{n}", "甲"]) for n in range(2, 503))]
+    with pytest.raises(WrongFile, match="too_many_channels"):
+        channels_of(lines, {})
+    assert len(channels_of(lines[:-1], {})) == 500
 
 
 WRITTEN = st.from_regex(

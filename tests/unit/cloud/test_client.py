@@ -20,8 +20,10 @@ from typer.testing import CliRunner
 
 from cloud.api.app import PATH
 from cloud.books.mappings import ColumnMapping, save_mapping
+from cloud.books.roster import Channel
 from cloud.client import Gatehouse, Pins, Refused, Unreachable, WrongFile, files, headquarters
 from cloud.client import numbers as client_numbers
+from cloud.client.channels import channels_of
 from cloud.client.cli import app as client
 from cloud.client.journal import Journal, what
 from cloud.client.rows import LIST_REF, Around, rows_of
@@ -109,8 +111,8 @@ def test_each_book_is_read_by_its_chinese_and_its_english_words() -> None:
         "extension", "编号,报备编号,登记时间,延保至,作废\nE-1,BB-1,2026-11-04 10:00,2026-12-04 10:00,是\n"
     )
     assert isinstance(extension, ExtensionRow) and extension.withdrawn
-    (channel,) = read("channel", "渠道编号,渠道名称\nhongyuan,宏远地产\n")
-    assert channel.ref == "hongyuan"
+    (channel,) = channels_of(files.lines_of("渠道编号,渠道名称\nhongyuan,宏远地产\n".encode()), {})
+    assert channel == Channel(code="hongyuan", name="宏远地产")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
@@ -439,7 +441,7 @@ def test_a_file_from_the_command_line(programs: Programs, tmp_path: Path) -> Non
         def run(*words: str, code: int = 0) -> str:
             return run_client(programs, tmp_path, *words, code=code, url=url)
 
-        assert "sent: 1 rows" in run("push", str(books.channels), "--kind", "channels")
+        assert "sent: 1 channels" in run("push", str(books.channels), "--kind", "channels")
         checked = run("push", str(books.reports), "--kind", "reports", "--check")
         assert "20 rows of report, all right" in checked and imports(programs) == 1
         sent = run("push", str(books.reports), "--kind", "report")

@@ -75,6 +75,7 @@ MATRIX = {
     ("POST", "/books/channels"): BOOKKEEPERS,
     ("GET", "/books/project/{project}"): BOOKKEEPERS,
     ("POST", "/books/project/{project}/mapping"): BOOKKEEPERS,
+    ("POST", "/books/project/{project}/channels"): BOOKKEEPERS,
     ("GET", "/risk"): LOOKERS,
     ("GET", "/risk/{project}/{about}"): LOOKERS,
     ("GET", "/risk/{project}/{about}/{ref}"): LOOKERS,
