@@ -10,10 +10,12 @@ import json
 def canonical(value: object) -> bytes:
     """Return the one spelling of `value`; raise ValueError on a float, which has several."""
     _refuse_floats(value)
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return text.encode()
+    return _ENCODER.encode(value).encode()
 
 
+_ENCODER = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=False
+)
 _SCALARS = frozenset({str, int, bool, type(None)})
 
 

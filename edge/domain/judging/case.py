@@ -4,7 +4,7 @@ All `_ms` are milliseconds since 1970-01-01 UTC. Whoever makes a case leaves out
 presence whose scope has ended, an answer without `channel_risk`. What isn't known is None, and never guessed.
 """
 
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
 from edge.domain.facts import type_of_source
@@ -126,11 +126,21 @@ class Case:
 
 def _plain(value: object) -> object:
     """Return `value` as JSON has it; what is a set of facts sorted, each different one once."""
+    kind = type(value)
+    if kind in _AS_THEY_ARE:
+        return value
     if isinstance(value, tuple):
         if len(value) < 2:  # most are: there is nothing to sort
             return [_plain(one) for one in value]
         made = {canonical(one): one for one in map(_plain, value)}
         return [made[spelling] for spelling in sorted(made)]
-    if is_dataclass(value):
-        return {one.name: _plain(getattr(value, one.name)) for one in fields(value)}
-    return str(value) if isinstance(value, TimeQuality) else value
+    if isinstance(value, TimeQuality):
+        return str(value)
+    return {name: _plain(getattr(value, name)) for name in _NAMES[kind]}
+
+
+_AS_THEY_ARE = frozenset({str, int, bool, type(None)})
+_NAMES: dict[type[object], tuple[str, ...]] = {
+    kind: tuple(one.name for one in fields(kind))
+    for kind in (Presence, Extension, Report, Answer, Deal, Blind, Case)
+}

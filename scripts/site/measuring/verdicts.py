@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from random import Random
@@ -190,13 +191,13 @@ def new_facts(box: Box, customers: int, count: int) -> dict[str, list[float]]:
             ref=f"NR-{nth}", changed_ms=now, phone=whose, channel=CHANNELS[nth % 4], reported_ms=T + HOUR_MS
         )
         report = box.sealed(said)
-        seconds["report"].append(cpu_of(lambda order=report: box.take(order)))  # type: ignore[misc]
+        seconds["report"].append(cpu_of(partial(box.take, report)))
         sold = DealRow(
             ref=f"ND-{nth}", changed_ms=now, channel=CHANNELS[nth % 4], buyers=(whose,), contracted_ms=now
         )
         deal = box.sealed(sold)
-        seconds["deal"].append(cpu_of(lambda order=deal: box.take(order)))  # type: ignore[misc]
-        seconds["registration"].append(cpu_of(lambda who=whose: box.come(who, now)))  # type: ignore[misc]
+        seconds["deal"].append(cpu_of(partial(box.take, deal)))
+        seconds["registration"].append(cpu_of(partial(box.come, whose, now)))
     return seconds
 
 
