@@ -23,6 +23,7 @@ from edge.domain.phone import normalise
 from edge.ipc.operator import Imported, ReportRow
 from edge.runtime.office import Office, Stamp
 from edge.runtime.risk import Risk
+from edge.runtime.sweep import Sweep
 from edge.wire import BoxKeys, CommandAnswered, FactsCommand, Purpose, Token, canonical
 from edge.wire import facts as wire
 from edge.wire.facts import FactRow, box_keys_signing_input, of_book, parse_row, row_info
@@ -55,10 +56,13 @@ class Keeps:
 class Books:
     """What is said of customers by others than themselves."""
 
-    def __init__(self, office: Office, risk: Risk, enrolment: X25519PrivateKey, keeps: Keeps) -> None:
+    def __init__(
+        self, office: Office, risk: Risk, sweep: Sweep, enrolment: X25519PrivateKey, keeps: Keeps
+    ) -> None:
         """`enrolment` opens what is sealed to this box."""
         self._office = office
         self._risk = risk
+        self._sweep = sweep
         self._enrolment = enrolment
         self._keeps = keeps
 
@@ -158,7 +162,7 @@ class Books:
             self._keep(fact or self._emptied(row), touched)
         self._risk.judge_tokens(touched)
         if self._office.store.customers_listed() != listed:
-            self._risk.judge_all()  # whoever isn't on the list is known not to be
+            self._sweep.ask()  # whoever isn't on the list is known not to be
         for number in dict.fromkeys(number for row in rows for number in _numbers(row)):
             self._office.told_of(number)
         return kept

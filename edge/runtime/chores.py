@@ -16,8 +16,10 @@ FILING = "faces_filing"
 """The mark of the day on which so many faces were stored that it has to be filed (P53)."""
 TELL_S = 0.5
 """How often it is asked whether a visitor's package is stale: one look at an index."""
-RETOKEN_PAUSE_S = 0.05
-"""Between two handfuls of tokens: visitors at the desk go first."""
+PAUSE_S = 0.05
+"""Between two handfuls of tokens, or of customers who are judged again: visitors at the desk go first."""
+JUDGE_S = 1.0
+"""How often it is asked whether everything is to be judged again: one look at a small table."""
 
 
 class Chores:
@@ -41,6 +43,7 @@ class Chores:
             self._tell_visitors(),
             self._ask_again(),
             self._exchange_tokens(),
+            self._judge_again(),
         )
 
     async def _stay_alive(self) -> None:
@@ -90,4 +93,12 @@ class Chores:
     async def _exchange_tokens(self) -> None:
         """Once after each start; it ends at once when all are of the newest keys."""
         while await self._parts.call(self._parts.retokening.step):
-            await asyncio.sleep(RETOKEN_PAUSE_S)
+            await asyncio.sleep(PAUSE_S)
+
+    async def _judge_again(self) -> None:
+        """Go through all claims and deals when that was asked for, before the last stop as well."""
+        while True:
+            more = await self._parts.thread.run(self._parts.sweep.step)
+            if more:
+                self._parts.pump.notify()
+            await asyncio.sleep(PAUSE_S if more else JUDGE_S)

@@ -48,6 +48,7 @@ from edge.runtime.risk import Risk
 from edge.runtime.staff import Staff
 from edge.runtime.staffnotice import load_staff
 from edge.runtime.storethread import StoreThread
+from edge.runtime.sweep import Sweep
 from edge.runtime.workers import Worker
 from edge.store.credentials import Credentials
 from edge.store.identity import BoxIdentity
@@ -103,6 +104,7 @@ class Parts:
     findings: Findings
     operation: Operation
     retokening: Retokening
+    sweep: Sweep
     phone: Phone
     leases: Leases
     workers: dict[str, Worker]
@@ -145,7 +147,8 @@ def compose(
     risk = Risk(office, rulebook.load(config.rules.file))
     kept = config.rules
     keeps = Keeps(kept.report_keeps_days, kept.deal_keeps_days, kept.customer_keeps_days)
-    books = Books(office, risk, credentials.enrolment_key, keeps)
+    sweep = Sweep(office, risk)
+    books = Books(office, risk, sweep, credentials.enrolment_key, keeps)
     links = Links(office, config.rights.page)
     rights = Rights(office, risk, config.site.box, links)
     departures = Departures(office, config.desk.closes_at)
@@ -190,6 +193,7 @@ def compose(
         findings=Findings(office, risk, credentials.key_id),
         operation=operation,
         retokening=Retokening(office),
+        sweep=sweep,
         phone=Phone(Calls(office, store.spool, _spoken(config).get), thread, lines),
         leases=leases,
         workers=workers,

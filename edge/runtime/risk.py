@@ -19,8 +19,6 @@ from edge.store.rows import Dossiers, Newest
 from edge.wire import Purpose, TimeQuality, Token, VerdictIssued, canonical
 from edge.wire.finding import MAX_INPUTS, evidence_signing_input
 
-AT_ONCE = 300
-"""Customers whose findings are made in one transaction."""
 _CODE = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 """A channel's code (wire.base.Name); a name that a file on the box gave stays on the box."""
 
@@ -61,15 +59,6 @@ class Risk:
         new = [self._office.gate.on_other_basis(fact) for fact in judged if fact is not None]
         self._office.store.apply(*new)
         self.issued += len(new)
-
-    def judge_all(self) -> int:
-        """Judge everything again, some hundred customers at once; return how many findings changed."""
-        lookup, before, after = self._office.gate.permit_lookup(Purpose.CHANNEL_RISK), self.issued, ""
-        while tokens := self._office.store.risk_tokens(lookup, after, AT_ONCE):
-            with self._office.store.transaction():
-                self.judge_tokens(tokens)
-            after = tokens[-1]
-        return self.issued - before
 
     def cases_of(self, about: facts.type_of_subject, ref: str) -> tuple[Case, ...]:
         """Return all that is known now about one claim or deal; empty if it isn't kept any more."""

@@ -6,6 +6,7 @@ from edge.domain.judging.ruleset import read_rules
 from edge.runtime.books import Books, Keeps
 from edge.runtime.office import Office
 from edge.runtime.risk import Risk
+from edge.runtime.sweep import Sweep
 
 BOOK = """
 name = "office"
@@ -23,4 +24,4 @@ KEEPS = Keeps(report_days=30, deal_days=1000, customer_days=1000)
 
 def books(office: Office, risk: Risk) -> Books:
     """Return what takes rows in, by files of the box and by what is sealed to ENROLMENT."""
-    return Books(office, risk, ENROLMENT, KEEPS)
+    return Books(office, risk, Sweep(office, risk), ENROLMENT, KEEPS)

@@ -24,11 +24,13 @@ from edge.domain.judging.ruleset import read_rules
 from edge.ipc.kiosk import Notice
 from edge.ipc.operator import ReportRow
 from edge.runtime import notice as notices
+from edge.runtime import sweep
 from edge.runtime.books import Books
 from edge.runtime.links import Links
 from edge.runtime.office import Office, new_id
 from edge.runtime.orders import Orders
 from edge.runtime.requests import Requests
+from edge.runtime.sweep import Sweep
 from edge.store.credentials import Credentials
 from edge.store.identity import BoxIdentity
 from edge.store.store import SqlStore
@@ -97,7 +99,8 @@ class Box(Place):
             Office(store, Gate(store), self.credentials.tokens, self.clock, notice, self.credentials.sign)  # type: ignore[arg-type]  # a clock of the tests
         )
         self.risk._book = RULES
-        self.books = Books(self.office, self.risk, ENROLMENT, KEEPS)
+        self.sweep = Sweep(self.office, self.risk)
+        self.books = Books(self.office, self.risk, self.sweep, ENROLMENT, KEEPS)
         requests = Requests(self.office, self.rights, Links(self.office, None))
         self.orders = Orders(self.office, self.rights, requests, self.books)
         self.told: list[Record] = []
@@ -106,8 +109,14 @@ class Box(Place):
         """Give the box an order with these rows; return its answer."""
         sealed = tuple(row if isinstance(row, str) else seal(row) for row in rows)
         self.orders.carry_out(FactsCommand(command_id=new_id(), box="box-01", issued_ms=1, rows=sealed))
+        self.settle()
         answer = [r for r in self.sent() if isinstance(r, CommandAnswered)][-1]
         return answer.outcome, answer.code
+
+    def settle(self) -> None:
+        """Let what is judged later be judged."""
+        while self.sweep.step():
+            pass
 
     def come(self, phone: str, at_ms: int, *scopes: Scope) -> None:
         self.clock.at_ms = at_ms
@@ -224,6 +233,25 @@ def test_any_buyers_registration_counts_for_all_of_them(box: Box) -> None:
 def test_the_offices_own_deal_gets_no_finding(box: Box) -> None:
     box.take(deal(channel=None))
     assert box.findings() == {}
+
+
+def test_the_list_has_everything_judged_again_by_and_by_and_over_a_restart(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refs = {f"R-{nth}": f"+86139000000{nth:02d}" for nth in range(5)}
+    for ref, phone in refs.items():
+        box.come(phone, T + HOUR)
+        box.take(report(ref, phone=phone))
+    monkeypatch.setattr(sweep, "AT_ONCE", 2)
+    box.books.take(FactsCommand(command_id=new_id(), box="box-01", issued_ms=1, rows=(seal(LISTED),)))
+    assert {box.verdict(ref)[0] for ref in refs} == {"UNKNOWN"}, "the desk doesn't wait for them"
+    assert box.sweep.step()
+    assert sorted(box.verdict(ref)[0] or "" for ref in refs) == ["NORMAL"] * 2 + ["UNKNOWN"] * 3
+    box.sweep = Sweep(box.office, box.risk)  # as after a restart
+    box.settle()
+    assert {box.verdict(ref)[0] for ref in refs} == {"NORMAL"}
+    assert box.office.store._database.count("SELECT max(version) FROM verdicts") == 2
+    assert not Sweep(box.office, box.risk).step(), "it is over"
 
 
 def test_who_is_on_the_offices_list_cant_be_reported_and_who_isnt_can(box: Box) -> None:
