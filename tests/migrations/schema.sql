@@ -531,6 +531,7 @@ CREATE TABLE tombstones (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE "verdicts" (
+    id INTEGER PRIMARY KEY,
     about TEXT NOT NULL CHECK (about IN ('report', 'deal')),
     ref TEXT NOT NULL,
     version INTEGER NOT NULL CHECK (version > 0),
@@ -539,12 +540,13 @@ CREATE TABLE "verdicts" (
     inputs TEXT,
     inputs_hash TEXT NOT NULL CHECK (length(inputs_hash) = 64),
     since_ms INTEGER,
+    named TEXT CHECK (length(named) = 64),
     at_ms INTEGER NOT NULL,
     quality TEXT NOT NULL CHECK (quality IN ('synchronised', 'drifting', 'unknown')),
     basis TEXT NOT NULL CHECK (basis IN ('report', 'contract')),
-    purpose TEXT NOT NULL CHECK (purpose = 'channel_risk'), named TEXT CHECK (length(named) = 64),
-    PRIMARY KEY (about, ref, version)
-) STRICT, WITHOUT ROWID;
+    purpose TEXT NOT NULL CHECK (purpose = 'channel_risk'),
+    UNIQUE (about, ref, version)
+) STRICT;
 
 CREATE TABLE visits (
     visit TEXT PRIMARY KEY CHECK (length(visit) = 32),
