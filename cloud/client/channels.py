@@ -4,7 +4,6 @@ Lines with the same code are one channel, whose agents are those of all its line
 people's names or telephones, and says what is wrong by line, never what it says.
 """
 
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ from cloud.books.roster import MOST, Channel, Code, CompanyName, codes_in
 from cloud.client.errors import WrongFile
 from cloud.client.files import Lines
 from cloud.client.rows import columns_of, yes_or_no
+from edge.wire.columns import plain
 
 _CODE: TypeAdapter[str] = TypeAdapter(Code)
 _NAME: TypeAdapter[str] = TypeAdapter(CompanyName)
@@ -55,14 +55,14 @@ def channels_of(lines: Lines, mapping: Mapping[str, str]) -> tuple[Channel, ...]
 
 
 def _line(cells: Mapping[str, str]) -> _Line:
-    agents = codes_in(_plain(cells.get("agents", "")))
+    agents = codes_in(plain(cells.get("agents", "")))
     for code in agents:
         _valid(_CODE, code, "agents: a code of a-z 0-9 - is meant, never a person's name or number")
     return _Line(
-        code=_valid(_CODE, _plain(cells["ref"]).lower(), "ref: a code of a-z 0-9 - is meant, on every line"),
+        code=_valid(_CODE, plain(cells["ref"]).lower(), "ref: a code of a-z 0-9 - is meant, on every line"),
         name=_valid(_NAME, cells["name"], "name: a company's, at most 60 characters, without a number"),
         agents=agents,
-        withdrawn=_withdrawn(_plain(cells.get("withdrawn", ""))),
+        withdrawn=_withdrawn(plain(cells.get("withdrawn", ""))),
     )
 
 
@@ -95,7 +95,3 @@ def _withdrawn(text: str) -> bool:
         return yes_or_no(text)
     except ValueError as error:
         raise ValueError(f"withdrawn: {error}") from None
-
-
-def _plain(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).strip()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from edge.wire.facts import FactRow
 
 app = typer.Typer(
-    help="Brings reports, deals and customers from a file to Gatehouse, sealed to the sales offices' boxes.",
+    help="Brings reports, deals, customers and channels from files to Gatehouse; customers' rows go sealed.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -20,7 +20,7 @@ from cloud.client.errors import Refused, Unreachable
 from cloud.client.journal import Journal, Part, Plan, begun
 from cloud.client.pins import Pins
 from cloud.seal import seal
-from edge.wire.columns import BookKind
+from edge.wire.columns import BookKind, folded
 from edge.wire.facts import FactRow, SealingBox
 
 MOST_SEALED = 10_000
@@ -85,9 +85,11 @@ class Gatehouse:
         return found, self._pins.check(str(said["project"]), found)
 
     def channels(self) -> dict[str, str]:
-        """Return the codes of the project's channels, by code and by name."""
+        """Return the codes of the project's channels, by code and by folded name."""
         known = [one for one in self._ask("GET", "channels")["channels"] if not one["withdrawn"]]
-        return {one["name"]: one["code"] for one in known} | {one["code"]: one["code"] for one in known}
+        return {folded(one["name"]): one["code"] for one in known} | {
+            one["code"]: one["code"] for one in known
+        }
 
     def mapping(self, name: str, kind: BookKind) -> dict[str, str]:
         """Return a saved mapping, heading by field; Refused `unknown_mapping`."""

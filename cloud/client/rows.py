@@ -26,7 +26,9 @@ from edge.wire.columns import (
     BookKind,
     about_a_person,
     day_end,
+    folded,
     moment,
+    plain,
 )
 from edge.wire.facts import CustomerListRow, FactRow, padded
 
@@ -41,8 +43,8 @@ _BETWEEN = re.compile(r"[;；、,，/|\n]+")
 class Around:
     """What a row needs beyond its own cells.
 
-    `columns`: the mapping, a heading for each field. `channels`: codes by code and by name; empty: any code
-    counts. `changed_ms`: of rows that don't say when they were changed. `zone`: of times without one.
+    `columns`: the mapping, a heading for each field. `channels`: codes by code and by name, folded; empty:
+    any code counts. `changed_ms`: of rows that don't say it. `zone`: of times without one.
     """
 
     columns: Mapping[str, str]
@@ -64,7 +66,9 @@ def rows_of(kind: BookKind, lines: Lines, around: Around, *, whole_list: bool = 
     first: dict[str, int] = {}
     for number, cells in lines[1:]:
         try:
-            row = _row(kind, {n: cells[i] if i < len(cells) else "" for n, i in columns.items()}, around)
+            row = _row(
+                kind, {n: plain(cells[i]) if i < len(cells) else "" for n, i in columns.items()}, around
+            )
         except ValidationError as error:
             wrong.append((number, _said(error)))
             continue
@@ -84,11 +88,11 @@ def rows_of(kind: BookKind, lines: Lines, around: Around, *, whole_list: bool = 
 
 def columns_of(kind: BookKind, headings: list[str], mapping: Mapping[str, str]) -> dict[str, int]:
     """Return each field's column; WrongFile `columns_missing`, `columns_twice`, `column_about_people`."""
-    known = [heading.strip().casefold() for heading in headings]
+    known = [folded(heading) for heading in headings]
     found: dict[str, list[int]] = {}
     for field in FIELDS[kind]:
         words = (mapping[field],) if field in mapping else WORDS[kind][field]
-        wanted = {word.strip().casefold() for word in words}
+        wanted = {folded(word) for word in words}
         found[field] = [i for i, heading in enumerate(known) if heading in wanted]
     missing = [f for f in (*REQUIRED[kind], *mapping) if not found.get(f)]
     if missing:
@@ -143,7 +147,7 @@ def _buyers(field: str, text: str, _around: Around, _kind: BookKind) -> dict[str
 def _channel(field: str, text: str, around: Around, kind: BookKind) -> dict[str, Any]:
     if kind == "deal" and text.casefold() in OFFICE_WORDS:
         return {field: None}
-    code = around.channels.get(text) or around.channels.get(text.lower())
+    code = around.channels.get(folded(text))
     if code is None and around.channels:
         raise ValueError("not one of the project's channels; bring in the book of channels first")
     return {field: _code(code or text)}

@@ -117,6 +117,17 @@ OWNERS: Mapping[str, Literal["office", "channel"]] = MappingProxyType(
 )
 """What the column `owner` may say; empty: the book doesn't say."""
 
+
+def plain(text: str) -> str:
+    """Return a cell as it is meant: Chinese keyboards write full-width letters, digits and colons."""
+    return unicodedata.normalize("NFKC", text).strip()
+
+
+def folded(text: str) -> str:
+    """Return what is compared of a heading or a name: neither width nor case counts."""
+    return plain(text).casefold()
+
+
 _FORM = re.compile(
     r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?"
     r"(?:[T ]+(\d{1,2}):(\d{2})(?::?(\d{2})(?:\.(\d{1,6}))?)?)?\s*(Z|[+-]\d{2}:?\d{2})?",
@@ -130,7 +141,7 @@ _NO_TIME = "no time, as 2026-11-23 14:05"
 
 def about_a_person(kind: BookKind, heading: str) -> bool:
     """Tell whether a column is never read for this book, since its heading says that it is about a person."""
-    return any(word in _plain(heading).casefold() for word in PERSONAL.get(kind, ()))
+    return any(word in folded(heading) for word in PERSONAL.get(kind, ()))
 
 
 def moment(text: str, zone: tzinfo | None) -> int | None:
@@ -139,7 +150,7 @@ def moment(text: str, zone: tzinfo | None) -> int | None:
     2026-11-23 14:05[:30], with / . or 年月日, or ISO 8601. ValueError, which repeats nothing: also for a day
     without a time, since midnight would be our own invention.
     """
-    written = _plain(text)
+    written = _spelled(text)
     if not written:
         return None
     found = _FORM.fullmatch(written)
@@ -159,7 +170,7 @@ def day_end(text: str, zone: tzinfo | None) -> int | None:
     For what began on a day of which nobody wrote down the hour (a list of owners): whoever came on that day
     came before its end, so nothing is held against them that the book doesn't say.
     """
-    found = _FORM.fullmatch(_plain(text))
+    found = _FORM.fullmatch(_spelled(text))
     if not found or found[4] is not None or found[8] is not None:
         return None
     try:
@@ -168,9 +179,8 @@ def day_end(text: str, zone: tzinfo | None) -> int | None:
         raise ValueError(_NO_TIME) from None
 
 
-def _plain(text: str) -> str:
-    """Chinese keyboards write full-width digits and colons."""
-    return _BASIC.sub(r"\1-\2-\3T\4:\5", unicodedata.normalize("NFKC", text).strip())
+def _spelled(text: str) -> str:
+    return _BASIC.sub(r"\1-\2-\3T\4:\5", plain(text))
 
 
 def _day(found: re.Match[str]) -> date:

@@ -36,6 +36,7 @@ KNOWN = {
     "now": NOW,
     "channels": [
         {"code": "lianhe", "name": "联合行", "withdrawn": False},
+        {"code": "hongyuan", "name": "宏远地产（合肥）", "withdrawn": False},
         {"code": "gone", "name": "旧渠道", "withdrawn": True},
     ],
     "vocabulary": {"yes": sorted(YES), "no": sorted(NO), "owners": dict(OWNERS)},

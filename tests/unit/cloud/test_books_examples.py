@@ -17,14 +17,16 @@ from cloud.books.roster import Channel
 from cloud.client import WrongFile
 from cloud.client.channels import channels_of
 from cloud.client.rows import Around, rows_of
-from edge.wire.columns import BookKind, day_end, moment
+from edge.wire.columns import BookKind, day_end, folded, moment
 from edge.wire.facts import FactRow, parse_row
 from tests.unit.cloud import test_books_browser
 from tests.unit.cloud.test_books_browser import KNOWN, NOW, Browser, book
 
 browser = test_books_browser.browser
 ZONE = ZoneInfo("Asia/Shanghai")
-AROUND = Around({}, {"联合行": "lianhe", "lianhe": "lianhe"}, NOW, ZONE)
+AROUND = Around(
+    {}, {folded("宏远地产（合肥）"): "hongyuan", "联合行": "lianhe", "lianhe": "lianhe"}, NOW, ZONE
+)
 
 
 def at(text: str) -> int:
@@ -61,6 +63,9 @@ TAKEN: list[tuple[BookKind, dict[str, str], dict[str, Any]]] = [
     ("report", REPORT, {"reported_ms": None, "channel": "lianhe"}),
     ("report", {**REPORT, "phone": "138****8000", "agent": ""}, {"phone": "138****8000", "agent": None}),
     ("report", {**REPORT, "channel": "LianHe"}, {"channel": "lianhe"}),
+    ("report", {**REPORT, "ref": "Ｒ－１", "agent": "Ａ－7"}, {"ref": "R-1", "agent": "a-7"}),
+    ("report", {**REPORT, "channel": "宏远地产(合肥)"}, {"channel": "hongyuan"}),
+    ("report", {**REPORT, "phone": "138＊＊＊＊8000"}, {"phone": "138****8000"}),
     ("report", {**REPORT, "withdrawn": "是"}, {"withdrawn": True}),
     ("report", {**REPORT, "changed_at": "2026-11-03 09:05"}, {"changed_ms": QUARTER}),
     ("report", {**REPORT, "changed_at": ""}, {"changed_ms": NOW}),
@@ -248,3 +253,50 @@ def test_a_time_is_the_same_for_page_and_client(browser: Browser, text: str) -> 
             expected = "day"
             assert browser("day_end", text=text, zone=str(ZONE)) == ends
     assert browser("instant", text=text, zone=str(ZONE)) == expected
+
+
+CELLS = st.text("aZ9-_ １Ａ－＿是作废否案场渠道联合行；、,/.=x*\n", max_size=8) | st.sampled_from(
+    ["是", "作废", "ＹＥＳ", "案场", "自然到访", "渠道", "LIANHE", "联合行", "旧渠道", "1380013800", "a" * 41]
+)
+
+
+@given(field=st.sampled_from(["ref", "channel", "agent", "withdrawn", "owner"]), text=CELLS)
+@settings(max_examples=300, deadline=None)
+def test_a_cell_is_taken_by_both_or_by_none(browser: Browser, field: str, text: str) -> None:
+    kind: BookKind = "deal" if field == "owner" else "report"
+    cells = {**(DEAL if field == "owner" else REPORT), field: text}
+    try:
+        row: FactRow | None = by_client(kind, cells)
+    except WrongFile:
+        row = None
+    if row is None:
+        assert browser.codes(kind, **cells)
+    else:
+        assert row == by_page(browser, kind, cells)
+
+
+LINES = st.lists(
+    st.tuples(
+        st.sampled_from(["hongyuan", "HongYuan", "b", "", "宏远", "c-1"]),
+        st.sampled_from(["宏远地产", "宏远地产 ", "别家", "", "=A1", "x\u3000y", "13900139000"]),
+        st.lists(st.sampled_from(["a-1", "A-2", "a3", "王", "=1"]), max_size=3).map("、".join),
+        st.sampled_from(["", "是", "否", "?"]),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@given(lines=LINES)
+@settings(max_examples=200, deadline=None)
+def test_a_roster_is_taken_by_both_or_refused_at_the_same_lines(
+    browser: Browser, lines: list[tuple[str, ...]]
+) -> None:
+    found = roster_by_page(browser, HEAD, lines)
+    try:
+        said = channels_of([(n, list(cells)) for n, cells in enumerate((HEAD, *lines), 1)], {})
+    except WrongFile as error:
+        assert [n for n, _ in error.wrong] == list(dict.fromkeys(one["line"] for one in found["faults"]))
+    else:
+        assert found["faults"] == []
+        assert tuple(Channel.model_validate_json(json.dumps(one)) for one in found["rows"]) == said

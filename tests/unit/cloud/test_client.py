@@ -146,6 +146,19 @@ def test_a_spreadsheets_numbers_and_times_are_read_as_they_were_typed_and_no_for
     assert error.value.wrong == ((2, "ref: a formula; save the file with its values"),)
 
 
+def test_cells_that_a_roster_merged_are_named_and_not_guessed() -> None:
+    book = openpyxl.Workbook()
+    for row in (("渠道编号", "渠道名称", "工号"), ("hongyuan", "宏远地产", "A-17"), (None, None, "A-18")):
+        book.active.append(row)
+    book.active.merge_cells("A2:A3")
+    book.active.merge_cells("B2:B3")
+    out = io.BytesIO()
+    book.save(out)
+    with pytest.raises(WrongFile) as error:
+        channels_of(files.lines_of(out.getvalue()), {})
+    assert error.value.wrong == ((3, "ref: a code of a-z 0-9 - is meant, on every line"),)
+
+
 @pytest.mark.parametrize("data", [b"PK\x03\x04", b"PK\x03\x04" + bytes(5000), xlsx(("a",))[:-30]])
 def test_what_is_no_spreadsheet_is_said_to_be_none(data: bytes) -> None:
     with pytest.raises(WrongFile, match="not_xlsx"):
