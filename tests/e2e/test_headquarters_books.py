@@ -114,7 +114,7 @@ def roster(*lines: str) -> bytes:
 def bring_channels(page: Page, hq: Headquarters, sent: list[bytes]) -> None:
     """A roster goes as it is meant: codes and companies' names alone, and the list is what the file says."""
     page.get_by_role("link", name="用文件导入渠道与工号").click()
-    page.get_by_text("渠道名录关于公司").wait_for()
+    page.get_by_text("编号与名称加密发给 box-01、box-02").wait_for()
     before = len(sent)
     choose(
         page,
