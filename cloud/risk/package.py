@@ -25,7 +25,7 @@ from edge.wire.base import HexKey, Millis, Name
 from edge.wire.finding import FindingEvidence, Ref, evidence_signing_input
 from edge.wire.zipped import zipped
 
-MANIFEST, OPINIONS, PAGE = "manifest.json", "opinions.json", "index.html"
+MANIFEST, OPINIONS, PAGE, STYLE = "manifest.json", "opinions.json", "index.html", "style.css"
 MOST_BYTES = 16 << 20
 _CHECK = "check a package"
 _PACKAGE = b"gatehouse/v1/risk-package\n"
@@ -103,15 +103,15 @@ def package(
     keys: Mapping[str, bytes],
     reviews: Sequence[RowMapping],
     appeals: Sequence[RowMapping],
-    page: str,
+    page: tuple[str, str],
     sign: Callable[[bytes], str],
     now_ms: int,
 ) -> bytes:
     """Return the archive. `keys`: each box's public key; `sign`: headquarters' key over bytes, in hex.
 
-    Raises InvalidOrder(`too_large`) for what no checker would take.
+    `page`: HTML for people, and its style sheet. Raises InvalidOrder(`too_large`) for what no checker takes.
     """
-    files: dict[str, bytes] = {PAGE: page.encode()}
+    files = dict(zip((PAGE, STYLE), (part.encode() for part in page), strict=True))
     left_out = []
     for row in findings:
         name, made = (

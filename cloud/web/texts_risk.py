@@ -68,6 +68,17 @@ TEXTS: dict[str, tuple[str, str]] = {
         "交给渠道：只含这一笔的结论、依据和复核，不含他人信息，凭公钥即可核验。",
         "For the channel: findings, grounds, decisions of this one alone; checked by public key.",
     ),
+    "risk.package.title": ("渠道核对材料", "Findings on an agent’s claim"),
+    "risk.package.project": ("项目", "project"),
+    "risk.package.made": ("{at} 出具", "made on {at}"),
+    "risk.package.nobody": (
+        "材料只含这一笔；不含任何人的姓名、号码，也不写明由谁复核。",
+        "This one alone: nobody’s name or number is in it, nor who decided.",
+    ),
+    "risk.package.check": (
+        "材料包带签名，改动一个字也能查出：",
+        "The archive is signed; a single changed letter is found by",
+    ),
     "risk.people": ("复核与申诉", "Review and appeal"),
     "risk.people.none": ("还没有人复核，也没有申诉。", "Nobody has reviewed it or objected yet."),
     "risk.review.give": ("给出复核意见", "Review it"),

@@ -6,6 +6,7 @@ With GATEHOUSE_SCREENSHOTS=DIR the pages are also saved there as pictures.
 import os
 import re
 import time
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -264,9 +265,16 @@ def test_every_page_speaks_both_languages_and_breaks_no_policy(watched: Watched,
         page.goto(f"{hq.url}{path}?lang=zh")
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "no sideways scrolling"
         picture(page, f"phone{path.replace('/', '-').rstrip('-')}")
+    page.set_viewport_size({"width": 794, "height": 1123})  # A4
+    page.emulate_media(media="print")
+    for path in ("/risk", "/risk/harbour/deal", "/risk/harbour/deal/D-2026-031"):
+        page.goto(f"{hq.url}{path}?lang=zh")
+        assert page.locator(".chip.bad").first.is_visible() and not page.locator(".side").is_visible()
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing is cut off"
+        picture(page, f"print{path.replace('/', '-')}")
 
 
-def test_a_deal_is_reviewed_and_its_package_taken(watched: Watched, hq: Headquarters) -> None:
+def test_a_deal_is_reviewed_and_its_package_taken(watched: Watched, hq: Headquarters, tmp_path: Path) -> None:
     page = watched.page
     seed(hq)
     log_in(page, hq)
@@ -291,6 +299,15 @@ def test_a_deal_is_reviewed_and_its_package_taken(watched: Watched, hq: Headquar
     with page.expect_download() as taken:
         page.get_by_role("link", name="下载签名材料包").click()
     assert taken.value.suggested_filename == "deal-D-2026-031.zip"
+    with zipfile.ZipFile(taken.value.path()) as archive:
+        archive.extractall(tmp_path)
+    assert page.context.browser is not None
+    alone = page.context.browser.new_page(offline=True)
+    alone.goto((tmp_path / "index.html").as_uri())
+    assert alone.evaluate("getComputedStyle(document.querySelector('.card')).borderLeftWidth") == "6px"
+    assert "晚报备【风险】" in alone.locator(".sentences").inner_text()
+    picture(alone, "package")
+    alone.close()
 
 
 def test_empty_pages_say_what_will_come(watched: Watched, hq: Headquarters) -> None:

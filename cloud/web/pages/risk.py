@@ -5,6 +5,7 @@ Changes no finding. What a person says of one is kept beside it, under their nam
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Request
@@ -32,6 +33,7 @@ from edge.wire.sentences import RULES, explain
 router = APIRouter()
 Seen = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 _EXPORTED = 100_000
+_STYLE = Path(__file__).parent.parent / "static" / "package.css"
 
 
 class ReviewForm(Fields):
@@ -188,14 +190,13 @@ def risk_package(request: Request, site: SiteOf, project: str, about: About, ref
         box = query(site, find, name)
         assert box is not None
         keys[name] = box.public_key
-    page = site.render(request, "risk_package.html", **shown)
+    now_ms = site.clock()
+    page = site.render(request, "risk_package.html", made_ms=now_ms, **shown)
     subject = Subject(project=project, about=about, ref=ref)
     signer = SigningKey.load(site.config.signing.key)
-    said, page_text = (shown["reviews"], shown["appeals"]), bytes(page.body).decode()
+    said, looks = (shown["reviews"], shown["appeals"]), (bytes(page.body).decode(), _STYLE.read_text("utf-8"))
     try:
-        made = package.package(
-            subject, site.tenant, found, keys, *said, page_text, signer.vouch, site.clock()
-        )
+        made = package.package(subject, site.tenant, found, keys, *said, looks, signer.vouch, now_ms)
     except InvalidOrder as refused:
         return site.render(request, "message.html", 409, message=f"message.{refused.code}")
     return _download(made, "application/zip", f"{about}-{ref}.zip")
