@@ -36,21 +36,34 @@ _VERDICTS = {rank: verdict for verdict, rank in _RANKS.items()}
 
 
 @dataclass(frozen=True, slots=True)
+class Tally:
+    """How many there are, and of how many of them a person has said something."""
+
+    whole: int
+    reviewed: int
+
+    @property
+    def unreviewed(self) -> int:
+        """Those of which nobody has."""
+        return self.whole - self.reviewed
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """How many deals, or reports, of a project came to what; `causes`: of UNKNOWN, by cause."""
 
-    risk: int
-    normal: int
-    unknown: int
+    risk: Tally
+    normal: Tally
+    unknown: Tally
     causes: tuple[tuple[str, int], ...]
-    reviewed: int
     appeals: int
     """Those that nobody has decided on."""
 
     @property
-    def whole(self) -> int:
-        """All of them."""
-        return self.risk + self.normal + self.unknown
+    def all(self) -> Tally:
+        """All three together."""
+        kinds = (self.risk, self.normal, self.unknown)
+        return Tally(sum(one.whole for one in kinds), sum(one.reviewed for one in kinds))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +84,7 @@ class Filter:
     verdict: str | None = None
     cause: str | None = None
     channel: str | None = None
-    unreviewed: bool = False
+    reviewed: bool | None = None
     page: int = 0
 
 
@@ -90,7 +103,7 @@ def counts(connection: Connection, tenant: str, project: str, names: Sequence[st
     newest = _newest(tenant, names, about)
     whole = _combined(newest)
     ranks = {
-        row.rank: (row.number, row.reviewed)
+        row.rank: Tally(row.number, int(row.reviewed))
         for row in connection.execute(
             select(
                 whole.c.rank,
@@ -111,13 +124,12 @@ def counts(connection: Connection, tenant: str, project: str, names: Sequence[st
     causes = Counter[str]()
     for row in connection.execute(unknown):
         causes.update(dict.fromkeys(json.loads(row.reasons), row.number))
-    number = {verdict: ranks.get(rank, (0, 0))[0] for verdict, rank in _RANKS.items()}
+    found = {verdict: ranks.get(rank, Tally(0, 0)) for verdict, rank in _RANKS.items()}
     return Counts(
-        risk=number["RISK"],
-        normal=number["NORMAL"],
-        unknown=number["UNKNOWN"],
+        risk=found["RISK"],
+        normal=found["NORMAL"],
+        unknown=found["UNKNOWN"],
         causes=tuple(causes.most_common()),
-        reviewed=sum(int(reviewed or 0) for _, reviewed in ranks.values()),
         appeals=connection.execute(_open_appeals(tenant, project, about)).scalar_one(),
     )
 
@@ -139,8 +151,8 @@ def lines(
         said = or_(cast(newest.c.reasons, Text).like(named), cast(newest.c.review_reasons, Text).like(named))
         asked = asked.where(_some(newest, whole, said))
     reviewed = _reviewed(tenant, project, about, whole.c.ref)
-    if chosen.unreviewed:
-        asked = asked.where(~reviewed)
+    if chosen.reviewed is not None:
+        asked = asked.where(reviewed if chosen.reviewed else ~reviewed)
     page = connection.execute(
         asked.add_columns(reviewed.label("reviewed")).offset(chosen.page * limit).limit(limit + 1)
     ).all()

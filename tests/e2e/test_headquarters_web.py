@@ -279,7 +279,7 @@ def test_a_deal_is_reviewed_and_its_package_taken(watched: Watched, hq: Headquar
     seed(hq)
     log_in(page, hq)
     page.goto(f"{hq.url}/risk")
-    page.locator(".tally", has_text="成交").get_by_role("link", name=re.compile("风险")).click()
+    page.locator(".tally", has_text="成交").get_by_role("link", name=re.compile(r"^风险 \d")).click()
     page.get_by_role("link", name="D-2026-031").click()
     assert page.locator(".timeline .decisive").count() >= 2
     assert "晚报备【风险】" in page.locator(".sentences").inner_text()

@@ -241,7 +241,7 @@ def _chosen(request: Request) -> Filter:
         verdict=asked.get("verdict") or None,
         cause=asked.get("cause") or None,
         channel=asked.get("channel") or None,
-        unreviewed=asked.get("unreviewed") == "1",
+        reviewed={"yes": True, "no": False}.get(asked.get("reviewed", "")),
         page=int(page) if page.isdecimal() and len(page) < 6 else 0,
     )
 

@@ -143,7 +143,8 @@ def test_counts_and_lists_of_a_project_with_two_boxes(
     with database.read() as connection:
         assert board.projects(connection, "demo") == {"harbour": boxes}
         counts = board.counts(connection, "demo", "harbour", boxes, "report")
-        assert (counts.risk, counts.normal, counts.unknown, counts.reviewed) == (1, 3, 1, 0)
+        tally = board.Tally
+        assert (counts.risk, counts.normal, counts.unknown) == (tally(1, 0), tally(3, 0), tally(1, 0))
         assert counts.causes == (("no_evidence_of_presence", 1),)
 
         def refs(**chosen: Any) -> set[str]:
@@ -156,7 +157,7 @@ def test_counts_and_lists_of_a_project_with_two_boxes(
         assert refs(cause="answer_contradicts_report") == {"R-look"}
         assert refs(cause="late_report") == {"R-risk"}
         assert board.channels(connection, "demo", boxes) == ("alpha", "beta")
-        assert board.counts(connection, "demo", "harbour", boxes, "deal").whole == 0
+        assert board.counts(connection, "demo", "harbour", boxes, "deal").all.whole == 0
 
 
 def test_a_long_list_comes_in_pages(database: Database, intake: Intake, signer: Signer) -> None:
@@ -237,6 +238,43 @@ def test_a_finding_in_doubt_says_for_how_long(pages: Pages, box: Signer) -> None
     )
     page = pages.log_in("eye").get("/risk/harbour/report/R-5")
     assert page.status_code == 200 and "14 分钟" in page.text and "盒子停机，至" in page.text
+
+
+@pytest.mark.parametrize(
+    ("about", "ref", "verdict"),
+    [("deal", "D-1", "RISK"), ("report", "R-1", "NORMAL"), ("report", "R-7", "UNKNOWN")],
+)
+def test_each_kind_of_finding_is_counted_reviewed_and_not_and_each_count_opens_its_list(
+    pages: Pages, box: Signer, about: str, ref: str, verdict: str
+) -> None:
+    """What a count says is how many its link lists, on the page and in the export."""
+    send(Intake(pages.database, SigningKey(bytes(32))), box, finding(box, case(None), ref="R-7"), start=9)
+    browser, one = pages.log_in("judge"), f"/risk/harbour/{about}/{ref}"
+
+    def listed() -> tuple[list[str], list[str]]:
+        told, shown = browser.get("/risk").text, []
+        for asked in ("yes", "no"):
+            query = f"verdict={verdict}&reviewed={asked}"
+            counted = re.search(
+                rf'href="/risk/harbour/{about}\?{query.replace("&", "&amp;")}"[^>]*>(\d+)</a>', told
+            )
+            refs = re.findall(
+                rf'href="/risk/harbour/{about}/([A-Z0-9-]+)"',
+                browser.get(f"/risk/harbour/{about}?{query}").text,
+            )
+            sheet = browser.get(f"/risk-export/harbour/{about}/csv?{query}").content.decode("utf-8-sig")
+            rows = list(csv.reader(io.StringIO(sheet)))
+            assert counted and int(counted[1]) == len(refs) == len(rows) - 1
+            assert {(row[0], row[-1]) for row in rows[1:]} == {
+                (r, "是" if asked == "yes" else "否") for r in refs
+            }
+            shown.append(refs)
+        return shown[0], shown[1]
+
+    assert listed() == ([], [ref])
+    fields = subject(browser, one, outcome="upheld", reason="依据充分")
+    assert submit(browser, one, "/risk-review", **fields).status_code == 303
+    assert listed() == ([ref], [])
 
 
 def _seen(page: Any) -> str:
