@@ -25,6 +25,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
 box_app = typer.Typer(help="The boxes that may speak.", no_args_is_help=True)
 app.add_typer(box_app, name="box")

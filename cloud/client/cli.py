@@ -23,6 +23,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
 Url = Annotated[str, typer.Option(help="Headquarters: https://HOST.", envvar="GATEHOUSE_CRM_URL")]
 KeyFile = Annotated[

@@ -56,8 +56,12 @@ class Board:
 
     def _table(self) -> Table:
         table = Table(box=None, pad_edge=False, expand=True)
-        for column, ratio in (("step", 2), ("the peer knows", 5), ("headquarters has", 5), ("", 1)):
-            table.add_column(column, ratio=ratio, no_wrap=True, overflow="ellipsis")
+        table.add_column(
+            "step", no_wrap=True, min_width=max((len(step.name) for step in self.steps), default=4)
+        )
+        for column in ("the peer knows", "headquarters has"):
+            table.add_column(column, ratio=1, no_wrap=True, overflow="ellipsis")
+        table.add_column("", width=1)
         for step in self.steps:
             mark = "[green]✓[/]" if step.ok else "[yellow]…[/]"
             table.add_row(step.name, _brief(step.peer), _brief(step.headquarters), mark)
@@ -196,9 +200,15 @@ def run(root: Path, once: bool, console: Console) -> int:
 def _stay(place: Place, console: Console, ok: bool) -> None:
     verdict = "[green]every step matched[/]" if ok else "[red]some steps did not match[/]"
     console.print(f"\n{verdict}. The site goes on; play with it:")
-    console.print(f"  kiosk          {place.kiosk_url}")
-    console.print(f"  headquarters   {place.headquarters_url}   (admin, {place.password})")
-    console.print(f"  status         .venv/bin/gatehouse status --config {place.config}")
+    for what, how in (
+        ("kiosk", place.kiosk_url),
+        ("headquarters", f"{place.headquarters_url}   (admin, {place.password}; other roles: 账号 People)"),
+        ("risk board", f"{place.headquarters_url}/risk"),
+        ("status", f".venv/bin/gatehouse status --config {place.config}"),
+        ("findings", f".venv/bin/gatehouse verdict list --config {place.config}"),
+        ("the CRM", f"{place.root / 'crm'}   (its key, and the files that it brought in)"),
+    ):
+        console.print(f"  {what:<14} {how}", soft_wrap=True, highlight=False)  # to be pasted in one piece
     console.print("  Ctrl-C stops everything that was started.")
     with contextlib.suppress(KeyboardInterrupt):
         threading.Event().wait()
