@@ -1,7 +1,7 @@
 """Reads a file of agents' reports; all rows are right or none is taken; keeps nothing.
 
-Columns, by English or Chinese name: ref 报备编号, phone 客户电话, channel 渠道, agent 经纪人,
-reported_at 报备时间 (ISO 8601, or 2026-11-23 14:05[:30]; empty: not known). A time without a zone is
+Columns, by English or Chinese name: ref 报备编号, phone 客户电话, channel 渠道, agent 经纪人 or
+工号, reported_at 报备时间 (ISO 8601, or 2026-11-23 14:05[:30]; empty: not known). A time without a zone is
 the site's own; a day without a time is none.
 """
 

@@ -1,6 +1,5 @@
 """Runs the whole of Gatehouse against a small site of real peers and shows what is sensed, kept and sent."""
 
-import argparse
 import contextlib
 import json
 import shutil
@@ -22,6 +21,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from scripts.site.options import read
 from scripts.site.place import Place
 from scripts.site.play import Play
 from scripts.site.steps import Matcher, Step
@@ -42,6 +42,8 @@ class Board:
         self._place = place
         self.acts: deque[str] = deque(maxlen=6)
         self.steps: list[Step] = []
+        self.over = False
+        """The script has ended: what stays on the terminal shows all of the evidence, on more lines."""
         self._last: dict[str, dict[str, int]] = {}
         self._asked = 0.0
 
@@ -60,7 +62,9 @@ class Board:
             "step", no_wrap=True, min_width=max((len(step.name) for step in self.steps), default=4)
         )
         for column in ("the peer knows", "headquarters has"):
-            table.add_column(column, ratio=1, no_wrap=True, overflow="ellipsis")
+            table.add_column(
+                column, ratio=1, no_wrap=not self.over, overflow="fold" if self.over else "ellipsis"
+            )
         table.add_column("", width=1)
         for step in self.steps:
             mark = "[green]✓[/]" if step.ok else "[yellow]…[/]"
@@ -159,10 +163,7 @@ def play(place: Place, board: Board, live: Live | None, log: Console) -> bool:
 
 def main() -> int:
     """Start the site, play, and either end (--once) or keep it for the user to play with."""
-    parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__)
-    parser.add_argument("--once", action="store_true", help="end after the script; print one JSON line")
-    parser.add_argument("--keep", type=Path, help="keep everything in this new directory")
-    options = parser.parse_args()
+    options = read()
     for number in (signal.SIGTERM, signal.SIGHUP):  # a closed terminal stops everything too
         signal.signal(number, _interrupt)
     console = Console(stderr=options.once)
@@ -193,6 +194,7 @@ def run(root: Path, once: bool, console: Console) -> int:
             return 0 if ok else 1
         with Live(board, console=console, refresh_per_second=2) as live:
             ok = play(place, board, live, console)
+            board.over = True
         _stay(place, console, ok)
     return 0 if ok else 1
 

@@ -127,7 +127,7 @@ class Play:
             total, last_ms = sum(r["count"] for r in counts), max(r["to_ms"] for r in counts)
             least = sum(out_ms < last_ms - COUNTING_DELAY_MS for _in_ms, out_ms in passes)
             most = sum(in_ms < last_ms for in_ms, _out_ms in passes)
-            seen = {"counted": total, "came_in_by_then": [least, most], "until_ms": last_ms}
+            seen = {"counted": total, "came_in_by_then": f"{least} to {most}", "until_ms": last_ms}
             return seen if all(r["count"] >= 5 for r in counts) and least <= total <= most else None
 
         self._done("head_count", peer, look)
