@@ -24,7 +24,8 @@ def fault(box: Box, entry: Entry) -> str | None:
     if inputs_digest(record.inputs) != record.inputs_hash:
         return "inputs_altered"
     found = Finding(record.verdict, record.outcomes)
-    if (found.reasons, found.review_reasons) != (record.reasons, record.review_reasons):
+    said = (record.verdict, record.reasons, record.review_reasons)
+    if (_come_to(record), found.reasons, found.review_reasons) != said:
         return "finding_contradicts"
     evidence = record.evidence({"tenant": box.tenant, "site": box.site, "box": box.box}, entry.time_quality)
     assert evidence is not None
@@ -35,3 +36,9 @@ def fault(box: Box, entry: Entry) -> str | None:
     except InvalidSignature:
         return "finding_not_signed"
     return None
+
+
+def _come_to(record: VerdictIssued) -> str:
+    """Return what the rules' outcomes come to: any RISK, else any UNKNOWN, else NORMAL."""
+    found = {one.verdict for one in record.outcomes}
+    return next((verdict for verdict in ("RISK", "UNKNOWN", "NORMAL") if verdict in found), "UNKNOWN")

@@ -17,8 +17,10 @@ def erased_findings(connection: Connection, tenant: str, limit: int = 100) -> li
 
 
 def risks_between(connection: Connection, tenant: str, from_ms: int, to_ms: int) -> int:
-    """Return how many reports have a RISK version that was decided in [from_ms, to_ms)."""
-    asked = select(func.count(func.distinct(verdicts.c.report_ref))).where(
+    """Return how many deals and reports have a RISK version that was decided in [from_ms, to_ms)."""
+    on_deal = verdicts.c.site + "/deal/" + verdicts.c.deal_ref
+    on_report = verdicts.c.site + "/report/" + verdicts.c.report_ref
+    asked = select(func.count(func.distinct(func.coalesce(on_deal, on_report)))).where(
         verdicts.c.tenant == tenant,
         verdicts.c.verdict == "RISK",
         verdicts.c.decided_ms >= from_ms,

@@ -6,7 +6,7 @@ else UNKNOWN: a box where nobody came knows nothing.
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 
 from cloud.books.places import project_of, sealing_boxes_by_name
-from cloud.store.schema import appeals, boxes, reviews, verdicts
+from cloud.store.schema import appeals, boxes, epochs, reviews, verdicts
 
 About = Literal["deal", "report"]
 PAGE = 50
@@ -101,28 +101,19 @@ def projects(connection: Connection, tenant: str) -> dict[str, tuple[str, ...]]:
 def counts(connection: Connection, tenant: str, project: str, names: Sequence[str], about: About) -> Counts:
     """Return how many of a project came to what."""
     newest = _newest(tenant, names, about)
-    whole = _combined(newest)
+    told = _told(newest)
+    reviewed = case((_reviewed(tenant, project, about, told), 1), else_=0)
     ranks = {
         row.rank: Tally(row.number, int(row.reviewed))
         for row in connection.execute(
-            select(
-                whole.c.rank,
-                func.count().label("number"),
-                func.sum(case((_reviewed(tenant, project, about, whole.c.ref), 1), else_=0)).label(
-                    "reviewed"
-                ),
-            ).group_by(whole.c.rank)
+            select(told.c.rank, func.count().label("number"), func.sum(reviewed).label("reviewed")).group_by(
+                told.c.rank
+            )
         )
     }
-    unknown = (
-        select(
-            cast(newest.c.reasons, Text).label("reasons"), func.count(newest.c.ref.distinct()).label("number")
-        )
-        .join(whole, and_(whole.c.ref == newest.c.ref, whole.c.rank == _RANKS["UNKNOWN"]))
-        .group_by(cast(newest.c.reasons, Text))
-    )
+    # A join of the findings with what they come to was quadratic in SQLite: over a minute for 90,000 reports.
     causes = Counter[str]()
-    for row in connection.execute(unknown):
+    for row in connection.execute(_unknown(newest)):
         causes.update(dict.fromkeys(json.loads(row.reasons), row.number))
     found = {verdict: ranks.get(rank, Tally(0, 0)) for verdict, rank in _RANKS.items()}
     return Counts(
@@ -140,33 +131,23 @@ def lines(
 ) -> tuple[tuple[Line, ...], bool]:  # fmt: skip
     """Return a page of deals or reports, what was decided last first; and whether there are more."""
     newest = _newest(tenant, names, about)
-    whole = _combined(newest)
-    asked = select(whole.c.ref, whole.c.rank, whole.c.boxes).order_by(whole.c.decided_ms.desc(), whole.c.ref)
+    told = _told(newest)
+    reviewed = _reviewed(tenant, project, about, told)
+    asked = select(told, reviewed.label("reviewed")).order_by(told.c.last_ms.desc(), told.c.ref)
     if chosen.verdict is not None:
-        asked = asked.where(whole.c.rank == _RANKS.get(chosen.verdict, 0))
+        asked = asked.where(told.c.rank == _RANKS.get(chosen.verdict, 0))
     if chosen.channel is not None:
-        asked = asked.where(_some(newest, whole, newest.c.channel == chosen.channel))
+        asked = asked.where(told.c.channel == chosen.channel)
     if chosen.cause is not None:
-        named = f'%"{chosen.cause}"%'
-        said = or_(cast(newest.c.reasons, Text).like(named), cast(newest.c.review_reasons, Text).like(named))
-        asked = asked.where(_some(newest, whole, said))
-    reviewed = _reviewed(tenant, project, about, whole.c.ref)
+        named = f'"{chosen.cause}"'
+        reasons = (cast(newest.c.reasons, Text), cast(newest.c.review_reasons, Text))
+        said = or_(*(column.contains(named, autoescape=True) for column in reasons))
+        asked = asked.where(told.c.ref.in_(select(newest.c.ref).where(said)))
     if chosen.reviewed is not None:
         asked = asked.where(reviewed if chosen.reviewed else ~reviewed)
-    page = connection.execute(
-        asked.add_columns(reviewed.label("reviewed")).offset(chosen.page * limit).limit(limit + 1)
-    ).all()
-    shown = page[:limit]
-    found = _by_ref(connection, newest, [row.ref for row in shown])
+    page = connection.execute(asked.offset(chosen.page * limit).limit(limit + 1)).mappings().all()
     made = tuple(
-        Line(
-            row.ref,
-            _VERDICTS[row.rank],
-            _speaking(found[row.ref], _VERDICTS[row.rank]),
-            row.boxes,
-            bool(row.reviewed),
-        )
-        for row in shown
+        Line(row["ref"], row["verdict"], row, row["boxes"], bool(row["reviewed"])) for row in page[:limit]
     )
     return made, len(page) > limit
 
@@ -193,12 +174,18 @@ def versions(
             verdicts.c.who.is_not(None),
             _ref(about) == ref,
         )
-        .order_by(verdicts.c.box, verdicts.c.version.desc(), verdicts.c.decided_ms.desc())
+        .join(epochs, _EPOCH, isouter=True)
+        .order_by(verdicts.c.box, *_ORDER)
     )
     found: dict[str, tuple[RowMapping, ...]] = {}
     for row in connection.execute(asked).mappings():
         found[row["box"]] = (*found.get(row["box"], ()), row)
     return found
+
+
+def speaking(newest: Sequence[RowMapping]) -> RowMapping:
+    """Return which of the boxes' newest findings says what they come to; of several the one decided last."""
+    return max(newest, key=lambda row: (_RANKS[row["verdict"]], row["decided_ms"], row["box"]))
 
 
 def combined(newest: Iterable[str]) -> str:
@@ -210,45 +197,77 @@ def _ref(about: About) -> ColumnElement[Any]:
     return verdicts.c.deal_ref if about == "deal" else verdicts.c.report_ref
 
 
+_LISTED = (
+    verdicts.c.box, verdicts.c.channel, verdicts.c.verdict, verdicts.c.reasons, verdicts.c.review_reasons,
+    verdicts.c.version, verdicts.c.rule_set, verdicts.c.rule_version, verdicts.c.reported_ms,
+    verdicts.c.presence_ms, verdicts.c.decided_ms,
+)  # fmt: skip
+"""What a list shows of a finding; what it rests on is longer than all of this."""
+_EPOCH = and_(
+    epochs.c.tenant == verdicts.c.tenant, epochs.c.box == verdicts.c.box, epochs.c.epoch == verdicts.c.epoch
+)
+_ORDER = (
+    func.coalesce(epochs.c.first_seen_ms, 0).desc(),
+    verdicts.c.version.desc(),
+    verdicts.c.decided_ms.desc(),
+    verdicts.c.sequence.desc(),
+)
+"""Newest first. A box that was replaced counts its versions from one again, so its epoch comes first."""
+
+
 def _newest(tenant: str, names: Sequence[str], about: About) -> Subquery:
     """The newest version of each box's finding: a lower one that comes late displaces none."""
     ref = _ref(about)
-    place = func.row_number().over(
-        partition_by=(verdicts.c.box, ref),
-        order_by=(verdicts.c.version.desc(), verdicts.c.decided_ms.desc(), verdicts.c.sequence.desc()),
-    )
+    place = func.row_number().over(partition_by=(verdicts.c.box, ref), order_by=_ORDER)
     ranked = (
-        select(verdicts, ref.label("ref"), place.label("place"))
+        select(*_LISTED, ref.label("ref"), place.label("place"))
+        .join(epochs, _EPOCH, isouter=True)
         .where(verdicts.c.tenant == tenant, verdicts.c.box.in_(names), ref.is_not(None))
         .subquery()
     )
     return select(ranked).where(ranked.c.place == 1).subquery("newest")
 
 
-def _combined(newest: Subquery) -> Subquery:
-    rank = case(*((newest.c.verdict == verdict, rank) for verdict, rank in _RANKS.items()), else_=1)
+def _rank(newest: Subquery) -> ColumnElement[int]:
+    return case(*((newest.c.verdict == verdict, rank) for verdict, rank in _RANKS.items()), else_=1)
+
+
+def _told(newest: Subquery) -> Subquery:
+    """One finding of each deal or report: that which all of them come to, of several the one decided last."""
+    rank = _rank(newest)
+    speaks = (rank.desc(), newest.c.decided_ms.desc(), newest.c.box.desc())
+    ranked = select(
+        newest,
+        rank.label("rank"),
+        func.count().over(partition_by=newest.c.ref).label("boxes"),
+        func.max(newest.c.decided_ms).over(partition_by=newest.c.ref).label("last_ms"),
+        func.row_number().over(partition_by=newest.c.ref, order_by=speaks).label("speaks"),
+    ).subquery()
+    return select(ranked).where(ranked.c.speaks == 1).subquery("told")
+
+
+def _unknown(newest: Subquery) -> Select[Any]:
+    """The reasons of what comes to UNKNOWN, with how many deals or reports have just these."""
+    highest = func.max(_rank(newest)).over(partition_by=newest.c.ref)
+    ranked = select(
+        newest.c.ref, cast(newest.c.reasons, Text).label("reasons"), highest.label("highest")
+    ).subquery()
     return (
-        select(
-            newest.c.ref,
-            func.max(rank).label("rank"),
-            func.count().label("boxes"),
-            func.max(newest.c.decided_ms).label("decided_ms"),
-        )
-        .group_by(newest.c.ref)
-        .subquery("whole")
+        select(ranked.c.reasons, func.count(ranked.c.ref.distinct()).label("number"))
+        .where(ranked.c.highest == _RANKS["UNKNOWN"])
+        .group_by(ranked.c.reasons)
     )
 
 
-def _some(newest: Subquery, whole: Subquery, said: ColumnElement[bool]) -> ColumnElement[bool]:
-    return whole.c.ref.in_(select(newest.c.ref).where(said))
-
-
-def _reviewed(tenant: str, project: str, about: About, ref: ColumnElement[Any]) -> ColumnElement[bool]:
+def _reviewed(tenant: str, project: str, about: About, told: Subquery) -> ColumnElement[bool]:
+    """Somebody decided on it as it is now: not that more is needed, and not on an earlier version."""
     return exists().where(
         reviews.c.tenant == tenant,
         reviews.c.project == project,
         reviews.c.about == about,
-        reviews.c.ref == ref,
+        reviews.c.ref == told.c.ref,
+        reviews.c.outcome != "more",
+        reviews.c.decided_ms >= told.c.last_ms,
     )
 
 
@@ -263,16 +282,3 @@ def _open_appeals(tenant: str, project: str, about: About) -> Select[int]:
         appeals.c.ref != "",
         ~decided,
     )
-
-
-def _by_ref(connection: Connection, newest: Subquery, refs: Sequence[str]) -> Mapping[str, list[RowMapping]]:
-    found: dict[str, list[RowMapping]] = {}
-    for row in connection.execute(select(newest).where(newest.c.ref.in_(refs))).mappings():
-        found.setdefault(row["ref"], []).append(row)
-    return found
-
-
-def _speaking(rows: Sequence[RowMapping], verdict: str) -> RowMapping:
-    """Return the finding that gives the combined verdict; of several the one that was decided last."""
-    saying = [row for row in rows if row["verdict"] == verdict]
-    return max(saying, key=lambda row: (row["decided_ms"], row["box"]))

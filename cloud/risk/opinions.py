@@ -14,15 +14,14 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
-from sqlalchemy import Connection, Row, RowMapping, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, RowMapping, delete, exists, insert, select, update
 
-from cloud.books.places import project_of, sealing_boxes_by_name
 from cloud.errors import InvalidOrder
 from cloud.store.schema import appeals, attachments, channels, reviews, verdicts
 from edge.wire.base import Name
 from edge.wire.finding import Ref
 
-SUBJECT = (verdicts.c.box, verdicts.c.site, verdicts.c.report_ref, verdicts.c.deal_ref)
+SUBJECT = (verdicts.c.report_ref, verdicts.c.deal_ref)
 MOST_FILES, MOST_BYTES = 5, 10 << 20
 """Attachments of one appeal, and bytes of each."""
 _MEDIA: Mapping[str, bytes] = {
@@ -105,19 +104,23 @@ def review(
     outcome: Outcome,
     reason: str,
     seen: str,
+    decided_ms: int,
     by: str,
     now_ms: int,
     own: Collection[str],
 ) -> None:
     """Keep what `by` says; it answers every appeal that is open. `own`: the channel's code, if it has one.
 
+    `decided_ms`: when the newest of the versions before them was decided.
+
     Raises InvalidOrder: `own_appeal` (they entered one, open or not), `names_a_number`, `names_a_channel`.
     """
     _refuse_names(connection, tenant, subject, "review a finding", reason, own)
     before, objections, _ = history(connection, tenant, subject)
-    if any(one["by"] == by for one in objections):
+    if connection.execute(select(_entered_by(tenant, subject, by))).scalar():
         raise InvalidOrder("review a finding", "own_appeal", "somebody else decides on it")
     said = {"outcome": outcome, "reason": reason, "seen": seen, "by": by, "at_ms": now_ms}
+    said |= {"channel": next(iter(own), None), "decided_ms": decided_ms}
     rows: list[Any] = [one["appeal_id"] for one in waiting(before, objections)] or [None]
     for appeal_id in rows:
         values = {"review_id": secrets.token_hex(16), "appeal_id": appeal_id, **subject.model_dump(), **said}
@@ -175,20 +178,26 @@ def forget(connection: Connection, tenant: str, findings: Sequence[Row[*tuple[An
     Who decided what, and when, remains, about no deal or report that could be told: as of a finding.
     `findings`: rows of SUBJECT.
     """
-    said = sealing_boxes_by_name(connection, tenant) if findings else {}
-    for row in dict.fromkeys(map(tuple, findings)):
-        box, site, report_ref, deal_ref = row
+    for report_ref, deal_ref in dict.fromkeys(map(tuple, findings)):
         about, ref = ("deal", deal_ref) if deal_ref is not None else ("report", report_ref)
         if ref is None:
             continue
-        project = project_of(said[box]) if box in said else site
-        subject = Subject(project=project, about=about, ref=ref)
-        mine = select(appeals.c.appeal_id).where(*_is(appeals, tenant, subject))
+        mine = select(appeals.c.appeal_id).where(*_so_called(appeals, tenant, about, ref))
         connection.execute(
             delete(attachments).where(attachments.c.tenant == tenant, attachments.c.appeal_id.in_(mine))
         )
-        connection.execute(update(appeals).where(*_is(appeals, tenant, subject)).values(text="", ref=""))
-        connection.execute(update(reviews).where(*_is(reviews, tenant, subject)).values(reason="", ref=""))
+        for table, words in ((appeals, "text"), (reviews, "reason")):
+            emptied = update(table).where(*_so_called(table, tenant, about, ref))
+            connection.execute(emptied.values({words: "", "ref": ""}))
+
+
+def _so_called(table: Any, tenant: str, about: str, ref: str) -> tuple[Any, ...]:  # noqa: ANN401 — a table
+    """Of whichever project: a box may have come to another one since; to forget too much does no harm."""
+    return table.c.tenant == tenant, table.c.about == about, table.c.ref == ref
+
+
+def _entered_by(tenant: str, subject: Subject, by: str) -> ColumnElement[bool]:
+    return exists().where(*_so_called(appeals, tenant, subject.about, subject.ref), appeals.c.by == by)
 
 
 def _is(table: Any, tenant: str, subject: Subject) -> tuple[Any, ...]:  # noqa: ANN401 — a table's columns

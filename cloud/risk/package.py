@@ -118,10 +118,10 @@ def package(
             f"finding-{row['box']}-{row['version']}.json",
             finding_file(row, tenant, keys[row["box"]]),
         )
-        if made is None:
+        if made is None or name in files:  # a box that was replaced counts its versions from one again
             left_out.append(name)
         else:
-            files.setdefault(name, made)
+            files[name] = made
     said = {
         "reviews": [
             {"at_ms": one["at_ms"], "outcome": one["outcome"], "reason": one["reason"]} for one in reviews

@@ -215,6 +215,7 @@ verdicts = _fact(
     Column("decided_ms", BigInteger, nullable=False),
     Index("ix_verdicts_decided", "tenant", "decided_ms"),
     Index("ix_verdicts_deal", "tenant", "deal_ref"),
+    Index("ix_verdicts_report", "tenant", "report_ref"),
 )
 
 erasures = _fact(
@@ -430,12 +431,17 @@ reviews = Table(
     Column("outcome", String(10), nullable=False),
     Column("reason", Text, nullable=False),
     Column("appeal_id", _OPAQUE),
+    Column("channel", _NAME),
+    Column("decided_ms", BigInteger),
     Column("seen", _SHA256, nullable=False),
     Column("by", _NAME, nullable=False),
     Column("at_ms", BigInteger, nullable=False),
     Index("ix_reviews_subject", "tenant", "project", "about", "ref"),
 )
-"""What a person says of a finding (复核); never changed. `seen`: which versions they had before them."""
+"""What a person says of a finding (复核); never changed. `seen`: which versions they had before them.
+
+`channel`: whose finding it was then; `decided_ms`: when the newest of those versions was decided.
+"""
 
 appeals = Table(
     "appeals",

@@ -112,7 +112,7 @@ def give_review(request: Request, site: SiteOf, form: Annotated[ReviewForm, Form
     subject = Subject(project=form.project, about=form.about, ref=form.ref)
 
     def work(connection: Connection, by: str) -> None:
-        seen, own = _same(connection, site.tenant, subject, form.seen)
+        seen, own, decided_ms = _same(connection, site.tenant, subject, form.seen)
         opinions.review(
             connection,
             site.tenant,
@@ -120,6 +120,7 @@ def give_review(request: Request, site: SiteOf, form: Annotated[ReviewForm, Form
             outcome=form.outcome,
             reason=form.reason,
             seen=seen,
+            decided_ms=decided_ms,
             by=by,
             now_ms=site.clock(),
             own=own,
@@ -142,7 +143,7 @@ async def enter_appeal(request: Request, site: SiteOf) -> Response:
     subject = Subject(project=form.project, about=form.about, ref=form.ref)
 
     def work(connection: Connection, by: str) -> None:
-        seen, own = _same(connection, site.tenant, subject, form.seen)
+        seen, own, _ = _same(connection, site.tenant, subject, form.seen)
         opinions.appeal(
             connection,
             site.tenant,
@@ -271,7 +272,7 @@ def _one(request: Request, site: Site, project: str, about: About, ref: str) -> 
         "about": about,
         "ref": ref,
         "verdict": board.combined(row["verdict"] for row in newest),
-        "channel": next((row["channel"] for row in newest if row["channel"]), None),
+        "channel": board.speaking(newest)["channel"],
         "seen": seen,
         "before": opinions.before_of(seen, said, shown["appeals"]),
         "waiting": {one["appeal_id"] for one in opinions.waiting(said, shown["appeals"])},
@@ -308,23 +309,28 @@ def _for_its_channel(shown: dict[str, Any]) -> dict[str, Any]:
     kept = [v for one in boxes for v in one["versions"]]
     if len(kept) == sum(len(one["versions"]) for one in shown["boxes"]):
         return shown
-    since_ms = min((v["decided_ms"] for v in kept), default=0)
     return shown | {
         "boxes": boxes,
         "verdict": board.combined(one["newest"]["verdict"] for one in boxes),
         "appeals": [one for one in shown["appeals"] if one["channel"] == channel],
-        "reviews": [one for one in shown["reviews"] if one["at_ms"] >= since_ms],
+        "reviews": [one for one in shown["reviews"] if one["channel"] == channel],
     }
 
 
-def _same(connection: Connection, tenant: str, subject: Subject, before: str) -> tuple[str, frozenset[str]]:
-    """Whoever decides has just this before them; return what stands for the findings, and their channels."""
+def _same(
+    connection: Connection, tenant: str, subject: Subject, before: str
+) -> tuple[str, frozenset[str], int]:
+    """Whoever decides has just this before them.
+
+    Return what stands for the findings, the channel that they are about, and when the newest was decided.
+    """
     found = _versions(connection, tenant, subject.project, subject.about, subject.ref)
     newest = [rows[0] for rows in found.values()]
     seen, (said, objections, _) = opinions.seen_of(newest), opinions.history(connection, tenant, subject)
     if not found or opinions.before_of(seen, said, objections) != before:
         raise InvalidOrder("decide on a finding", "changed_meanwhile", "look at it again")
-    return seen, frozenset(row["channel"] for row in newest if row["channel"])
+    channel = board.speaking(newest)["channel"]
+    return seen, frozenset({channel} if channel else ()), max(row["decided_ms"] for row in newest)
 
 
 def _decided(request: Request, site: Site, subject: Subject, work: Any) -> Response:  # noqa: ANN401 — a closure
