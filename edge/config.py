@@ -126,6 +126,7 @@ class Retention(Section):
 
     registration_days: Days = 730
     visits_days: Days = 730
+    appointments_days: Days = 7
     cards_days: Days = 180
     templates_days: Days = 180
     channel_risk_days: Days = 365
@@ -165,6 +166,7 @@ class Retention(Section):
         return Periods(
             scopes={scope: days[scope] * DAY_MS for scope in Scope},
             visits=self.visits_days * DAY_MS,
+            appointments=min(self.appointments_days, self.visits_days, self.registration_days) * DAY_MS,
             calls=self.calls_days * DAY_MS,
             verdicts=self.verdicts_days * DAY_MS,
             proofs=self.proofs_days * DAY_MS,

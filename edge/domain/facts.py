@@ -182,6 +182,46 @@ class EvidenceAdded(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AppointmentMade(Fact):
+    """A registered person means to come again at `due_ms`, as they said in the visit `made_in`."""
+
+    appointment: str
+    person: PersonId
+    made_in: str
+    due_ms: int
+    party_size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppointmentKept(Fact):
+    """They came for it, in the visit `kept_in`, whose evidence says so."""
+
+    appointment: str
+    person: PersonId
+    kept_in: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppointmentReset(Fact):
+    """They hadn't come for it: the sign of it goes from its visit, whose revision rises by one.
+
+    `whole`: the visit rests on that sign alone, and goes; what was told of it is taken back by itself.
+    """
+
+    appointment: str
+    person: PersonId
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppointmentCancelled(Fact):
+    """They won't come; nothing is kept of it. One that was kept isn't cancelled."""
+
+    appointment: str
+    person: PersonId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VisitClosed(Fact):
     """The party left; raises the visit's revision by one. `estimated`: nobody saw when."""
 

@@ -69,6 +69,15 @@ class HeldVisit(Frozen):
     """Which company they named, by its code; absent where they named none."""
 
 
+class HeldAppointment(Frozen):
+    """When they said that they would come again; `kept_ms` None: nobody came for it (yet)."""
+
+    due_ms: Millis
+    party_size: int
+    kept_ms: Millis | None
+    at_ms: Millis
+
+
 class HeldCard(Frozen):
     """What is kept of an ID card; the photo and the address never are."""
 
@@ -157,6 +166,7 @@ class Held(Frozen):
     tokens: tuple[HeldToken, ...] = ()
     consents: tuple[HeldConsent, ...] = ()
     visits: tuple[HeldVisit, ...] = ()
+    appointments: tuple[HeldAppointment, ...] = Field(default=(), exclude_if=_none)
     card: HeldCard | None = None
     templates: tuple[HeldTemplate, ...] = ()
     recordings: tuple[HeldRecording, ...] = ()
@@ -172,6 +182,7 @@ class Held(Frozen):
         return not (
             self.contacts or self.names or self.tokens or self.visits or self.card or self.templates
             or self.recordings or self.callers or self.reports or self.deals or self.listings
+            or self.appointments
         )  # fmt: skip
 
     @property

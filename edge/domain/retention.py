@@ -19,6 +19,8 @@ class Periods:
     scopes: dict[Scope, int]
     visits: int
     """From the end of a visit; evidence and answers of a visit go with it at the latest."""
+    appointments: int
+    """From the time that an appointment is for, kept or not; that they came stands in the visit."""
     calls: int
     verdicts: int
     """From a finding's date until nothing of it is left; its content goes with the report."""

@@ -100,6 +100,7 @@ def _times(held: Held) -> list[int]:
         *held.templates,
         *held.recordings,
         *held.callers,
+        *held.appointments,
         *((held.card,) if held.card else ()),
     )
     agreed = [c.at_ms for c in held.consents if c.state == "ACTIVE"]
@@ -191,6 +192,7 @@ def _classes(held: Held, window: Window) -> list[dict[str, Any]]:
         *(("template", f"consent:{Scope.FACE_MATCH}", t.at_ms) for t in held.templates),
         *(("recording", f"consent:{Scope.RECORDING}", r.at_ms) for r in held.recordings),
         *(("caller", "inquiry", c.at_ms) for c in held.callers),
+        *(("appointment", f"consent:{Scope.REGISTRATION}", one.at_ms) for one in held.appointments),
     ]
     if held.card is not None:
         found.append(("card", f"consent:{Scope.ID_CARD}", held.card.at_ms))

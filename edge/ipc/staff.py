@@ -153,6 +153,40 @@ class Reopen(Message):
     visit: OpaqueId
 
 
+class Appoint(Message):
+    """The visitor of a visit that is open or was today comes again at `due_ms`."""
+
+    method: Literal["appoint"] = "appoint"
+    session: OpaqueId = Field(repr=False)
+    visit: OpaqueId
+    due_ms: Millis
+    party_size: Annotated[int, Field(ge=1, le=99)]
+
+
+class Came(Message):
+    """They came for this appointment, which is for today: the receptionist sees them."""
+
+    method: Literal["came"] = "came"
+    session: OpaqueId = Field(repr=False)
+    appointment: OpaqueId
+
+
+class NotCame(Message):
+    """They hadn't come for it: taken back on the same day."""
+
+    method: Literal["not_came"] = "not_came"
+    session: OpaqueId = Field(repr=False)
+    appointment: OpaqueId
+
+
+class CancelAppointment(Message):
+    """They said that they won't come; nothing is kept of it."""
+
+    method: Literal["cancel_appointment"] = "cancel_appointment"
+    session: OpaqueId = Field(repr=False)
+    appointment: OpaqueId
+
+
 class GetPaper(Message):
     """What the form for a visit on paper needs: the notice in force, and who works here."""
 
@@ -210,6 +244,10 @@ StaffRequest = Annotated[
     | Merge
     | Vouch
     | Reopen
+    | Appoint
+    | Came
+    | NotCame
+    | CancelAppointment
     | GetPaper
     | EnterPaper,
     Field(discriminator="method"),
@@ -288,6 +326,20 @@ class Guest(Message):
     """For how long the end can be taken back."""
 
 
+class Appointed(Message):
+    """One appointment of today or later, of somebody whose registration stands."""
+
+    appointment: OpaqueId
+    due_ms: Millis
+    party_size: int
+    name: str | None = Field(repr=False)
+    phone: str | None = Field(repr=False)
+    """Masked."""
+    today: bool
+    came_ms: Millis | None
+    """When they came for it; None: not (yet)."""
+
+
 class Receiver(Message):
     """Somebody who works here, on shift or not."""
 
@@ -315,6 +367,8 @@ class DeskView(Message):
     guests: tuple[Guest, ...]
     left: tuple[Guest, ...]
     """Who left today, newest first: the last few."""
+    appointments: tuple[Appointed, ...] = ()
+    """Today's, and those to come, by their time."""
     locks_in_s: int
     card: Literal["none", "kept", "no_terminal"] = "no_terminal"
     """Whether they can sign in by card as well."""

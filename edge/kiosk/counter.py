@@ -76,7 +76,9 @@ class CounterPages:
         """Return `template`; `sid` is a session that was just given out, and becomes the cookie."""
         known = self.session(request)
         sid = sid or known or new_sid()
-        html = self._desk.render(request, template, sid, lang_of(request), clock=_clock, **context)
+        html = self._desk.render(
+            request, template, sid, lang_of(request), clock=_clock, date=_date, **context
+        )
         response = HTMLResponse(html, status)
         if sid != known:
             response.set_cookie(COOKIE, sid, httponly=True, samesite="strict", secure=self._https, path=HOME)
@@ -98,3 +100,8 @@ class CounterPages:
 def _clock(at_ms: int) -> str:
     """Return a time of today as the clock on the wall shows it."""
     return datetime.fromtimestamp(at_ms / 1000).astimezone().strftime("%H:%M")
+
+
+def _date(at_ms: int) -> str:
+    """Return the day of a time, for a list of days to come."""
+    return datetime.fromtimestamp(at_ms / 1000).astimezone().strftime("%m-%d")

@@ -38,6 +38,7 @@ class Access:
             tokens=tuple(t for p in permits for t in store.every_token(p)),
             consents=tuple(c for p in permits for c in store.every_consent(p)),
             visits=tuple(v for p in permits for v in self._visits(p)),
+            appointments=tuple(a for p in permits for a in store.every_appointment(p)),
             card=next((c for p in permits if (c := self._card(p))), None),
             templates=tuple(t for p in permits for t in store.every_template(p)),
             recordings=tuple(r for p in permits for r in store.every_recording(p)),

@@ -21,6 +21,7 @@ from edge.domain.throttle import wait_s, weak
 from edge.ipc import staff as protocol
 from edge.ipc.messages import CardRead, Message
 from edge.runtime.amends import Amends
+from edge.runtime.appointments import Appointments
 from edge.runtime.buyers import Buyers
 from edge.runtime.departures import Departures
 from edge.runtime.guests import Guests
@@ -78,6 +79,7 @@ class StaffDesk:
         merging: Merging,
         buyers: Buyers,
         paper: Paper,
+        appointments: Appointments,
         thread: StoreThread,
         own: OwnCard | None = None,
     ) -> None:
@@ -90,6 +92,7 @@ class StaffDesk:
         self._buyers = buyers
         self._strangers = Strangers()
         self._paper = paper
+        self._appointments = appointments
         self._moved: Callable[[PersonId], Awaitable[None]] | None = None
         self._own = own if own is not None and own.there else None
         self._call = thread.run
@@ -110,9 +113,14 @@ class StaffDesk:
             raise Refused("use the desk", "notice_unread", "acknowledge what is recorded of you first")
         if isinstance(request, protocol.GetDesk):
             left = LOCK_S - (time.monotonic() - session.touched)
-            view: protocol.DeskView = await self._call(self._staff.view, session.staff, int(left))
+            view: protocol.DeskView = await self._call(self._view, session.staff, int(left))
             return view.model_copy(update={"card": await self._card_of(session.staff)})
         session.touched = time.monotonic()
+        if isinstance(
+            request, protocol.Appoint | protocol.Came | protocol.NotCame | protocol.CancelAppointment
+        ):
+            await self._call(self._appointment, session.staff, request)
+            return protocol.Done()
         if isinstance(request, protocol.GetPaper | protocol.EnterPaper):
             return await self._call(self._paperwork, session.staff, request)
         if isinstance(request, protocol.Vouch):
@@ -304,6 +312,29 @@ class StaffDesk:
                 await self._call(self._staff.end_shift, staff)
             case "pause" | "resume":
                 await self._call(self._staff.pause, staff, request.change == "pause")
+
+    def _view(self, staff: StaffId, locks_in_s: int) -> protocol.DeskView:
+        view = self._staff.view(staff, locks_in_s)
+        return view.model_copy(update={"appointments": self._appointments.shown()})
+
+    def _appointment(
+        self,
+        staff: StaffId,
+        request: protocol.Appoint | protocol.Came | protocol.NotCame | protocol.CancelAppointment,
+    ) -> None:
+        with self._amends.transaction():
+            match request:
+                case protocol.Appoint():
+                    row = self._amends.visit(request.visit)
+                    self._appointments.make(row, request.due_ms, request.party_size)
+                    self._staff.note(staff, "desk_appointed", request.visit)
+                case protocol.Came():
+                    self._staff.note(staff, "desk_came", self._appointments.came(request.appointment))
+                case protocol.NotCame():
+                    self._staff.note(staff, "desk_not_came", self._appointments.not_came(request.appointment))
+                case protocol.CancelAppointment():
+                    self._appointments.cancel(request.appointment)
+                    self._staff.note(staff, "desk_appointment_off", request.appointment)
 
     def _leave(self, staff: StaffId, visit: str) -> None:
         self._departures.leave(self._guests.open_visit(visit))

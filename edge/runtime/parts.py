@@ -13,6 +13,7 @@ from edge.ipc.staff import StaffNotice
 from edge.runtime import notice as notices
 from edge.runtime import rulebook
 from edge.runtime.amends import Amends
+from edge.runtime.appointments import Appointments
 from edge.runtime.assessed import assessed
 from edge.runtime.audit import Audit
 from edge.runtime.backups import BackupService
@@ -182,6 +183,7 @@ def compose(
             merging,
             buyers,
             Paper(office, risk, rights, departures, config.desk.closes_at),
+            Appointments(office, risk),
             thread,
             own,
         ),

@@ -21,6 +21,8 @@ from edge.wire import Purpose, Scope, TimeQuality, Token
 
 _ANY = "IN (SELECT value FROM json_each(?))"
 _SOURCES: dict[str, type_of_source] = {source: source for source in get_args(type_of_source)}
+_ARRIVALS = ("registration", "appointment")
+"""With each of these a visit may have begun."""
 _ACTIVE = str(State.ACTIVE)
 _RISK = str(Scope.CHANNEL_RISK)
 
@@ -161,7 +163,7 @@ class DossierReads(Part):
         )
         for customer in customers:
             calls = {row.text("call"): row for row in rows if row.text("token") in customer.callers}
-            came = max((one.at_ms for one in customer.presences if one.kind == "registration"), default=0)
+            came = max((one.at_ms for one in customer.presences if one.kind in _ARRIVALS), default=0)
             customer.presences.extend(
                 PresenceRow(row.integer("at_ms"), "announced_call", TimeQuality(row.text("quality")))
                 for row in calls.values()

@@ -52,6 +52,7 @@ _OF_PERSON = (
     "templates",
     "cards",
     "sources",
+    "appointments",
     "card_marks",
     "rights_requests",
     "rights_links",

@@ -88,6 +88,10 @@ def _visit_moved(fact: VisitMoved, ground: Ground, to: Tables) -> None:
         "DELETE FROM sources WHERE visit = ? AND basis NOT IN (SELECT value FROM json_each(?))",
         (fact.visit, bases),
     )
+    to.database.run(
+        "UPDATE appointments SET person = ?1 WHERE person = ?2 AND ?3 IN (made_in, coalesce(kept_in, ''))",
+        (fact.person, fact.was, fact.visit),
+    )
     _bring_along(_Span(fact.person, fact.was, fact.since_ms, fact.until_ms), ground, to)
 
 
@@ -219,6 +223,7 @@ def _persons_merged(fact: PersonsMerged, ground: Ground, to: Tables) -> None:
     _narrow_codes(fact, to)
     _bring_along(_Span(fact.person, fact.was, 0, _EVER), ground, to)
     to.database.run("UPDATE person_tokens SET person = ? WHERE person = ?", (fact.person, fact.was))
+    to.database.run("UPDATE appointments SET person = ? WHERE person = ?", (fact.person, fact.was))
     to.database.run("UPDATE outbox SET person = ? WHERE person = ?", (fact.person, fact.was))
     for old, new in fact.exchanged:
         exchange_token(fact.person, old, new, fact.beside, to)

@@ -92,6 +92,9 @@ def _consent_changed(fact: ConsentChanged, ground: Ground, to: Tables) -> None:
     if State(fact.state) in {State.ACTIVE, State.ERASING, State.TOMBSTONE}:
         raise Refused("change a consent", "not_a_change_of_this_kind")
     before = _next_version(fact.person, fact.scope, fact.version, to)
+    if fact.scope is Scope.REGISTRATION and fact.state == State.WITHDRAWN:
+        # What was only meant to come has no basis any more, whatever they agree to later.
+        to.database.run("DELETE FROM appointments WHERE person = ?", (fact.person,))
     to.database.insert(
         "consents",
         person=fact.person,

@@ -5,7 +5,15 @@ from collections import Counter
 from collections.abc import Sequence
 
 from edge.domain.facts import PersonId
-from edge.domain.held import HeldCaller, HeldConsent, HeldContact, HeldRecording, HeldTemplate, HeldToken
+from edge.domain.held import (
+    HeldAppointment,
+    HeldCaller,
+    HeldConsent,
+    HeldContact,
+    HeldRecording,
+    HeldTemplate,
+    HeldToken,
+)
 from edge.ports import Permit
 from edge.store.database import Row
 from edge.store.keys import INQUIRY
@@ -69,6 +77,23 @@ class HeldReads(Part):
             "SELECT visit, source, channel FROM sources WHERE person = ?", (self._subject(permit),)
         )
         return {row.text("visit"): (row.text("source"), row.maybe_text("channel")) for row in rows}
+
+    def every_appointment(self, permit: Permit) -> tuple[HeldAppointment, ...]:
+        """Return the appointments of the permit's person, by their time."""
+        rows = self._database.query(
+            "SELECT due_ms, party_size, kept_ms, at_ms FROM appointments WHERE person = ?"
+            " ORDER BY due_ms, appointment",
+            (self._subject(permit),),
+        )
+        return tuple(
+            HeldAppointment(
+                due_ms=row.integer("due_ms"),
+                party_size=row.integer("party_size"),
+                kept_ms=row.maybe_integer("kept_ms"),
+                at_ms=row.integer("at_ms"),
+            )
+            for row in rows
+        )
 
     def every_recording(self, permit: Permit) -> tuple[HeldRecording, ...]:
         """Return the recorded calls of the permit's person; one that goes on still has no line yet."""

@@ -129,6 +129,7 @@ LAPSES = (
         "inputs IS NULL AND CASE about WHEN 'report' THEN ref NOT IN (SELECT report_ref FROM reports)"
         " ELSE ref NOT IN (SELECT deal_ref FROM deals) END",
     ),
+    Lapse("appointments", "appointments", lambda periods: f"due_ms + {periods.appointments}"),
     Lapse("evidence", "evidence", _evidence),
     Lapse("sources", "sources", lambda periods: f"at_ms + {periods.under(Scope.CHANNEL_RISK)}"),
     Lapse(

@@ -42,6 +42,7 @@ _OF_SCOPE = {
     "names": "person = ?1 AND ?2 = 'registration'",
     "templates": "person = ?1 AND ?2 = 'face_match'",
     "cards": "person = ?1 AND ?2 = 'id_card'",
+    "appointments": "person = ?1 AND ?2 = 'registration'",
     "sources": "person = ?1 AND ?2 IN ('channel_risk', 'registration')",
     "evidence": "visit IN (SELECT visit FROM visits WHERE person = ?1)"
     " AND (basis = 'consent:' || ?2 OR ?2 = 'registration')",

@@ -33,6 +33,19 @@ class VisitRow:
 
 
 @dataclass(frozen=True, slots=True)
+class AppointmentRow:
+    """An appointment as it stands; `kept_in` None: nobody came for it (yet)."""
+
+    appointment: str
+    person: PersonId
+    made_ms: int
+    due_ms: int
+    party_size: int
+    kept_ms: int | None
+    kept_in: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class GivenRow:
     """One consent that stands: when it was given, by which act, under which notice."""
 

@@ -16,6 +16,7 @@ from edge.domain.errors import StoreError
 from edge.domain.retention import DAY_MS
 from edge.store import (  # noqa: F401 — each registers how its kinds of fact are written
     facts_amends,
+    facts_appointments,
     facts_books,
     facts_calls,
     facts_consent,
@@ -26,6 +27,7 @@ from edge.store import (  # noqa: F401 — each registers how its kinds of fact 
     facts_visits,
     notices,
 )
+from edge.store.appointments import AppointmentReads
 from edge.store.audit import AuditLog
 from edge.store.calls import CallReads
 from edge.store.cardmarks import CardMarks
@@ -70,6 +72,7 @@ def wall_ms() -> int:
 class SqlStore(
     PeopleReads,
     VisitReads,
+    AppointmentReads,
     StaffReads,
     RiskReads,
     CallReads,

@@ -12,6 +12,7 @@ from edge.consent.gate import Gate
 from edge.ipc import kiosk, staff
 from edge.runtime import notice as notices
 from edge.runtime.amends import Amends
+from edge.runtime.appointments import Appointments
 from edge.runtime.buyers import Buyers
 from edge.runtime.clock import Clock
 from edge.runtime.control import ControlSocket
@@ -97,7 +98,16 @@ class DeskRig:
         paper = Paper(self.office, self.risk, self.rights, self.departures, "21:00")
         buyers = Buyers(self.office, self.risk, self.rights)
         self.counter = StaffDesk(
-            self.staff, self.guests, self.departures, amends, merging, buyers, paper, self._thread, own
+            self.staff,
+            self.guests,
+            self.departures,
+            amends,
+            merging,
+            buyers,
+            paper,
+            Appointments(self.office, self.risk),
+            self._thread,
+            own,
         )
         reception = Reception(
             CONFIG,

@@ -4,6 +4,7 @@ import re
 import tempfile
 import time
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -283,6 +284,48 @@ def test_a_tap_by_mistake_is_taken_back(page: Page, tablet: Page, rig: DeskRig, 
     page.locator("article.guest", has_text="没有手机").get_by_role("button", name="已离开，并删除").click()
     expect(page.locator("article.guest")).to_have_count(1)
     expect(page.locator("[data-left]")).to_have_count(0)
+
+
+def test_who_comes_for_an_appointment_is_here_by_one_tap(
+    page: Page, tablet: Page, rig: DeskRig, url: str
+) -> None:
+    """Agreed on at the desk; the tap makes the visit and its evidence; a wrong one is taken back whole."""
+    number = rig.add("王小明")
+    on_shift(page, url, number)
+    Visitor(tablet, url).register(NUMBER, ["registration"], name="欧阳晓晴", party=2)
+    page.locator("article.guest").get_by_role("link", name="预约").click()
+    expect(page.locator("body")).to_have_attribute("data-page", "desk-appoint")
+    page.keyboard.press("Tab")
+    page.click("#save")
+    expect(page.locator("#error-day")).to_contain_text("请选日期")
+    expect(page.locator("#day")).to_be_focused()
+    tomorrow = datetime.now().astimezone() + timedelta(days=1)
+    page.fill("#day", tomorrow.strftime("%Y-%m-%d"))
+    page.fill("#time", "14:00")
+    page.click("#save")
+    expect(page.locator("#appointed")).to_have_text("已记下预约。")
+    listed = page.locator("#appointments li")
+    expect(listed).to_contain_text(re.compile(tomorrow.strftime("%m-%d 14:00.*欧阳晓晴.*2 位"), re.DOTALL))
+    expect(listed.get_by_role("button", name="来了")).to_have_count(0)
+    page.locator("article.guest").get_by_role("button", name="已离开").click()
+    rig.call(rig.store._database.run, "UPDATE appointments SET due_ms = due_ms - 86400000")  # a day goes by
+    listed.get_by_role("button", name="来了 欧阳晓晴").click(timeout=5_000)
+    expect(page.locator("article.guest")).to_contain_text(
+        re.compile(r"欧阳晓晴.*2 位.*复访，第 2 次", re.DOTALL)
+    )
+    signs = "SELECT kind FROM evidence WHERE visit = (SELECT kept_in FROM appointments)"
+    assert [row.text("kind") for row in rig.call(rig.store._database.query, signs)] == ["appointment"]
+    listed.get_by_role("button", name="没有来，撤销 欧阳晓晴").click()
+    expect(page.locator("article.guest")).to_have_count(0)
+    assert rig.call(rig.store._database.count, "SELECT count(*) FROM evidence") == 1
+    listed.get_by_role("button", name="取消预约").click()
+    expect(listed).to_have_count(0)
+    rows = rig.call(
+        rig.store._database.query, "SELECT code FROM audit WHERE code LIKE 'desk_%' ORDER BY rowid"
+    )
+    assert {row.text("code") for row in rows} == {
+        "desk_appointed", "desk_left", "desk_came", "desk_not_came", "desk_appointment_off",
+    }  # fmt: skip
 
 
 def test_a_form_on_paper_is_typed_in_at_the_desk(page: Page, rig: DeskRig, url: str) -> None:

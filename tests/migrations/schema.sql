@@ -1,3 +1,7 @@
+CREATE INDEX appointments_by_person ON appointments (person);
+
+CREATE INDEX appointments_due ON appointments (due_ms);
+
 CREATE INDEX call_numbers_due ON call_numbers (purge_ms);
 
 CREATE INDEX card_marks_by_link ON card_marks (link);
@@ -67,6 +71,21 @@ CREATE INDEX visits_by_person ON visits (person, arrived_ms);
 CREATE INDEX visits_left ON visits (departed_ms) WHERE departed_ms IS NOT NULL;
 
 CREATE INDEX visits_open ON visits (arrived_ms) WHERE departed_ms IS NULL;
+
+CREATE TABLE appointments (
+    appointment TEXT PRIMARY KEY CHECK (length(appointment) = 32),
+    person TEXT NOT NULL CHECK (length(person) = 32),
+    made_in TEXT NOT NULL CHECK (length(made_in) = 32),
+    due_ms INTEGER NOT NULL,
+    party_size INTEGER NOT NULL CHECK (party_size BETWEEN 1 AND 99),
+    kept_ms INTEGER,
+    kept_in TEXT CHECK (length(kept_in) = 32),
+    at_ms INTEGER NOT NULL,
+    quality TEXT NOT NULL CHECK (quality IN ('synchronised', 'drifting', 'unknown')),
+    basis TEXT NOT NULL CHECK (basis = 'consent:registration'),
+    purpose TEXT NOT NULL CHECK (purpose = 'reception'),
+    CHECK ((kept_ms IS NULL) = (kept_in IS NULL))
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE "audit" (
     sequence INTEGER PRIMARY KEY,
@@ -562,6 +581,10 @@ CREATE TABLE visits (
 , departure_estimated INTEGER NOT NULL DEFAULT 0 CHECK (departure_estimated IN (0, 1)), entered_ms INTEGER
     CHECK (entered_ms IS NULL OR (entered_ms >= arrived_ms AND quality = 'unknown'))) STRICT, WITHOUT ROWID;
 
+CREATE TRIGGER appointments_make_packages_stale AFTER INSERT ON appointments BEGIN
+    UPDATE rights_links SET dirty = 1 WHERE person = NEW.person AND dirty = 0;
+END;
+
 CREATE TRIGGER audit_is_never_changed BEFORE UPDATE ON audit
 WHEN NEW.code IS NOT NULL OR NEW.subject IS NOT NULL OR NEW.sequence <> OLD.sequence
     OR NEW.at_ms <> OLD.at_ms OR NEW.prev_hash <> OLD.prev_hash OR NEW.hash <> OLD.hash
@@ -576,6 +599,10 @@ BEGIN
 END;
 
 CREATE TRIGGER cards_make_packages_stale AFTER INSERT ON cards BEGIN
+    UPDATE rights_links SET dirty = 1 WHERE person = NEW.person AND dirty = 0;
+END;
+
+CREATE TRIGGER changed_appointments_make_packages_stale AFTER UPDATE ON appointments BEGIN
     UPDATE rights_links SET dirty = 1 WHERE person = NEW.person AND dirty = 0;
 END;
 
@@ -611,6 +638,10 @@ END;
 
 CREATE TRIGGER contacts_make_packages_stale AFTER INSERT ON contacts BEGIN
     UPDATE rights_links SET dirty = 1 WHERE person = NEW.person AND dirty = 0;
+END;
+
+CREATE TRIGGER ended_appointments_make_packages_stale AFTER DELETE ON appointments BEGIN
+    UPDATE rights_links SET dirty = 1 WHERE person = OLD.person AND dirty = 0;
 END;
 
 CREATE TRIGGER ended_cards_make_packages_stale AFTER DELETE ON cards BEGIN

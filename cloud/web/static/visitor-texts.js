@@ -94,6 +94,7 @@ const FAMILIES = {
     number: ["手机号码", "Phone number"], template: ["人脸特征值（不含照片）", "Face template (no picture)"],
     card: ["身份证姓名、号码、有效期（不含照片）", "Name, number and validity of your ID card (no photo)"],
     recording: ["通话录音", "Call recording"], caller: ["来电号码（72 小时内回电用）", "Number of a call (to call back, 72 hours)"],
+    appointment: ["预约的到访时间", "Appointments"],
     report: ["渠道报备", "A channel’s report"], deal: ["成交", "A deal"], listing: ["业主或在跟客户名单", "List of owners and live customers"],
   },
   basis: { consent: ["您的同意：{n}", "your consent: {n}"], inquiry: ["来电咨询", "your inquiry"], report: ["渠道提交", "the channel’s report"], contract: ["您与案场的合同", "your contract with the office"] },
@@ -132,7 +133,7 @@ const FAMILIES = {
     outbox: ["待发送记录", "Records waiting"], call_numbers: ["来电号码", "Callers’ numbers"], signed_consents: ["同意签名记录", "Signed consents"],
     deals: ["成交", "Deals"], deal_buyers: ["成交的购房人", "Buyers of deals"], known_customers: ["业主和在跟客户名单", "List of owners and live customers"],
     follow_ups: ["跟进", "Follow-ups"], extensions: ["保护期延长", "Extensions"],
-    rights_links: ["二维码", "Codes"], rights_requests: ["请求", "Requests"],
+    appointments: ["预约", "Appointments"], rights_links: ["二维码", "Codes"], rights_requests: ["请求", "Requests"],
   },
 };
 

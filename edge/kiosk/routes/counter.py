@@ -12,7 +12,7 @@ from edge.kiosk import forms
 from edge.kiosk.counter import HOME, CounterPages
 from edge.kiosk.desk import SILENT
 from edge.kiosk.forms import BadForm
-from edge.kiosk.routes import corrections, merging, paper, vouching
+from edge.kiosk.routes import appointments, corrections, merging, paper, vouching
 
 _LOST = frozenset({"signed_out", "notice_unread"})
 _SHIFT = ("begin", "pause", "resume", "end")
@@ -94,6 +94,7 @@ def router(pages: CounterPages) -> APIRouter:
         return await _act(pages, request, staff.Reopen(session=session, visit=_visit(fields)))
 
     corrections.add_to(routes, pages)
+    appointments.add_to(routes, pages)
     merging.add_to(routes, pages)
     vouching.add_to(routes, pages)
     paper.add_to(routes, pages)
@@ -128,6 +129,7 @@ async def _desk(pages: CounterPages, request: Request, template: str) -> Respons
         saved=saved,
         vouched=vouched,
         told=told,
+        appointed="appointed" in request.query_params,
         kept="paper" in request.query_params,
         whole=whole,
     )

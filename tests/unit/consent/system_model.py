@@ -53,6 +53,7 @@ KEEP: dict[str, frozenset[Scope] | frozenset[str]] = {
     "merged": frozenset({R}),
     "name": frozenset({R}),
     "reception": frozenset({R}),
+    "appointment": frozenset({R}),
     "evidence registration": frozenset({R}),
     "evidence appointment": frozenset({R}),
     "evidence paper": frozenset({R}),

@@ -117,6 +117,11 @@ def clear(  # noqa: PLR0911, PLR0912 — one per kind of fact
         case "reception":
             received = facts.VisitReceived(**stamp, visit=visit, person=person, staff=StaffId("5" * 32))
             return (gate.clear(person, received),)
+        case "appointment":
+            made = facts.AppointmentMade(
+                **stamp, appointment=new_id(), person=person, made_in=visit, due_ms=1 << 42, party_size=1
+            )
+            return (gate.clear(person, made),)
         case "corrected":
             resized = facts.VisitCorrected(**stamp, visit=visit, person=person, party_size=3)
             return (gate.clear(person, resized),)

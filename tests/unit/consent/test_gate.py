@@ -96,6 +96,28 @@ PERSONAL: list[tuple[Fact, Scope, frozenset[Scope]]] = [
         Scope.REGISTRATION,
         frozenset(),
     ),
+    (
+        facts.AppointmentMade(
+            **STAMP, appointment="1" * 32, person=PERSON, made_in="2" * 32, due_ms=AT + 1, party_size=1
+        ),
+        Scope.REGISTRATION,
+        frozenset(),
+    ),
+    (
+        facts.AppointmentKept(**STAMP, appointment="1" * 32, person=PERSON, kept_in="2" * 32),
+        Scope.REGISTRATION,
+        frozenset(),
+    ),
+    (
+        facts.AppointmentReset(**STAMP, appointment="1" * 32, person=PERSON, whole=True),
+        Scope.REGISTRATION,
+        frozenset(),
+    ),
+    (
+        facts.AppointmentCancelled(**STAMP, appointment="1" * 32, person=PERSON),
+        Scope.REGISTRATION,
+        frozenset(),
+    ),
     (facts.VisitReopened(**STAMP, visit="1" * 32, person=PERSON), Scope.REGISTRATION, frozenset()),
     (
         facts.VisitCorrected(**STAMP, visit="1" * 32, person=PERSON, party_size=2),

@@ -103,6 +103,7 @@ def test_every_kind_of_fact_about_a_person_is_tried_by_the_model_or_rests_on_ano
         "RecordingKept", "CallNoted", "PersonIndexed", "ContactKept", "ConsentGiven", "ConsentChanged",
         "NameKept", "VisitReceived", "VisitReopened", "VisitCorrected", "VisitMoved",
         "PersonRenumbered", "PersonsMerged",
+        "AppointmentMade", "AppointmentKept", "AppointmentReset", "AppointmentCancelled",
     }  # fmt: skip
     on_another_basis = {
         "BookRow", "ReportLodged", "FollowedUp", "ReportExtended", "DealMade", "CustomerListed",

@@ -13,6 +13,7 @@ from edge.ipc import staff as protocol
 from edge.ipc.operator import ReportRow
 from edge.runtime import counter
 from edge.runtime.amends import Amends
+from edge.runtime.appointments import Appointments
 from edge.runtime.buyers import Buyers
 from edge.runtime.counter import StaffDesk
 from edge.runtime.guests import Guests
@@ -49,6 +50,7 @@ class AtTheDesk:
             self.merging,
             self.buyers,
             self.paper,
+            Appointments(self.front.office, self.front.risk),
             SameThread(),
         )
 

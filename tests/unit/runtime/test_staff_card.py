@@ -11,6 +11,7 @@ from edge.domain.idcard import CardKind
 from edge.ipc import staff as protocol
 from edge.ipc.messages import CardFailed
 from edge.runtime import counter
+from edge.runtime.appointments import Appointments
 from edge.runtime.counter import StaffDesk
 from edge.runtime.guests import Guests
 from edge.runtime.leases import Leases
@@ -43,6 +44,7 @@ class Counter(AtTheDesk):
             self.merging,
             self.buyers,
             self.paper,
+            Appointments(self.office, self.front.risk),
             SameThread(),
             own,
         )

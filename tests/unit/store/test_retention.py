@@ -16,6 +16,7 @@ NUMBER = "+8613900139000"
 PERIODS = Periods(
     scopes={scope: (10 + n) * DAY_MS for n, scope in enumerate(Scope)},
     visits=9 * DAY_MS,
+    appointments=2 * DAY_MS,
     calls=8 * DAY_MS,
     verdicts=60 * DAY_MS,
     proofs=50 * DAY_MS,
