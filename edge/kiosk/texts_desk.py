@@ -142,7 +142,7 @@ DESK_TEXTS: dict[str, tuple[str, str]] = {
     "appoint.list": ("预约", "Appointments"),
     "appoint.came": ("来了", "Came"),
     "appoint.came_at": ("{at} 来了", "came at {at}"),
-    "appoint.not_came": ("没有来，撤销", "Hadn’t come: undo"),
+    "appoint.not_came": ("没有来，撤销", "Undo"),
     "appoint.cancel": ("取消预约", "Cancel"),
     "appoint.bad_day": ("请选日期。", "Please choose a day."),
     "appoint.is_past": ("这个时间已经过了。", "This time is past."),
