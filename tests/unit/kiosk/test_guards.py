@@ -68,10 +68,10 @@ POSTS = sorted(path for method, path in PAGES if method == "POST")
 NUMBER = "13800138000"
 
 
-_DESK_PAGES = ("/appoint", 
+_DESK_PAGES = ("/appoint",
     "", "/live", "/card", "/card-wait", "/card-read", "/correct", "/merge", "/vouch", "/paper", "/paper/form",
 )  # fmt: skip
-_DESK_ERRANDS = ("appoint", "came", "not-came", "cancel-appointment", 
+_DESK_ERRANDS = ("appoint", "came", "not-came", "cancel-appointment",
     "sign-in", "notice", "sign-out", "shift", "turn", "receive", "leave", "card", "my-card", "correct",
     "reopen", "merge", "vouch", "paper",
 )  # fmt: skip
