@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from sqlalchemy import Connection, func, select
 
 from cloud.errors import InvalidOrder
@@ -11,16 +11,20 @@ from cloud.store.schema import column_mappings
 from cloud.store.upsert import upsert
 from edge.wire.base import Frozen, Millis, Name
 from edge.wire.columns import FIELDS, BookKind, about_a_person
+from edge.wire.nobody import names_nobody
 
 MOST = 200
 """Mappings of a project."""
-Heading = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)]
+Heading = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60), AfterValidator(names_nobody)
+]
+"""Of a file without headings it would be the first customer's row: what holds a number is none."""
 
 
 class ColumnMapping(Frozen):
     """For each field the heading of its column; a field without one is looked for by its usual words."""
 
-    name: Name
+    name: Annotated[Name, AfterValidator(names_nobody)]
     kind: BookKind
     columns: Annotated[dict[str, Heading], Field(min_length=1, max_length=12)]
 
@@ -73,7 +77,7 @@ def saved_mappings(connection: Connection, tenant: str, project: str) -> tuple[S
     c = column_mappings.c
     asked = select(column_mappings).where(c.tenant == tenant, c.project == project).order_by(c.name, c.kind)
     return tuple(
-        SavedMapping(
+        SavedMapping.model_construct(  # what was kept before a check was stricter is shown all the same
             name=row.name, kind=row.kind, columns=row.mapping, saved_by=row.saved_by, saved_ms=row.saved_ms
         )
         for row in connection.execute(asked)

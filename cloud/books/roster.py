@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, StringConstraints
 
 from edge.wire.base import Frozen, Name
-from edge.wire.facts import names_nobody
+from edge.wire.nobody import names_nobody
 
 MOST = 500
 """Channels of a project, and agents of a channel."""

@@ -20,6 +20,7 @@ from cloud.errors import InvalidOrder
 from cloud.store.schema import appeals, attachments, channels, reviews, verdicts
 from edge.wire.base import Name
 from edge.wire.finding import Ref
+from edge.wire.nobody import holds_a_number
 
 SUBJECT = (verdicts.c.report_ref, verdicts.c.deal_ref)
 MOST_FILES, MOST_BYTES = 5, 10 << 20
@@ -30,9 +31,6 @@ _MEDIA: Mapping[str, bytes] = {
     "image/png": b"\x89PNG\r\n\x1a\n",
 }
 SUFFIX: Mapping[str, str] = {"application/pdf": "pdf", "image/jpeg": "jpg", "image/png": "png"}
-_NUMBER = re.compile(
-    r"(?<![0-9])(?:(?:\+?86[ -]?)?1[3-9][0-9](?:[ -]?[0-9]){8}|[1-9][0-9]{16}[0-9Xx])(?![0-9])"
-)
 
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=4, max_length=2000)]
 Outcome = Literal["upheld", "overturned", "more"]
@@ -214,7 +212,7 @@ def _refuse_names(
 ) -> None:
     """What is written goes to the channel with the package: it names neither a customer nor a competitor."""
     plain = unicodedata.normalize("NFKC", text)
-    if _NUMBER.search(plain):
+    if holds_a_number(text, anyhow=True):
         raise InvalidOrder(operation, "names_a_number", "a telephone or identity number names the customer")
     asked = select(channels.c.code, channels.c.name).where(
         channels.c.tenant == tenant, channels.c.project == subject.project, channels.c.code.not_in(own)

@@ -10,13 +10,13 @@ among equals the one whose canonical spelling is greatest.
 """
 
 import json
-import re
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, TypeAdapter, model_validator
 
 from edge.wire.base import Frozen, HexKey, Millis, Name
 from edge.wire.columns import BookKind
+from edge.wire.nobody import names_nobody
 from edge.wire.spelling import canonical
 
 ROW_BYTES = 528
@@ -31,16 +31,6 @@ MOST_ROWS = 100
 SealedRow = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z0-9+/]+$", min_length=SEALED_TEXT, max_length=SEALED_TEXT)
 ]
-
-_NUMBER = re.compile(r"(?<![0-9])(1[3-9][0-9]{9}|[1-9][0-9]{16}[0-9Xx])(?![0-9])")
-
-
-def names_nobody(ref: str) -> str:
-    """Refuse a reference that is a mobile number or an ID number: it leaves the box as it stands."""
-    if _NUMBER.search(ref):
-        raise ValueError("a reference is no telephone or identity number")
-    return ref
-
 
 RowRef = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$"), AfterValidator(names_nobody)]
 Whole = Annotated[str, StringConstraints(pattern=r"^\+[1-9][0-9]{6,14}$")]

@@ -1,8 +1,6 @@
 // What the checks of a book have in common: how a cell is spelled, and what a code is; never repeats a cell.
 
 export const NAME = /^[a-z0-9][a-z0-9-]{0,39}$/;
-/** A mobile or an identity number, as edge/wire/facts.py knows them. */
-export const NUMBER = /(?<![0-9])(1[3-9][0-9]{9}|[1-9][0-9]{16}[0-9Xx])(?![0-9])/;
 
 /** @typedef {{line: number, cells: string[]}} Line */
 

@@ -1,7 +1,8 @@
 // Makes a book's rows of a table's cells, or says of each wrong cell what is wrong; never repeats a cell.
 // The words and fields come from edge/wire/columns.py, the form of a row from edge/wire/facts.py.
 import { parsePhoneNumberFromString } from "libphonenumber-js/min";
-import { NAME, NUMBER, Wrong, folded, plain } from "./cells.js";
+import { NAME, Wrong, folded, plain } from "./cells.js";
+import { holdsANumber } from "./nobody.js";
 import { roster, yesOrNo } from "./roster.js";
 import { dayEnd, instant } from "./times.js";
 
@@ -48,6 +49,7 @@ export function unfit(headings, book, columns) {
   return {
     missing: book.required.filter((field) => columns[field] === undefined),
     personal: used.map((n) => headings[n]).filter((one) => book.personal.some((word) => folded(one).includes(word))),
+    bare: headings.some((one) => holdsANumber(one)),
     doubled: [...new Set(used.filter((n, at) => twice(n) || used.indexOf(n) !== at).map((n) => headings[n]))],
   };
 }
@@ -133,7 +135,7 @@ const OF_KIND = {
 function ref(text) {
   if (text === "") throw new Wrong("empty");
   if (!REF.test(text)) throw new Wrong("bad_ref");
-  if (NUMBER.test(text)) throw new Wrong("ref_is_number");
+  if (holdsANumber(text)) throw new Wrong("ref_is_number");
   return text;
 }
 
@@ -182,7 +184,7 @@ function channel(text, channels) {
 function agent(text) {
   if (text === "") return null;
   const code = text.toLowerCase();
-  if (NUMBER.test(code)) throw new Wrong("agent_is_number");
+  if (holdsANumber(code)) throw new Wrong("agent_is_number");
   if (!NAME.test(code)) throw new Wrong("bad_agent");
   return code;
 }

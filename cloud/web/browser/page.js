@@ -150,6 +150,7 @@ async function look() {
   const most = Math.floor(given.most / place.boxes.length) - 1;
   const faults = [
     ...found.missing.map((/** @type {string} */ field) => say("books.missing", { field: label(field) })),
+    ...(found.bare ? [say("books.no_headings")] : []),
     ...found.doubled.map((/** @type {string} */ heading) => say("books.doubled", { heading })),
     ...found.personal.map((/** @type {string} */ heading) => say("books.personal", { heading })),
     ...(found.count === 0 ? [say("books.no_rows")] : []),
@@ -167,6 +168,7 @@ async function look() {
   showFirst(found);
   by("to-channels").hidden = !found.counts.unknown_channel;
   by("send").disabled = bad;
+  by("save-mapping").disabled = found.bare; // what stands in its place is a customer
   by("look").hidden = false;
 }
 

@@ -1,6 +1,7 @@
 // Makes channels of a roster's lines: one line for each agent, or several codes in a cell; never reads a column of
 // people's names or telephones. The same rules as cloud/client/channels.py; one table of examples holds the two together.
-import { NUMBER, NAME, Wrong, plain } from "./cells.js";
+import { NAME, Wrong, plain } from "./cells.js";
+import { holdsANumber } from "./nobody.js";
 
 export const MOST = 500;
 
@@ -55,7 +56,7 @@ function joined(before, one) {
 function code(text) {
   const written = plain(text).toLowerCase();
   if (written === "") throw new Wrong("empty_of_channel");
-  if (NUMBER.test(written)) throw new Wrong("ref_is_number");
+  if (holdsANumber(written)) throw new Wrong("ref_is_number");
   if (!NAME.test(written)) throw new Wrong("bad_code");
   return written;
 }
@@ -63,7 +64,7 @@ function code(text) {
 /** As it is written: it is shown so. @param {string} text */
 function company(text) {
   if (text === "") throw new Wrong("empty_of_channel");
-  if (NUMBER.test(text)) throw new Wrong("name_is_number");
+  if (holdsANumber(text)) throw new Wrong("name_is_number");
   if ([...text].length > 60 || text.startsWith("=") || /[\p{C}\p{Z}]/u.test(text.replaceAll(" ", ""))) throw new Wrong("bad_name");
   return text;
 }
@@ -71,7 +72,7 @@ function company(text) {
 /** @param {string} text */
 function agents(text) {
   const all = plain(text).toLowerCase().split(/[;、,/|\s]+/).filter(Boolean);
-  if (all.some((one) => NUMBER.test(one))) throw new Wrong("agent_is_number");
+  if (all.some((one) => holdsANumber(one))) throw new Wrong("agent_is_number");
   if (!all.every((one) => NAME.test(one))) throw new Wrong("bad_agent");
   return all;
 }

@@ -27,7 +27,7 @@ const answers = {
     rows = [];
     const table = book[sheet];
     const form = unfit(table.headings, books[kind], columns);
-    if (form.missing.length || form.doubled.length || form.personal.length || table.rows.length === 0) return { ...form, count: table.rows.length, channels: 0, agents: 0, faults: [], counts: {}, first: [] };
+    if (form.missing.length || form.doubled.length || form.personal.length || form.bare || table.rows.length === 0) return { ...form, count: table.rows.length, channels: 0, agents: 0, faults: [], counts: {}, first: [] };
     const found = checked(kind, table.rows, columns, known);
     /** @type {Record<string, number>} */
     const counts = {};

@@ -1,6 +1,7 @@
 // Lets the tests call what runs in the browser: one JSON request a line, one JSON answer a line.
 import { createInterface } from "node:readline";
 import { checked, matched, phone, unfit } from "../../../cloud/web/browser/check.js";
+import { holdsANumber } from "../../../cloud/web/browser/nobody.js";
 import { readBook } from "../../../cloud/web/browser/read.js";
 import { sealed } from "../../../cloud/web/browser/seal.js";
 import { dayEnd, instant } from "../../../cloud/web/browser/times.js";
@@ -10,6 +11,7 @@ const ask = {
   match: ({ headings, book, saved }) => matched(headings, book, saved),
   unfit: ({ headings, book, columns }) => unfit(headings, book, columns),
   check: ({ kind, lines, columns, known }) => checked(kind, lines, columns, known),
+  holds_a_number: ({ text }) => holdsANumber(text),
   phone: ({ text }) => phone(text),
   day_end: ({ text, zone }) => dayEnd(text, zone),
   instant: ({ text, zone }) => instant(text, zone) ?? (instant(text, zone) === null ? "day" : "none"),

@@ -211,6 +211,7 @@ def test_columns_are_found_by_chinese_and_english_headings(browser: Browser, kin
             "missing": [],
             "doubled": [],
             "personal": [],
+            "bare": False,
         }
 
 
@@ -221,7 +222,7 @@ def test_a_saved_mapping_goes_before_the_usual_words_and_missing_and_double_colu
     found = browser("match", headings=headings, book=book("report"), saved={"ref": "单号"})
     assert found == {"ref": 0, "phone": 1, "channel": 3}
     unfit = browser("unfit", headings=headings, book=book("report"), columns=found)
-    assert unfit == {"missing": ["reported_at"], "doubled": ["电话"], "personal": []}
+    assert unfit == {"missing": ["reported_at"], "doubled": ["电话"], "personal": [], "bare": False}
 
 
 # ---- rows --------------------------------------------------------------------------------------

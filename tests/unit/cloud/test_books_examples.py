@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from cloud.books.mappings import ColumnMapping
 from cloud.books.roster import Channel
@@ -19,8 +20,10 @@ from cloud.client.channels import channels_of
 from cloud.client.rows import Around, rows_of
 from edge.wire.columns import BookKind, day_end, folded, moment
 from edge.wire.facts import FactRow, parse_row
+from edge.wire.nobody import holds_a_number
 from tests.unit.cloud import test_books_browser
 from tests.unit.cloud.test_books_browser import KNOWN, NOW, Browser, book
+from tests.unit.wire.test_nobody import NONE, NUMBERS
 
 browser = test_books_browser.browser
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -300,3 +303,26 @@ def test_a_roster_is_taken_by_both_or_refused_at_the_same_lines(
     else:
         assert found["faults"] == []
         assert tuple(Channel.model_validate_json(json.dumps(one)) for one in found["rows"]) == said
+
+
+@pytest.mark.parametrize("text", (*NUMBERS, *NONE))
+def test_the_page_and_headquarters_know_the_same_numbers(browser: Browser, text: str) -> None:
+    assert browser("holds_a_number", text=text) == holds_a_number(text)
+
+
+@given(text=st.text(st.sampled_from("0123456789138-_ ./X，·8６"), max_size=26))
+@settings(max_examples=300, deadline=None)
+def test_and_of_any_digits_in_any_groups(browser: Browser, text: str) -> None:
+    assert browser("holds_a_number", text=text) == holds_a_number(text)
+
+
+def test_a_file_whose_first_line_is_a_customer_is_told_so_and_its_line_is_no_mapping(
+    browser: Browser,
+) -> None:
+    """A clerk who maps it by hand would have saved a customer's number at headquarters as a heading."""
+    first = ["R-1", "138 0013 8000", "王小姐"]
+    assert browser("unfit", headings=first, book=book("report"), columns={"ref": 0, "phone": 1})["bare"]
+    with pytest.raises(ValidationError):
+        ColumnMapping(name="crm", kind="report", columns={"phone": "138 0013 8000"})
+    with pytest.raises(ValidationError):
+        ColumnMapping(name="138-0013-8000", kind="report", columns={"phone": "电话"})
