@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -27,6 +27,8 @@ class Moment:
     buyer: str | None = None
     until_ms: int | None = None
     decisive: bool = False
+    within: bool = False
+    """The box was off at this time."""
 
 
 def finding_of(row: RowMapping) -> Finding:
@@ -53,19 +55,16 @@ def moments(row: RowMapping) -> tuple[Moment, ...]:
     made = [*_reports(told), *_presences(told), *_said(told), *_deal(told), *_blind(told)]
     known = told["known_since_ms"]
     made += [Moment(known, "known", "office")] if known is not None else []
+    spans = [(one["from_ms"], one["until_ms"]) for one in told["blind"]]
     marked = [
-        Moment(
-            m.at_ms,
-            m.what,
-            m.tone,
-            m.quality,
-            m.buyer,
-            m.until_ms,
-            m.until_ms is None and m.at_ms in decisive,
+        replace(
+            m,
+            decisive=m.tone != "blind" and m.at_ms in decisive,
+            within=any(since <= m.at_ms and (until is None or m.at_ms < until) for since, until in spans),
         )
         for m in made
     ]
-    return tuple(sorted(marked, key=lambda m: (m.at_ms, m.what)))
+    return tuple(sorted(marked, key=lambda m: (m.at_ms, m.what != "sighted", m.what)))
 
 
 def untimed(row: RowMapping) -> bool:
@@ -113,4 +112,6 @@ def _deal(told: Mapping[str, Any]) -> list[Moment]:
 
 
 def _blind(told: Mapping[str, Any]) -> list[Moment]:
-    return [Moment(one["from_ms"], "blind", "blind", until_ms=one["until_ms"]) for one in told["blind"]]
+    off = [Moment(one["from_ms"], "blind", "blind", until_ms=one["until_ms"]) for one in told["blind"]]
+    on = [Moment(one["until_ms"], "sighted", "blind") for one in told["blind"] if one["until_ms"] is not None]
+    return [*off, *on]

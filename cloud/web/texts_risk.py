@@ -132,6 +132,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "story.subscribed": ("认购", "Subscribed"),
     "story.contracted": ("签约", "Contract signed"),
     "story.known": ("列入业主或在跟客户名单", "On the list of owners and live customers"),
+    "story.sighted": ("盒子恢复", "The box was on again"),
+    "story.within": ("盒子停机期间", "while the box was off"),
     "story.blind": ("盒子停机，至 {until}", "The box was off, until {until}"),
     "story.blind.open": ("盒子停机", "The box went off"),
     "measure.blind_before_minutes": (

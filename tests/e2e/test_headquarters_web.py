@@ -40,7 +40,8 @@ pytestmark = pytest.mark.e2e
 PASSWORD = "correct horse battery"
 MINUTE = 60_000
 PAGES = (
-    "/", "/visits", "/calls", "/risk", "/risk/harbour/deal", "/risk/harbour/deal/D-2026-031", "/rights",
+    "/", "/visits", "/calls", "/risk", "/risk/harbour/deal", "/risk/harbour/deal/D-2026-031",
+    "/risk/harbour/report/R-20940", "/rights",
     "/books/imports", "/operations", "/people", "/books",
     "/books/channels",
 )  # fmt: skip

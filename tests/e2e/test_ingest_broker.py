@@ -8,11 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from cloud.config import load
 from cloud.keys import verified
-from edge.wire import CommandAnswered, EraseCommand, ErasureReceipt, Receipt, parse_command
+from cloud.risk import board
+from cloud.risk.board import Filter
+from cloud.store.database import open_database
+from edge.wire import CommandAnswered, EraseCommand, ErasureReceipt, Receipt, Topics, parse_command
+from edge.wire.finding import Finding
 from scripts.site.broker import Mosquitto
 from tests.e2e.headquarters import BoxPeer, cli, ledger, make_headquarters, running, until
 from tests.unit.cloud import records
+from tests.unit.cloud.findings import case, finding
 from tests.unit.cloud.signer import NOON, WHO, Signer, entry, hexid
 
 pytestmark = pytest.mark.e2e
@@ -70,7 +76,33 @@ def test_batches_are_receipted_and_refused_ones_do_not_stop_the_loop(config: Pat
         status = json.loads(cli("status", "--json", "--config", str(config)))
         assert status["quarantined"] == 2
         assert status["boxes"][0]["received"] == 2 and status["boxes"][0]["missing"] == 0
+        _forged_findings(config, box)
         assert "Traceback" not in "".join(ingest.lines)
+
+
+def _forged_findings(config: Path, box: BoxPeer) -> None:
+    """P33: with its own certificate a box sends another's finding and an altered one; then all again."""
+    own, late = finding(box.signer, case(60), ref="R-1"), finding(box.signer, case(-10), ref="R-3")
+    another = finding(Signer(Topics("demo", "harbour", "box-2")), case(60), ref="R-2")
+    said = Finding("NORMAL", late.outcomes)
+    altered = late.model_copy(
+        update={"verdict": "NORMAL", "reasons": said.reasons, "review_reasons": said.review_reasons}
+    )
+    sent = box.signer.batch([entry(n, one) for n, one in enumerate((own, another, altered), 3)])
+    for _ in range(2):
+        box.publish(sent)
+        results = Receipt.model_validate(box.receipts.get(timeout=30).body).results
+        assert [(one.sequence, one.outcome, one.code) for one in results] == [
+            (3, "committed", "ok"),
+            (4, "quarantined", "finding_not_signed"),
+            (5, "quarantined", "finding_contradicts"),
+        ]
+    database = open_database(load(config).database.url)
+    with database.read() as connection:
+        boxes = board.projects(connection, "demo")["harbour"]
+        shown, _ = board.lines(connection, "demo", "harbour", boxes, "report", Filter())
+    database.close()
+    assert [(line.ref, line.verdict) for line in shown] == [("R-1", "NORMAL")]
 
 
 def test_what_was_published_before_a_kill_9_is_written_once_after_it(config: Path, box: BoxPeer) -> None:

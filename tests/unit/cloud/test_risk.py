@@ -238,6 +238,7 @@ def test_a_finding_in_doubt_says_for_how_long(pages: Pages, box: Signer) -> None
     )
     page = pages.log_in("eye").get("/risk/harbour/report/R-5")
     assert page.status_code == 200 and "14 分钟" in page.text and "盒子停机，至" in page.text
+    assert page.text.index("盒子停机，至") < page.text.index("盒子恢复") < page.text.index("本渠道报备")
 
 
 @pytest.mark.parametrize(
