@@ -6,6 +6,7 @@ replayed or tried here is computed here, from what the box hands out.
 
 from collections import Counter
 from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,15 @@ from edge.cli.verify import PublicKeyOption, check_file
 if TYPE_CHECKING:
     from edge.domain.reasons import Reason
     from edge.ipc.findings import About, FindingHistory, FindingVersion, Tried
+
+
+class Which(StrEnum):
+    """What a finding can be."""
+
+    NORMAL = "NORMAL"
+    RISK = "RISK"
+    UNKNOWN = "UNKNOWN"
+
 
 RefArgument = Annotated[str, typer.Argument(metavar="REF", help="The report's own reference, or the deal's.")]
 DealOption = Annotated[
@@ -40,7 +50,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 def list_findings(
-    verdict: Annotated[str | None, typer.Option(help="NORMAL, RISK or UNKNOWN only.")] = None,
+    verdict: Annotated[
+        Which | None, typer.Option(case_sensitive=False, help="Of this finding only.", show_choices=True)
+    ] = None,
     deal: DealOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
     as_json: JsonOption = False,
@@ -51,7 +63,9 @@ def list_findings(
 
     after, more = "", True
     while more:
-        asked = ListFindings.model_validate({"about": _about(deal), "verdict": verdict, "after": after})
+        asked = ListFindings.model_validate(
+            {"about": _about(deal), "verdict": verdict and verdict.value, "after": after}
+        )
         found = ask_as_officer(config, asked, FindingLines)
         for line in found.lines:
             if as_json:

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 from pydantic import ValidationError
 
 from edge.domain import facts
-from edge.domain.errors import InvalidInput
+from edge.domain.errors import InvalidInput, Refused
 from edge.domain.phone import normalise
 from edge.ipc.operator import Imported, ReportRow
 from edge.runtime.office import Office, Stamp
@@ -96,10 +96,11 @@ class Books:
                 len(rows),
                 len(rows) - taken,
             )
-        except InvalidInput as error:
+        except (InvalidInput, Refused, OverflowError) as error:
             # An order that raised would come again for ever, and hold up all that comes after it.
-            log.error("rows refused command=%s code=%s", command.command_id, error.code)
-            self._answer(command, "refused", error.code)
+            code = "row_wrong" if isinstance(error, OverflowError) else error.code
+            log.error("rows refused command=%s code=%s", command.command_id, code)
+            self._answer(command, "refused", code)
 
     def _opened(self, sealed: str) -> FactRow:
         box = self._office.store.identity

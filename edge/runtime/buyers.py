@@ -103,7 +103,7 @@ class Buyers:
             if not yes:
                 self._rights.decline(person, _SCOPE)
                 return Buyer(person, number)
-            vouched = self._vouched.get(person, 0.0) > self._now()
+            vouched = self._vouched.pop(person, 0.0) > self._now()  # for one yes
             since_ms = office.clock.now_ms()
             self._agree(person, number, None if vouched else reach(office, person, number, _SCOPE, since_ms))
             return Buyer(person, number, reach="all" if vouched else "from_now")

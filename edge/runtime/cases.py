@@ -153,7 +153,7 @@ def _deal_case(
         known_listed=known.listed,
         owner_is_office=deal.owner == "office",
         blind=known.blind,
-        withdrawn=reported.withdrawn,
+        withdrawn=any(customer.withdrawn for _, _, customer in buyers),
         merged=any(customer.merged for _, _, customer in buyers),
         renumbered=any(customer.renumbered for _, _, customer in buyers),
     )

@@ -104,10 +104,7 @@ def _deal_made(fact: DealMade, ground: Ground, to: Tables) -> None:
         "lapses_ms": fact.lapses_ms,
         "at_ms": fact.at_ms,
     }
-    before = to.database.one("SELECT claims_from_ms FROM deals WHERE deal_ref = ?", (fact.deal_ref,))
-    columns["claims_from_ms"] = (
-        before.maybe_integer("claims_from_ms") if before else forgotten_until_ms(to.database)
-    )
+    columns["claims_from_ms"] = _claims_from(fact.deal_ref, {tokens[0] for _, tokens, _ in buyers}, to)
     if not _put(to, "deals", ("deal_ref", fact.deal_ref), fact, ground, columns):
         return
     to.database.run("DELETE FROM deal_buyers WHERE deal_ref = ?", (fact.deal_ref,))
@@ -122,6 +119,16 @@ def _deal_made(fact: DealMade, ground: Ground, to: Tables) -> None:
             basis=ground.basis,
             purpose=ground.purpose,
         )
+
+
+def _claims_from(deal_ref: str, buyers: set[Token], to: Tables) -> int | None:
+    """Return until when claims on its buyers may have been deleted before they were its buyers."""
+    held = to.database.query("SELECT token FROM deal_buyers WHERE deal_ref = ?", (deal_ref,))
+    before = to.database.one("SELECT claims_from_ms FROM deals WHERE deal_ref = ?", (deal_ref,))
+    known = before.maybe_integer("claims_from_ms") if before else None
+    if before and buyers <= {row.text("token") for row in held}:
+        return known
+    return max(known or 0, forgotten_until_ms(to.database) or 0) or None
 
 
 @write.register
@@ -144,11 +151,16 @@ def _list_supplied(fact: ListSupplied, ground: Ground, to: Tables) -> None:
 
 @write.register
 def _channel_named(fact: ChannelNamed, ground: Ground, to: Tables) -> None:
-    """Reports that a file on the box brought under the company's name are this channel's."""
+    """Reports that a file on the box brought under the company's name are this channel's.
+
+    A name that is another channel's code is no name: it would take that one's reports.
+    """
     _put(to, "channels", ("code", fact.code), fact, ground, {"name": fact.name})
     to.database.run(
         "UPDATE reports SET channel = ?1 WHERE channel ="
-        " (SELECT name FROM channels WHERE code = ?1 AND withdrawn = 0)",
+        " (SELECT name FROM channels WHERE code = ?1 AND withdrawn = 0"
+        " AND name NOT IN (SELECT code FROM channels) AND name NOT IN (SELECT channel FROM deals"
+        " WHERE channel IS NOT NULL))",
         (fact.code,),
     )
 

@@ -14,7 +14,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, TypeAdapter, model_validator
 
-from edge.wire.base import Frozen, HexKey, Millis, Name
+from edge.wire.base import Frozen, HexKey, Name
 from edge.wire.columns import BookKind
 from edge.wire.nobody import names_nobody
 from edge.wire.spelling import canonical
@@ -35,6 +35,8 @@ SealedRow = Annotated[
 RowRef = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$"), AfterValidator(names_nobody)]
 Whole = Annotated[str, StringConstraints(pattern=r"^\+[1-9][0-9]{6,14}$")]
 """A telephone number in E.164."""
+When = Annotated[int, Field(ge=0, lt=4_102_444_800_000)]
+"""Milliseconds before the year 2100: what is later is a wrong date, and no calendar's."""
 Masked = Annotated[str, StringConstraints(pattern=r"^[0-9]{3}\*{4}[0-9]{4}$")]
 """First three and last four digits of a mainland mobile number (隐号报备)."""
 
@@ -44,7 +46,7 @@ class _Row(Frozen):
 
     ref: RowRef
     """The book's own name of this row."""
-    changed_ms: Millis
+    changed_ms: When
     """When the book changed it last, or when its file was brought in."""
     withdrawn: bool = False
     """The book took it back: it counts as if it had never been there."""
@@ -57,7 +59,7 @@ class ReportRow(_Row):
     phone: Whole | Masked = Field(repr=False)
     channel: Name
     agent: Name | None = None
-    reported_ms: Millis | None = None
+    reported_ms: When | None = None
 
 
 class DealRow(_Row):
@@ -69,8 +71,8 @@ class DealRow(_Row):
     kind: Literal["deal"] = "deal"
     channel: Name | None
     buyers: Annotated[tuple[Whole, ...], Field(min_length=1, max_length=8, repr=False)]
-    subscribed_ms: Millis | None = None
-    contracted_ms: Millis | None = None
+    subscribed_ms: When | None = None
+    contracted_ms: When | None = None
     owner: Literal["office", "channel"] | None = None
 
     @model_validator(mode="after")
@@ -85,7 +87,7 @@ class CustomerRow(_Row):
 
     kind: Literal["customer"] = "customer"
     phone: Whole = Field(repr=False)
-    since_ms: Millis
+    since_ms: When
 
 
 class CustomerListRow(_Row):
@@ -99,7 +101,7 @@ class FollowUpRow(_Row):
 
     kind: Literal["follow_up"] = "follow_up"
     report: RowRef
-    at_ms: Millis
+    at_ms: When
 
 
 class ExtensionRow(_Row):
@@ -107,8 +109,8 @@ class ExtensionRow(_Row):
 
     kind: Literal["extension"] = "extension"
     report: RowRef
-    logged_ms: Millis
-    until_ms: Millis
+    logged_ms: When
+    until_ms: When
 
 
 class ChannelRow(_Row):

@@ -88,12 +88,15 @@ def untimed() -> Unknown:
 
 def window_ms(case: Case, rules: RuleSet) -> tuple[int, int] | None:
     """Return from when until when a blind box may leave this case in doubt; None: never."""
-    times = [one.at_ms for one in claims(case) if one.at_ms is not None]
-    if not times:
+    at = times(case)
+    if not at:
         return None
     before = rules.late_report.blind_before_minutes if rules.late_report else 0
     after = rules.intercept.within_minutes if rules.intercept else 0
-    until = max(times) + after * MINUTE_MS
+    until = max(at) + after * MINUTE_MS
+    if rules.mode is not None and rules.mode.keeps == "first_visit":
+        first = first_sure(presences(case, rules))
+        until = max(until, first.at_ms if first is not None else until)
     if rules.protection is not None and case.report is not None and case.report.at_ms is not None:
         followed = followed_until_ms(case.report, presences(case, rules), rules)
         limits = (visit_by_ms(case.report, rules), followed)
@@ -102,7 +105,7 @@ def window_ms(case: Case, rules: RuleSet) -> tuple[int, int] | None:
         )  # a step without a limit asks nothing
     if rules.fabricated_order is not None and case.deal is not None:
         until = max(until, deal_ms(case.deal))
-    since = min(times) - before * MINUTE_MS
+    since = min(at) - before * MINUTE_MS
     return (since, until) if since < until else None
 
 
@@ -146,6 +149,11 @@ def blindness(case: Case, from_ms: int, until_ms: int) -> tuple[Unknown, ...]:
 def claims(case: Case) -> tuple[Report, ...]:
     """Return every claim that surely is on this customer, the one that is judged first."""
     return (*((case.report,) if case.report else ()), *rivals(case))
+
+
+def times(case: Case) -> list[int]:
+    """Return when the claims on this customer were made, as far as their books say."""
+    return [one.at_ms for one in claims(case) if one.at_ms is not None]
 
 
 def rivals(case: Case) -> tuple[Report, ...]:

@@ -322,8 +322,10 @@ def _first_visit(case: Case, rules: RuleSet, claim: Report, came: list[Presence]
         return "NORMAL", "nobody_else_reported", set(), set()
     lacks = _lacking(case, claim, came)
     first = min(_surely(came), default=FOR_EVER)
-    if lacks or _unvouched(came, -FOR_EVER, first):
-        return "UNKNOWN", "", lacks or _unvouched(came, -FOR_EVER, first), set()
+    asked_from = min((r.at_ms for r in _surely_reported(case) if r.at_ms is not None), default=first)
+    doubts = lacks or _unvouched(came, -FOR_EVER, first) or _off(case, asked_from, first)
+    if doubts:
+        return "UNKNOWN", "", doubts, set()
     visit = first
     holders = {r.channel for r in _surely_reported(case) if _held(r, rules, came, visit)}
     brought = [a for a in sorted(case.answers, key=lambda a: a.at_ms) if abs(a.at_ms - visit) <= DAY]

@@ -266,6 +266,22 @@ def test_p2_every_consent_has_its_own_proof_also_one_that_only_reaches_farther(d
     asyncio.run(scene())
 
 
+def test_a_receptionists_look_is_good_for_one_yes(desk: AtTheDesk) -> None:
+    """P12: whoever withdrew after it agrees anew by what they type, and that reaches no farther back."""
+
+    async def scene() -> None:
+        visit = await registered(desk)
+        desk.buyers.vouch(visit)
+        await answered(desk)
+        row = desk.office.store.visit(visit)
+        assert row is not None and desk.office.store.consent(row.person, C).covers_ms is None
+        await answered(desk, yes=False)
+        await answered(desk)
+        assert desk.office.store.consent(row.person, C).covers_ms is not None
+
+    asyncio.run(scene())
+
+
 def test_p7_an_answer_to_other_words_is_refused(desk: AtTheDesk) -> None:
     """P7"""
 

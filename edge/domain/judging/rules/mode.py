@@ -62,6 +62,8 @@ def _first_visit(case: Case, report: Report, at_ms: int, rules: RuleSet) -> Outc
     first = moments.first_sure(found)
     came = first.at_ms if first is not None else moments.EVER
     unsure = moments.doubt(found, -moments.EVER, came) if found else (moments.absent(case),)
+    if not unsure:  # who came while the box was off may have come with another
+        unsure = moments.blindness(case, min(moments.times(case)), came)
     if unsure:
         return Outcome(RULE, "UNKNOWN", "input_missing", {"report": at_ms}, unknown=unsure)
     times = {"report": at_ms, "arrival": came}
