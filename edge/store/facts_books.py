@@ -21,6 +21,7 @@ from edge.domain.facts import (
     ReportLodged,
     RowEmptied,
     VerdictReached,
+    type_of_subject,
 )
 from edge.store.database import Value
 from edge.store.lapses import forgotten_until_ms
@@ -46,7 +47,10 @@ def _report_lodged(fact: ReportLodged, ground: Ground, to: Tables) -> None:
         "masked": int(fact.masked),
         "at_ms": fact.at_ms,
     }
-    _put(to, "reports", ("report_ref", fact.report_ref), fact, ground, columns)
+    held = to.database.one("SELECT token FROM reports WHERE report_ref = ?", (fact.report_ref,))
+    kept = _put(to, "reports", ("report_ref", fact.report_ref), fact, ground, columns)
+    if kept and held is not None and held.text("token") != fact.token:
+        _empty_findings("report", fact.report_ref, to)
 
 
 @write.register
@@ -104,9 +108,17 @@ def _deal_made(fact: DealMade, ground: Ground, to: Tables) -> None:
         "lapses_ms": fact.lapses_ms,
         "at_ms": fact.at_ms,
     }
-    columns["claims_from_ms"] = _claims_from(fact.deal_ref, {tokens[0] for _, tokens, _ in buyers}, to)
+    mine = {tokens[0] for _, tokens, _ in buyers}
+    columns["claims_from_ms"] = _claims_from(fact.deal_ref, mine, to)
+    held = {
+        row.text("token")
+        for row in to.database.query("SELECT token FROM deal_buyers WHERE deal_ref = ?", (fact.deal_ref,))
+    }
     if not _put(to, "deals", ("deal_ref", fact.deal_ref), fact, ground, columns):
         return
+    earlier = {token for _, tokens, _ in buyers for token in tokens[1:]}
+    if not held <= mine | earlier:
+        _empty_findings("deal", fact.deal_ref, to)
     to.database.run("DELETE FROM deal_buyers WHERE deal_ref = ?", (fact.deal_ref,))
     for place, tokens, mask in buyers:
         _adopt(tokens[0], tokens[1:], to)
@@ -213,6 +225,19 @@ def _put(
         f" WHERE (excluded.changed_ms, excluded.mark) > ({table}.changed_ms, {table}.mark)"
     )
     return to.database.insert(table, conflict, **{name[0]: name[1]}, **kept) > 0
+
+
+def _empty_findings(about: type_of_subject, ref: str, to: Tables) -> None:
+    """Its book says that it is on somebody else: what was found of the first one goes, hash and date remain.
+
+    Their erasure wouldn't find it, for it looks by whom a report or a deal is on. Headquarters has each
+    version by the one whom it was about, and keeps it until then.
+    """
+    to.database.run(
+        "UPDATE verdicts SET verdict = NULL, reasons = NULL, inputs = NULL, since_ms = NULL"
+        " WHERE about = ? AND ref = ? AND inputs IS NOT NULL",
+        (about, ref),
+    )
 
 
 def _refuse_suppressed(tokens: Sequence[Token], to: Tables) -> None:

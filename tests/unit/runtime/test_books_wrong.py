@@ -8,6 +8,7 @@ from edge.domain.judging import inputs
 from edge.domain.judging.case import Answer, Blind, Case, Presence, Report
 from edge.domain.judging.judge import judge
 from edge.domain.judging.ruleset import read_rules
+from edge.ipc.findings import About
 from edge.wire import Scope, TimeQuality
 from tests.unit.runtime.test_books import ANNA, BEN, DAY, HOUR, LISTED, Box, Row, T, _purge, box, deal, report
 
@@ -56,6 +57,19 @@ def test_a_deal_whose_buyer_was_corrected_remembers_what_was_deleted_meanwhile(b
     _purge(box, T + 31 * DAY)
     box.take(deal(buyers=(BEN,), changed_ms=T + 1))
     assert box.verdict("D-1", "deal") == ("UNKNOWN", ("reports_deleted",))
+
+
+def test_p46_what_was_found_of_somebody_by_mistake_is_gone_when_their_book_corrects_it(box: Box) -> None:
+    """P46: their erasure looks by whom a report is on, and wouldn't find it."""
+    box.come(ANNA, T - HOUR)
+    box.take(report(), deal(), LISTED)
+    assert str(T - HOUR) in box.everything()
+    box.take(report(phone=BEN, changed_ms=T + 1), deal(buyers=(BEN,), changed_ms=T + 1))
+    on: tuple[tuple[About, str], ...] = (("report", "R-1"), ("deal", "D-1"))
+    for about, ref in on:
+        first, newest = box.office.store.verdicts(ref, about)[0], box.office.store.last_verdict(ref, about)
+        assert (first.version, first.inputs) == (1, None) and first.inputs_hash
+        assert newest is not None and newest.version == 2 and str(T - HOUR) not in (newest.inputs or "")
 
 
 def test_a_name_that_is_another_channels_code_takes_none_of_its_reports(box: Box) -> None:
