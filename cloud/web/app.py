@@ -1,6 +1,7 @@
 """Puts the pages together behind the guard; never serves one that names no role."""
 
 import hashlib
+import re
 from collections.abc import Callable
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -13,16 +14,37 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from cloud.api.app import mounted
+from cloud.api.app import PATH, mounted
 from cloud.clock import now_ms
 from cloud.config import Headquarters
 from cloud.errors import StoreUnavailable
 from cloud.keys import read_secret
+from cloud.risk.opinions import MOST_BYTES, MOST_FILES
 from cloud.store.database import Database
 from cloud.web.accounts import SESSION_MS, Accounts
-from cloud.web.guard import BadForm, Forbidden, NotLoggedIn, SecurityHeaders, authorise, check_form
+from cloud.web.guard import (
+    MOST_FORM,
+    BadForm,
+    Forbidden,
+    FormLimit,
+    NotLoggedIn,
+    SecurityHeaders,
+    authorise,
+    check_form,
+)
 from cloud.web.pages import books, entry, looking, operating, rights, risk, visitor
 from cloud.web.site import COOKIE, Site, see_other, site_of, templates
+
+_LONGER = (
+    (re.compile(r"/risk-appeal"), MOST_FILES * MOST_BYTES + (1 << 20)),
+    (re.compile(rf"/books(/project/[^/]+/(mapping|channels))?|{PATH}/.*", re.DOTALL), 2 * books.MOST_BODY),
+)
+"""Where more than a form of words is sent: files of an appeal; sealed rows, which these count themselves."""
+
+
+def most_bytes(path: str) -> int:
+    """Return how much of what is sent to `path` is read."""
+    return next((most for where, most in _LONGER if where.fullmatch(path)), MOST_FORM)
 
 
 def create_app(config: Headquarters, database: Database, clock: Callable[[], int] = now_ms) -> FastAPI:
@@ -32,7 +54,7 @@ def create_app(config: Headquarters, database: Database, clock: Callable[[], int
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        dependencies=[Depends(check_form), Depends(authorise)],
+        dependencies=[Depends(authorise), Depends(check_form)],
     )
     app.state.site = Site(
         config=config,
@@ -48,6 +70,7 @@ def create_app(config: Headquarters, database: Database, clock: Callable[[], int
     app.router.routes.append(mounted(app.state.site))  # behind its own guard: no cookie counts there
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
     _explain_errors(app)
+    app.add_middleware(FormLimit, most=most_bytes)
     app.add_middleware(
         SessionMiddleware,
         secret_key=secret.hex(),
@@ -73,7 +96,8 @@ def _explain_errors(app: FastAPI) -> None:
 
     def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        return message(error.status_code, "message.not_found")(request, error)
+        key = "message.form_too_large" if error.status_code == 413 else "message.not_found"
+        return message(error.status_code, key)(request, error)
 
     app.add_exception_handler(NotLoggedIn, to_login)
     app.add_exception_handler(Forbidden, message(403, "message.forbidden"))

@@ -4,15 +4,20 @@ A page that names no role is closed to everybody (P3). Every form carries the se
 """
 
 import hmac
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, StringConstraints
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cloud.web.accounts import User
 from cloud.web.roles import PUBLIC, allowed, cookieless
 from cloud.web.site import SiteOf, csrf_of, language_of
+
+MOST_FORM = 64 << 10
+"""Bytes of a form of words."""
 
 
 class NotLoggedIn(Exception):
@@ -57,7 +62,10 @@ def authorise(request: Request, site: SiteOf) -> None:
 
 
 async def check_form(request: Request) -> None:
-    """Raise BadForm when a form doesn't carry the session's token, nor a script's request in `x-csrf`."""
+    """Raise BadForm when a form doesn't carry the session's token, nor a script's request in `x-csrf`.
+
+    It reads the form: it comes after `authorise`, so that a stranger's is left unread.
+    """
     if request.method in ("GET", "HEAD") or cookieless(request.scope.get("endpoint")):
         return
     given = request.headers.get("x-csrf") or (await request.form()).get("csrf")
@@ -83,6 +91,39 @@ def _subject(request: Request) -> str:
     if "project" in parameters:
         return f"{parameters['project']}/{parameters.get('about', '')}"[:48]
     return f"{parameters['box']}/{parameters['identity'][:8]}"[:48] if "identity" in parameters else "-"
+
+
+class FormLimit:
+    """Lets no page read more of what is sent than `most` says for its path."""
+
+    def __init__(self, app: ASGIApp, most: Callable[[str], int]) -> None:
+        self._app, self._most = app, most
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request of the ASGI server."""
+        if scope["type"] == "http":
+            receive = _bounded(receive, _declared(scope), self._most(scope["path"]))
+        await self._app(scope, receive, send)
+
+
+def _declared(scope: Scope) -> int:
+    said = dict(scope["headers"]).get(b"content-length", b"")
+    return int(said) if said.isdigit() and len(said) < 20 else 0
+
+
+def _bounded(receive: Receive, declared: int, most: int) -> Receive:
+    """Refuse at the first reading what says that it is too long, and count: that is only its word."""
+    taken = 0
+
+    async def bounded() -> Message:
+        nonlocal taken
+        message = {} if declared > most else await receive()
+        taken += len(message.get("body", b""))
+        if max(declared, taken) > most:
+            raise HTTPException(413, f"at most {most} bytes")
+        return message
+
+    return bounded
 
 
 class SecurityHeaders:

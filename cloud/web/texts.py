@@ -322,6 +322,10 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "message.bad_link": ("链接无效、已用过或已过期。", "This link is unknown, used or too old."),
     "message.forbidden": ("你的角色无权查看此页。", "Your role may not see this page."),
     "message.not_found": ("没有这个页面，或记录已被删除。", "There is no such page, or the row was erased."),
+    "message.form_too_large": (
+        "提交的内容太大，没有保存。",
+        "What was sent is too large; nothing was kept.",
+    ),
     "message.bad_form": (
         "表单不完整或已过期，请返回重试。",
         "The form is incomplete or too old: go back and try again.",

@@ -5,12 +5,12 @@ Changes no finding. What a person says of one is kept beside it, under their nam
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path as File
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Form, Path, Request
 from fastapi.responses import Response
-from pydantic import StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 from sqlalchemy import Connection, RowMapping
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
@@ -27,13 +27,25 @@ from cloud.web.guard import BadForm, Fields
 from cloud.web.roles import APPELLANTS, LOOKERS, REVIEWERS, allow
 from cloud.web.site import Site, SiteOf, language_of, query, see_other, user_of
 from edge.wire.base import Name
-from edge.wire.finding import Ref
+from edge.wire.finding import Ref, Verdict
+from edge.wire.records import Code
 from edge.wire.sentences import RULES, explain
 
 router = APIRouter()
 Seen = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 _EXPORTED = 100_000
-_STYLE = Path(__file__).parent.parent / "static" / "package.css"
+_STYLE = File(__file__).parent.parent / "static" / "package.css"
+
+
+class Chosen(BaseModel):
+    """What a list's address may ask for; empty: all."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    verdict: Literal[""] | Verdict = ""
+    cause: Literal[""] | Code = ""
+    channel: Literal[""] | Name = ""
+    reviewed: Literal["", "yes", "no"] = ""
 
 
 class ReviewForm(Fields):
@@ -75,7 +87,7 @@ def risk_page(request: Request, site: SiteOf) -> Response:
 
 @router.get("/risk/{project}/{about}")
 @allow(LOOKERS)
-def risk_list(request: Request, site: SiteOf, project: str, about: About) -> Response:
+def risk_list(request: Request, site: SiteOf, project: Name, about: About) -> Response:
     """Show a project's deals, or reports, filtered and in pages."""
     chosen = _chosen(request)
 
@@ -99,7 +111,7 @@ def risk_list(request: Request, site: SiteOf, project: str, about: About) -> Res
 
 @router.get("/risk/{project}/{about}/{ref}")
 @allow(LOOKERS)
-def risk_one(request: Request, site: SiteOf, project: str, about: About, ref: str) -> Response:
+def risk_one(request: Request, site: SiteOf, project: Name, about: About, ref: Ref) -> Response:
     """Show one deal or report: what happened when, what each rule says, what people said."""
     shown = _one(request, site, project, about, ref)
     return _not_found(request, site) if shown is None else site.render(request, "risk_one.html", **shown)
@@ -166,7 +178,7 @@ def risk_file(
     request: Request,
     site: SiteOf,
     appeal: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")],
-    place: int,
+    place: Annotated[int, Path(ge=1, le=opinions.MOST_FILES)],
 ) -> Response:
     """Hand out what came with an appeal; a browser saves it and shows nothing of it."""
     row = query(site, opinions.attachment, appeal, place)
@@ -179,7 +191,7 @@ def risk_file(
 
 @router.get("/risk-package/{project}/{about}/{ref}")
 @allow(APPELLANTS)
-def risk_package(request: Request, site: SiteOf, project: str, about: About, ref: str) -> Response:
+def risk_package(request: Request, site: SiteOf, project: Name, about: About, ref: Ref) -> Response:
     """Hand out the signed package of one deal or report, for the channel."""
     whole = _one(request, site, project, about, ref)
     if whole is None:
@@ -206,7 +218,7 @@ def risk_package(request: Request, site: SiteOf, project: str, about: About, ref
 @router.get("/risk-export/{project}/{about}/{form}")
 @allow(LOOKERS)
 def risk_export(
-    request: Request, site: SiteOf, project: str, about: About, form: Literal["csv", "xlsx"]
+    request: Request, site: SiteOf, project: Name, about: About, form: Literal["csv", "xlsx"]
 ) -> Response:
     """Hand out the list as a file, filtered as the page was."""
     chosen = replace(_chosen(request), page=0)
@@ -236,13 +248,16 @@ def risk_export(
 
 
 def _chosen(request: Request) -> Filter:
-    asked = request.query_params
-    page = asked.get("page", "0")
+    page = request.query_params.get("page", "0")
+    try:
+        asked = Chosen.model_validate(dict(request.query_params))
+    except ValidationError:
+        raise BadForm from None
     return Filter(
-        verdict=asked.get("verdict") or None,
-        cause=asked.get("cause") or None,
-        channel=asked.get("channel") or None,
-        reviewed={"yes": True, "no": False}.get(asked.get("reviewed", "")),
+        verdict=asked.verdict or None,
+        cause=asked.cause or None,
+        channel=asked.channel or None,
+        reviewed={"yes": True, "no": False}.get(asked.reviewed),
         page=int(page) if page.isdecimal() and len(page) < 6 else 0,
     )
 

@@ -464,6 +464,27 @@ def test_what_isnt_there_is_not_found(pages: Pages, box: Signer) -> None:
         assert browser.get(path).status_code in (400, 404), path
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/risk-file/{'a' * 32}/99999999999999999999",
+        f"/risk-file/{'a' * 32}/0",
+        "/risk/harbour/deal?channel=%00",
+        "/risk/harbour/deal?channel=Li%20Wei",
+        "/risk/harbour/deal?cause=%25",
+        "/risk/harbour/deal?verdict=%00",
+        "/risk-export/harbour/deal/csv?cause=%00",
+        "/risk/%00/deal",
+        "/risk/harbour/deal/%00",
+        "/risk-package/harbour/deal/%00",
+        "/risk-export/%00/deal/csv",
+    ],
+)
+def test_what_no_page_offers_in_an_address_reaches_no_database(pages: Pages, box: Signer, path: str) -> None:
+    """PostgreSQL takes no zero byte and SQLite no number so long; `%` would stand for every cause."""
+    assert pages.log_in("boss").get(path).status_code == 400
+
+
 # -- what one person may not do alone, and what nobody else is told -----------------------------
 
 

@@ -8,6 +8,7 @@ import pytest
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
 from sqlalchemy import select
+from starlette.datastructures import UploadFile
 from starlette.routing import BaseRoute, Mount
 
 from cloud.fleet.boxes import enrol
@@ -15,6 +16,8 @@ from cloud.ingest.intake import Intake
 from cloud.keys import SigningKey
 from cloud.store import schema
 from cloud.store.database import open_database
+from cloud.web.app import most_bytes
+from cloud.web.guard import MOST_FORM
 from cloud.web.pages import entry as entry_pages
 from cloud.web.pages import visitor as visitor_pages
 from cloud.web.roles import (
@@ -341,3 +344,34 @@ def test_a_visitors_own_page_is_public_and_has_nothing_to_do_with_sessions() -> 
     for route in visitor_pages.router.routes:
         assert isinstance(route, APIRoute)
         assert allowed(route.endpoint) == PUBLIC and cookieless(route.endpoint)
+
+
+def test_a_strangers_upload_is_left_unread(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who isn't logged in fills no disk: nothing of what they send is read."""
+    written: list[int] = []
+
+    async def write(_self: UploadFile, data: bytes) -> None:
+        written.append(len(data))
+
+    monkeypatch.setattr(UploadFile, "write", write)
+    sent = pages.browser().post("/risk-appeal", files=[("files", ("a.pdf", bytes(4 << 20)))])
+    assert (sent.status_code, sent.headers["location"], written) == (303, "/login", [])
+
+
+@pytest.mark.parametrize("path", ["/login", "/risk-review", "/people/invite", "/books/channels", "/logout"])
+def test_more_than_a_form_is_refused_before_and_while_it_is_read(pages: Pages, path: str) -> None:
+    """Whoever says how much they send is refused at once; whoever doesn't, as soon as it is too much."""
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    browser = pages.browser()
+    said = browser.post(path, content=b"username=" + bytes(MOST_FORM), headers=form)
+    assert said.status_code == 413 and "太大" in said.text
+    unsaid = browser.post(path, content=iter([b"username=", bytes(MOST_FORM)]), headers=form)
+    assert unsaid.status_code == 413
+
+
+def test_an_appeal_has_room_for_its_files_and_no_more(pages: Pages) -> None:
+    pages.person("boss", Role.ADMIN)
+    form = {"content-type": "multipart/form-data; boundary=x", "content-length": str(52 << 20)}
+    assert pages.log_in("boss").post("/risk-appeal", content=b"--x", headers=form).status_code == 413
+    assert most_bytes("/risk-appeal") == 51 << 20
+    assert most_bytes("/books") > MOST_FORM == most_bytes("/risk-appeal/") == most_bytes("/books/channels")
