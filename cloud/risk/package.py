@@ -103,13 +103,15 @@ def package(
     keys: Mapping[str, bytes],
     reviews: Sequence[RowMapping],
     appeals: Sequence[RowMapping],
+    attached: Mapping[str, Sequence[RowMapping]],
     page: tuple[str, str],
     sign: Callable[[bytes], str],
     now_ms: int,
 ) -> bytes:
     """Return the archive. `keys`: each box's public key; `sign`: headquarters' key over bytes, in hex.
 
-    `page`: HTML for people, and its style sheet. Raises InvalidOrder(`too_large`) for what no checker takes.
+    `attached`: what came with each appeal, of which the SHA-256 goes into it. `page`: HTML for people, and
+    its style sheet. Raises InvalidOrder(`too_large`) for what no checker takes.
     """
     files = dict(zip((PAGE, STYLE), (part.encode() for part in page), strict=True))
     left_out = []
@@ -126,7 +128,14 @@ def package(
         "reviews": [
             {"at_ms": one["at_ms"], "outcome": one["outcome"], "reason": one["reason"]} for one in reviews
         ],
-        "appeals": [{"at_ms": one["at_ms"], "text": one["text"]} for one in appeals],
+        "appeals": [
+            {
+                "at_ms": one["at_ms"],
+                "text": one["text"],
+                "files": [file["sha256"] for file in attached.get(one["appeal_id"], ())],
+            }
+            for one in appeals
+        ],
     }
     files[OPINIONS] = canonical(said)
     manifest = Manifest(

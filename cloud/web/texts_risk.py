@@ -17,6 +17,9 @@ TEXTS: dict[str, tuple[str, str]] = {
         "盒子收到报备或成交后，会把结论送到这里。",
         "Once a box has a report or a deal, its finding arrives here.",
     ),
+    "risk.none_such": ("没有符合条件的结论", "Nothing matches"),
+    "risk.none_such.note": ("换一个条件，或者看全部。", "Choose otherwise, or look at all of them."),
+    "risk.show_all": ("看全部", "Show all"),
     "risk.no_project": ("还没有登记的盒子", "No box is enrolled yet"),
     "risk.count": ("笔数", "Count"),
     "risk.open": ("未复核 {n}", "{n} not reviewed"),
@@ -70,6 +73,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "risk.package.title": ("渠道核对材料", "Findings on an agent’s claim"),
     "risk.package.project": ("项目", "project"),
     "risk.package.made": ("{at} 出具", "made on {at}"),
+    "risk.attached": ("随申诉交来 {n} 个文件，SHA-256：", "{n} file(s) came with it, SHA-256:"),
+    "risk.package.zone": ("时间为 {zone}。", "Times are of {zone}."),
     "risk.package.nobody": (
         "材料只含这一笔；不含任何人的姓名、号码，也不写明由谁复核。",
         "This one alone: nobody’s name or number is in it, nor who decided.",

@@ -24,6 +24,11 @@ def when(ms: int) -> str:
     return datetime.fromtimestamp(ms / 1000).astimezone().strftime("%Y-%m-%d %H:%M:%S %z")
 
 
+def zone_of(ms: int) -> str:
+    """Return in which zone a terminal of this machine tells a time, for sentences that don't say it."""
+    return datetime.fromtimestamp(ms / 1000).astimezone().strftime("%Z (UTC%z)")
+
+
 def log_to_stderr() -> None:
     """Log for the journal: one line per event, key=value, without personal data."""
     logging.basicConfig(

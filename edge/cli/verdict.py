@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, ReasonOption, when
+from edge.cli.options import DEFAULT_CONFIG, ConfigOption, JsonOption, ReasonOption, when, zone_of
 from edge.cli.verify import PublicKeyOption, check_file
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def explain(
     typer.secho(f"{ref}  {newest.verdict}", fg=_COLOUR.get(newest.verdict or ""), bold=True)
     for sentence in told(judge(case, rules), "en" if english else "zh", zone):
         typer.echo(f"  {sentence}")
-    typer.echo(f"  {rules.name}, version {rules.version}")
+    typer.echo(f"  {rules.name}, version {rules.version}; times as {zone_of(newest.decided_ms)}")
 
 
 def replay(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge.cli.options import JsonOption, when
+from edge.cli.options import JsonOption, when, zone_of
 
 if TYPE_CHECKING:
     from edge.archive import Checked, CheckedConsent
@@ -123,7 +123,9 @@ def _show_finding(evidence: "FindingEvidence") -> None:
     assert zone is not None
     on = f"report {evidence.report_ref}" if evidence.deal_ref is None else f"deal {evidence.deal_ref}"
     typer.echo(f"  {on}, version {evidence.version}: {evidence.verdict}")
-    typer.echo(f"  as its rules give: {rules.name}, version {rules.version}")
+    typer.echo(
+        f"  as its rules give: {rules.name}, version {rules.version}; times as {zone_of(evidence.at_ms)}"
+    )
     for language in ("zh", "en"):
         for sentence in explain(found, language, zone):
             typer.echo(f"  {sentence}")

@@ -204,10 +204,11 @@ def risk_package(request: Request, site: SiteOf, project: Name, about: About, re
         assert box is not None
         keys[name] = box.public_key
     now_ms = site.clock()
-    page = site.render(request, "risk_package.html", made_ms=now_ms, **shown)
+    page = site.render(request, "risk_package.html", made_ms=now_ms, zone=site.zone.key, **shown)
     subject = Subject(project=project, about=about, ref=ref)
     signer = SigningKey.load(site.config.signing.key)
-    said, looks = (shown["reviews"], shown["appeals"]), (bytes(page.body).decode(), _STYLE.read_text("utf-8"))
+    said = (shown["reviews"], shown["appeals"], shown["files"])
+    looks = (bytes(page.body).decode(), _STYLE.read_text("utf-8"))
     try:
         made = package.package(subject, site.tenant, found, keys, *said, looks, signer.vouch, now_ms)
     except InvalidOrder as refused:

@@ -567,7 +567,7 @@ def test_a_finding_of_another_deal_in_a_signed_package_is_refused(pages: Pages, 
     key = SigningKey.load(pages.site.config.signing.key)
     rows = [row for row in kept(pages.database) if row["report_ref"] == "R-1"]
     wrong = Subject(project="harbour", about="deal", ref="D-1")
-    made = package.package(wrong, "demo", rows, {"box-1": box.public}, [], [], ("", ""), key.vouch, NOON)
+    made = package.package(wrong, "demo", rows, {"box-1": box.public}, [], [], {}, ("", ""), key.vouch, NOON)
     with pytest.raises(InvalidOrder, match="about_another"):
         package.check(made, key.public, {"box-1": box.public})
 
@@ -578,7 +578,7 @@ def test_whatever_a_checker_is_given_it_says_what_is_wrong(noise: bytes, at: int
     key, other = SigningKey(bytes(32)), Signer()
     wrong = Subject(project="harbour", about="deal", ref="D-1")
     made = package.package(
-        wrong, "demo", [], {"box-1": other.public}, [], [], ("page", "style"), key.vouch, NOON
+        wrong, "demo", [], {"box-1": other.public}, [], [], {}, ("page", ""), key.vouch, NOON
     )
     at %= len(made)
     for content in (noise, made[:at] + noise + made[at:], made[:at] + noise):
