@@ -109,7 +109,8 @@ def _deal_made(fact: DealMade, ground: Ground, to: Tables) -> None:
         "at_ms": fact.at_ms,
     }
     mine = {tokens[0] for _, tokens, _ in buyers}
-    columns["claims_from_ms"] = _claims_from(fact.deal_ref, mine, to)
+    missing = _not_taken_until_ms([token for _, tokens, _ in buyers for token in tokens], fact.at_ms, to)
+    columns["claims_from_ms"] = max(_claims_from(fact.deal_ref, mine, to), missing) or None
     held = {
         row.text("token")
         for row in to.database.query("SELECT token FROM deal_buyers WHERE deal_ref = ?", (fact.deal_ref,))
@@ -133,14 +134,43 @@ def _deal_made(fact: DealMade, ground: Ground, to: Tables) -> None:
         )
 
 
-def _claims_from(deal_ref: str, buyers: set[Token], to: Tables) -> int | None:
-    """Return until when claims on its buyers may have been deleted before they were its buyers."""
+def _claims_from(deal_ref: str, buyers: set[Token], to: Tables) -> int:
+    """Return until when claims on its buyers may have been deleted before they were its buyers; 0: never."""
     held = to.database.query("SELECT token FROM deal_buyers WHERE deal_ref = ?", (deal_ref,))
     before = to.database.one("SELECT claims_from_ms FROM deals WHERE deal_ref = ?", (deal_ref,))
-    known = before.maybe_integer("claims_from_ms") if before else None
+    known = (before.maybe_integer("claims_from_ms") if before else None) or 0
     if before and buyers <= {row.text("token") for row in held}:
         return known
-    return max(known or 0, forgotten_until_ms(to.database) or 0) or None
+    return max(known, forgotten_until_ms(to.database) or 0)
+
+
+_NOT_TAKEN = """
+SELECT max(CASE WHEN state = 'ACTIVE' THEN at_ms ELSE ?2 END) AS until_ms FROM (
+    SELECT person, state, at_ms, max(version) FROM consents c
+    WHERE scope = 'channel_risk' AND person IN (
+        SELECT person FROM person_tokens WHERE token IN (SELECT value FROM json_each(?1)))
+    AND EXISTS (
+        SELECT 1 FROM consents w
+        WHERE w.person = c.person AND w.scope = c.scope AND w.state = 'WITHDRAWN')
+    GROUP BY person
+)
+"""
+
+
+def _not_taken_until_ms(tokens: Sequence[Token], now_ms: int, to: Tables) -> int:
+    """Return until when the box itself took no claim on these, or deleted them: they withdrew, were erased.
+
+    A channel isn't accused of what the box did. 0: never.
+    """
+    withdrew = to.database.one(_NOT_TAKEN, (json.dumps(tokens), now_ms))
+    marks = json.dumps([to.tokens.mark(token) for token in tokens])
+    erased = to.database.one(
+        "SELECT max(at_ms) AS until_ms FROM tombstones WHERE mark IN (SELECT value FROM json_each(?))",
+        (marks,),
+    )
+    return max(
+        (row.maybe_integer("until_ms") or 0 for row in (withdrew, erased) if row is not None), default=0
+    )
 
 
 @write.register

@@ -233,8 +233,8 @@ UNKNOWNS: Mapping[str, Both] = {
         "Nothing may be used of one of the buyers",
     ),
     "reports_deleted": (
-        "成交记录送到时，当时的报备可能已到期删除",
-        "A report of that time may have been deleted, its period over, when the deal was brought in",
+        "成交记录送到时，当时的报备可能已删除，或因客户撤回同意而没有留下",
+        "A report of that time may have been deleted, or not kept since the customer had withdrawn",
     ),
     "too_many_reports": (
         "这个号码上的报备太多，不会是一位客户的号码",

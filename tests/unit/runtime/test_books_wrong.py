@@ -9,7 +9,8 @@ from edge.domain.judging.case import Answer, Blind, Case, Presence, Report
 from edge.domain.judging.judge import judge
 from edge.domain.judging.ruleset import read_rules
 from edge.ipc.findings import About
-from edge.wire import Scope, TimeQuality
+from edge.runtime.office import new_id
+from edge.wire import EraseCommand, Scope, TimeQuality
 from tests.unit.runtime.test_books import ANNA, BEN, DAY, HOUR, LISTED, Box, Row, T, _purge, box, deal, report
 
 __all__ = ["box"]
@@ -57,6 +58,26 @@ def test_a_deal_whose_buyer_was_corrected_remembers_what_was_deleted_meanwhile(b
     _purge(box, T + 31 * DAY)
     box.take(deal(buyers=(BEN,), changed_ms=T + 1))
     assert box.verdict("D-1", "deal") == ("UNKNOWN", ("reports_deleted",))
+
+
+@pytest.mark.parametrize("erased", [False, True])
+def test_p29_a_channel_isnt_accused_of_a_claim_that_the_box_itself_didnt_keep(box: Box, erased: bool) -> None:
+    """P29: it came while they had withdrawn, or went with their erasure; then they came again and bought."""
+    box.come(ANNA, T - HOUR)
+    if erased:
+        box.take(report(), LISTED)
+        who = box.office.tokens.token("registration", ANNA)
+        box.orders.carry_out(EraseCommand(command_id=new_id(), box="box-01", issued_ms=1, who=who))
+    else:
+        person = box.office.find(box.office.gate.permit_rights(), "registration", ANNA)
+        assert person is not None
+        box.rights.withdraw_person(person, frozenset({Scope.CHANNEL_RISK}), "visitor")
+        box.take(report(), LISTED)
+    box.come(ANNA, T + 10 * HOUR)
+    box.take(deal(subscribed_ms=T + 11 * HOUR))
+    assert box.verdict("D-1", "deal") == ("UNKNOWN", ("reports_deleted",))
+    box.take(report("R-9", at=T + HOUR, changed_ms=T + 1))
+    assert box.verdict("D-1", "deal")[0] == "NORMAL", "the channel supplied it again"
 
 
 def test_p46_what_was_found_of_somebody_by_mistake_is_gone_when_their_book_corrects_it(box: Box) -> None:
