@@ -12,9 +12,10 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from cloud.web import looked
 from cloud.web.accounts import User
 from cloud.web.roles import PUBLIC, allowed, cookieless
-from cloud.web.site import SiteOf, csrf_of, language_of
+from cloud.web.site import Site, SiteOf, csrf_of, language_of
 
 MOST_FORM = 64 << 10
 """Bytes of a form of words."""
@@ -57,8 +58,13 @@ def authorise(request: Request, site: SiteOf) -> None:
     if user.role not in roles:
         raise Forbidden
     request.state.user = user
-    action, subject = getattr(endpoint, "__name__", "page"), _subject(request)
-    site.database.write(lambda c: site.accounts.note_access(c, user.username, action, subject, site.clock()))
+    _note(request, site, user.username, getattr(endpoint, "__name__", "page"))
+
+
+def _note(request: Request, site: Site, username: str, action: str) -> None:
+    with site.database.read() as connection:
+        found = looked.subject(connection, site.tenant, request.path_params)
+    site.database.write(lambda c: site.accounts.note_access(c, username, action, found, site.clock()))
 
 
 async def check_form(request: Request) -> None:
@@ -79,18 +85,6 @@ def _session_user(request: Request, site: SiteOf) -> User | None:
         return None
     with site.database.read() as connection:
         return site.accounts.session_user(connection, token, site.clock())
-
-
-def _subject(request: Request) -> str:
-    """Name what was looked at: a deal or report, or the box and the first digits of a row's random id."""
-    parameters = request.path_params
-    if "ref" in parameters:
-        return f"{parameters['about']}/{parameters['ref']}"[:48]
-    if "appeal" in parameters:
-        return f"{parameters['appeal'][:8]}/{parameters['place']}"[:48]
-    if "project" in parameters:
-        return f"{parameters['project']}/{parameters.get('about', '')}"[:48]
-    return f"{parameters['box']}/{parameters['identity'][:8]}"[:48] if "identity" in parameters else "-"
 
 
 class FormLimit:

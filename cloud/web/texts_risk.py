@@ -111,6 +111,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "附件（最多 5 个，PDF、JPEG、PNG，每个不超过 10 MiB）",
         "Attachments (up to 5; PDF, JPEG, PNG; 10 MiB each)",
     ),
+    "risk.appeal.files_again": ("附件请重新选择。", "Choose the attachments again."),
     "risk.appeal.submit": ("登记申诉", "Enter appeal"),
     "risk.appeal.open": ("待复核", "open"),
     "risk.appeal.answered": ("已答复", "answered"),

@@ -3,14 +3,14 @@
 Changes no finding. What a person says of one is kept beside it, under their name.
 """
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path as File
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Path, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, ValidationError
 from sqlalchemy import Connection, RowMapping
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
@@ -33,6 +33,10 @@ from edge.wire.sentences import RULES, explain
 
 router = APIRouter()
 Seen = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Written = Annotated[
+    opinions.Words, BeforeValidator(lambda t: t.replace("\r\n", "\n") if isinstance(t, str) else t)
+]
+"""Words as a person counts them: a browser sends two characters for the end of a line."""
 _EXPORTED = 100_000
 _STYLE = File(__file__).parent.parent / "static" / "package.css"
 
@@ -48,6 +52,16 @@ class Chosen(BaseModel):
     reviewed: Literal["", "yes", "no"] = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What somebody wrote, to be shown again when it is refused."""
+
+    form: Literal["review", "appeal", ""] = ""
+    words: str = ""
+    outcome: str = ""
+    files: bool = False
+
+
 class ReviewForm(Fields):
     """What a reviewer decides. `seen`: what the page before them showed (opinions.before_of)."""
 
@@ -56,7 +70,7 @@ class ReviewForm(Fields):
     ref: Ref
     seen: Seen
     outcome: opinions.Outcome
-    reason: opinions.Words
+    reason: Written
 
 
 class AppealForm(Fields):
@@ -67,7 +81,7 @@ class AppealForm(Fields):
     ref: Ref
     seen: Seen
     channel: Name
-    text: opinions.Words
+    text: Written
 
 
 @router.get("/risk")
@@ -114,7 +128,9 @@ def risk_list(request: Request, site: SiteOf, project: Name, about: About) -> Re
 def risk_one(request: Request, site: SiteOf, project: Name, about: About, ref: Ref) -> Response:
     """Show one deal or report: what happened when, what each rule says, what people said."""
     shown = _one(request, site, project, about, ref)
-    return _not_found(request, site) if shown is None else site.render(request, "risk_one.html", **shown)
+    if shown is None:
+        return _not_found(request, site)
+    return site.render(request, "risk_one.html", problem="", tried=Tried(), **shown)
 
 
 @router.post("/risk-review")
@@ -138,7 +154,7 @@ def give_review(request: Request, site: SiteOf, form: Annotated[ReviewForm, Form
             own=own,
         )
 
-    return _decided(request, site, subject, work)
+    return _decided(request, site, subject, work, Tried("review", form.reason, form.outcome))
 
 
 @router.post("/risk-appeal")
@@ -169,7 +185,8 @@ async def enter_appeal(request: Request, site: SiteOf) -> Response:
             own=own,
         )
 
-    return await run_in_threadpool(_decided, request, site, subject, work)
+    tried = Tried("appeal", form.text, files=bool(files))
+    return await run_in_threadpool(_decided, request, site, subject, work, tried)
 
 
 @router.get("/risk-file/{appeal}/{place}")
@@ -349,14 +366,25 @@ def _same(
     return seen, frozenset({channel} if channel else ()), max(row["decided_ms"] for row in newest)
 
 
-def _decided(request: Request, site: Site, subject: Subject, work: Any) -> Response:  # noqa: ANN401 — a closure
+def _decided(
+    request: Request, site: Site, subject: Subject, work: Callable[[Connection, str], None], tried: Tried
+) -> Response:
     user = user_of(request)
     assert user is not None
     try:
         site.database.write(lambda connection: work(connection, user.username))
     except InvalidOrder as refused:
-        return site.render(request, "message.html", 409, message=f"message.{refused.code}")
+        return _again(request, site, subject, f"message.{refused.code}", tried)
     return see_other(f"/risk/{subject.project}/{subject.about}/{subject.ref}#said")
+
+
+def _again(request: Request, site: Site, subject: Subject, problem: str, tried: Tried) -> Response:
+    """Show the page as it stands now, why nothing was kept, and in its form what was written."""
+    shown = _one(request, site, subject.project, subject.about, subject.ref)
+    if shown is None:
+        return site.render(request, "message.html", 409, message=problem)
+    path = f"/risk/{subject.project}/{subject.about}/{subject.ref}"
+    return site.render(request, "risk_one.html", 409, path=path, problem=problem, tried=tried, **shown)
 
 
 def _not_found(request: Request, site: Site) -> Response:

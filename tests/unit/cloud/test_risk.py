@@ -348,6 +348,35 @@ def test_what_an_appeal_may_not_hold(
         assert connection.execute(select(schema.appeals)).all() == []
 
 
+def test_a_refused_review_comes_back_with_what_was_written(pages: Pages, box: Signer) -> None:
+    """Nobody writes it a second time: they take the number out, and send it with what the page shows now."""
+    judge = pages.log_in("judge")
+    words = "第一行说明\n第二行 13800138000 <b>"
+    refused = submit(judge, DEAL, "/risk-review", **subject(judge, outcome="overturned", reason=words))
+    assert refused.status_code == 409 and 'role="alert"' in refused.text
+    assert f">{words.replace('<b>', '&lt;b&gt;')}</textarea>" in refused.text
+    assert '<option value="overturned" selected>' in refused.text
+    mended = {"csrf": csrf(refused), **subject(judge), "seen": _seen(refused), "outcome": "overturned"}
+    sent = judge.post("/risk-review", data=mended | {"reason": "第一行说明\r\n第二行"})
+    assert sent.status_code == 303
+    with pages.database.read() as connection:
+        assert connection.execute(select(schema.reviews.c.reason)).scalars().all() == ["第一行说明\n第二行"]
+
+
+def test_a_refused_appeal_comes_back_and_asks_for_its_files_again(pages: Pages, box: Signer) -> None:
+    clerk = pages.log_in("clerk")
+    data = {"csrf": csrf(clerk.get(DEAL)), **subject(clerk, channel="alpha", text="客户 13800138000 先到")}
+    refused = clerk.post("/risk-appeal", data=data, files=[("files", ("a.pdf", b"%PDF-", "application/pdf"))])
+    assert refused.status_code == 409
+    assert ">客户 13800138000 先到</textarea>" in refused.text and "附件请重新选择" in refused.text
+
+
+def test_two_thousand_characters_are_as_many_with_ends_of_lines(pages: Pages, box: Signer) -> None:
+    judge = pages.log_in("judge")
+    fields = subject(judge, outcome="upheld", reason="行\r\n" * 999 + "行行")
+    assert submit(judge, DEAL, "/risk-review", **fields).status_code == 303
+
+
 def test_nobody_decides_on_a_finding_that_changed_meanwhile(pages: Pages, box: Signer) -> None:
     browser = pages.log_in("judge")
     fields = subject(browser, outcome="upheld", reason="维持这个结论")
@@ -424,6 +453,29 @@ def test_each_look_at_a_finding_is_noted_with_what_it_was(pages: Pages, box: Sig
     with pages.database.read() as connection:
         seen = connection.execute(select(schema.access_log.c.action, schema.access_log.c.subject)).all()
     assert ("risk_one", "deal/D-1") in [tuple(row) for row in seen]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/risk/harbour/deal/13800138000",
+        "/risk/harbour/13800138000/D-1",
+        "/risk/harbour/13800138000",
+        "/risk/13800138000/deal",
+        "/risk-package/harbour/deal/13800138000",
+        "/risk-file/13800138000/1",
+        f"/risk-file/{'a' * 32}/13800138000",
+        "/rights/visit/13800138000/x",
+        "/rights/visit/box-1/13800138000",
+        "/books/project/13800138000",
+    ],
+)
+def test_a_number_typed_into_an_address_isnt_kept(pages: Pages, box: Signer, path: str) -> None:
+    """That somebody looked is noted; what isn't there isn't."""
+    assert pages.log_in("boss").get(path).status_code in (400, 404)
+    with pages.database.read() as connection:
+        seen = connection.execute(select(schema.access_log.c.subject)).scalars().all()
+    assert seen == ["-"]
 
 
 def test_p46_an_erasure_of_any_buyer_empties_the_finding_and_what_was_handed_in(
