@@ -37,9 +37,10 @@ from cloud.web.site import COOKIE, Site, see_other, site_of, templates
 
 _LONGER = (
     (re.compile(r"/risk-appeal"), MOST_FILES * MOST_BYTES + (1 << 20)),
-    (re.compile(rf"/books(/project/[^/]+/(mapping|channels))?|{PATH}/.*", re.DOTALL), 2 * books.MOST_BODY),
+    (re.compile(r"/r/[^/]+/request|/books(/project/[^/]+/(mapping|channels))?"), 2 * books.MOST_BODY),
+    (re.compile(rf"{PATH}/.*", re.DOTALL), 2 * books.MOST_BODY),
 )
-"""Where more than a form of words is sent: files of an appeal; sealed rows, which these count themselves."""
+"""Where something else than a form of words is sent: files of an appeal; what is sealed, counted there."""
 
 
 def most_bytes(path: str) -> int:
