@@ -15,10 +15,21 @@ from edge.wire.nobody import names_nobody
 
 MOST = 200
 """Mappings of a project."""
+
+
+def _in_words(text: str) -> str:
+    if not any(letter.isalpha() for letter in text):
+        raise ValueError("a heading is in words")
+    return text
+
+
 Heading = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60), AfterValidator(names_nobody)
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=60),
+    AfterValidator(_in_words),
+    AfterValidator(names_nobody),
 ]
-"""Of a file without headings it would be the first customer's row: what holds a number is none."""
+"""Of a file without headings it would be the first customer's row: what holds a number or no word is none."""
 
 
 class ColumnMapping(Frozen):

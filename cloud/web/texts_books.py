@@ -66,8 +66,8 @@ BOOKS: dict[str, tuple[str, str]] = {
     "books.missing": ("缺少列：{field}", "No column for: {field}"),
     "books.doubled": ("重复的列：{heading}", "This column stands twice: {heading}"),
     "books.no_headings": (
-        "第一行不是列名，而是数据（里面有号码）。请在文件最上面加一行列名。",
-        "The first line is no headings: a number stands in it. Put a line of headings above it in the file.",
+        "第一行不是列名，而是数据（里面有号码或时间）。请在文件最上面加一行列名。",
+        "The first line is no headings: a number or a time stands in it. Put headings above it in the file.",
     ),
     "books.no_rows": ("文件里没有数据行。", "There is no row in this file."),
     "books.times": ("{what} × {n}", "{what} × {n}"),

@@ -35,6 +35,8 @@ SealedRow = Annotated[
 RowRef = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$"), AfterValidator(names_nobody)]
 Whole = Annotated[str, StringConstraints(pattern=r"^\+[1-9][0-9]{6,14}$")]
 """A telephone number in E.164."""
+Code = Annotated[Name, AfterValidator(names_nobody)]
+"""Of a channel or an agent (工号): it may leave the box."""
 When = Annotated[int, Field(ge=0, lt=4_102_444_800_000)]
 """Milliseconds before the year 2100: what is later is a wrong date, and no calendar's."""
 Masked = Annotated[str, StringConstraints(pattern=r"^[0-9]{3}\*{4}[0-9]{4}$")]
@@ -57,8 +59,8 @@ class ReportRow(_Row):
 
     kind: Literal["report"] = "report"
     phone: Whole | Masked = Field(repr=False)
-    channel: Name
-    agent: Name | None = None
+    channel: Code
+    agent: Code | None = None
     reported_ms: When | None = None
 
 
@@ -69,7 +71,7 @@ class DealRow(_Row):
     """
 
     kind: Literal["deal"] = "deal"
-    channel: Name | None
+    channel: Code | None
     buyers: Annotated[tuple[Whole, ...], Field(min_length=1, max_length=8, repr=False)]
     subscribed_ms: When | None = None
     contracted_ms: When | None = None

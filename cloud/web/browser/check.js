@@ -49,7 +49,7 @@ export function unfit(headings, book, columns) {
   return {
     missing: book.required.filter((field) => columns[field] === undefined),
     personal: used.map((n) => headings[n]).filter((one) => book.personal.some((word) => folded(one).includes(word))),
-    bare: headings.some((one) => holdsANumber(one)),
+    bare: headings.some((one) => one !== "" && (holdsANumber(one) || !/\p{L}/u.test(one))),
     doubled: [...new Set(used.filter((n, at) => twice(n) || used.indexOf(n) !== at).map((n) => headings[n]))],
   };
 }

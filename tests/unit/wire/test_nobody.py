@@ -1,9 +1,13 @@
 """What counts as a telephone or identity number in what headquarters keeps as it stands."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
+from edge.wire.facts import parse_row
 from edge.wire.nobody import holds_a_number, names_nobody
 
 NUMBERS = (
@@ -45,3 +49,11 @@ def test_in_what_people_write_the_digits_may_stand_apart(text: str) -> None:
 )
 def test_any_mobile_number_in_its_groups_is_found_in_any_words(number: str, gap: str, words: str) -> None:
     assert holds_a_number(f"{words}{number[:3]}{gap}{number[3:7]}{gap}{number[7:]}")
+
+
+@pytest.mark.parametrize("code", ["13800138000", "138-0013-8000"])
+def test_no_row_names_a_channel_or_an_agent_by_a_number(code: str) -> None:
+    said = {"kind": "report", "ref": "R-1", "changed_ms": 1, "phone": "+8613900139000", "channel": "alpha"}
+    for field in ("channel", "agent"):
+        with pytest.raises(ValidationError):
+            parse_row(json.dumps(said | {field: code}).encode())
