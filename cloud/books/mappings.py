@@ -17,8 +17,12 @@ MOST = 200
 """Mappings of a project."""
 
 
-def _in_words(text: str) -> str:
-    if not any(letter.isalpha() for letter in text):
+_MOST_DIGITS = 4
+"""Of a heading without a word: "#" and "2026" are headings, a time or a masked number isn't."""
+
+
+def _heads(text: str) -> str:
+    if not any(one.isalpha() for one in text) and sum(one.isdigit() for one in text) > _MOST_DIGITS:
         raise ValueError("a heading is in words")
     return text
 
@@ -26,10 +30,10 @@ def _in_words(text: str) -> str:
 Heading = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=60),
-    AfterValidator(_in_words),
+    AfterValidator(_heads),
     AfterValidator(names_nobody),
 ]
-"""Of a file without headings it would be the first customer's row: what holds a number or no word is none."""
+"""Of a file without headings it would be the first customer's row: what holds a number or a time is none."""
 
 
 class ColumnMapping(Frozen):

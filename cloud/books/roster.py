@@ -8,7 +8,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from edge.wire.base import Frozen, Name
+from edge.wire.base import Frozen
+from edge.wire.facts import Code
 from edge.wire.nobody import names_nobody
 
 MOST = 500
@@ -28,8 +29,6 @@ def _each_once(codes: tuple[str, ...]) -> tuple[str, ...]:
     return codes
 
 
-Code = Annotated[Name, AfterValidator(names_nobody)]
-"""Never a telephone or identity number: it is kept as it stands."""
 CompanyName = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=60),

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter, ValidationError
 
-from cloud.books.roster import MOST, Channel, Code, CompanyName, codes_in
+from cloud.books.roster import MOST, Channel, CompanyName, codes_in
 from cloud.client.errors import WrongFile
 from cloud.client.files import Lines
 from cloud.client.rows import columns_of, yes_or_no
 from edge.wire.columns import plain
+from edge.wire.facts import Code
 
 _CODE: TypeAdapter[str] = TypeAdapter(Code)
 _NAME: TypeAdapter[str] = TypeAdapter(CompanyName)

@@ -11,6 +11,8 @@ const MOST_BUYERS = 8;
 const SHORTEST_HERE = "+861062345678".length;
 export const ROW_BYTES = 528;
 export const FIRST_FAULTS = 50;
+/** Of a heading without a word, as in cloud/books/mappings.py: "#" and "2026" are headings, a time isn't. */
+const MOST_DIGITS = 4;
 
 /** @typedef {import("./cells.js").Line} Line */
 /** `personal`: what in a heading says that its column is about a person; such a one is never read. */
@@ -49,7 +51,7 @@ export function unfit(headings, book, columns) {
   return {
     missing: book.required.filter((field) => columns[field] === undefined),
     personal: used.map((n) => headings[n]).filter((one) => book.personal.some((word) => folded(one).includes(word))),
-    bare: headings.some((one) => one !== "" && (holdsANumber(one) || !/\p{L}/u.test(one))),
+    bare: headings.some((one) => holdsANumber(one) || (!/\p{L}/u.test(one) && (one.match(/\p{Nd}/gu) ?? []).length > MOST_DIGITS)),
     doubled: [...new Set(used.filter((n, at) => twice(n) || used.indexOf(n) !== at).map((n) => headings[n]))],
   };
 }

@@ -322,6 +322,9 @@ def test_a_file_whose_first_line_is_a_customer_is_told_so_and_its_line_is_no_map
     """A clerk who maps it by hand would have saved a customer's number at headquarters as a heading."""
     first = ["R-1", "138 0013 8000", "王小姐"]
     assert browser("unfit", headings=first, book=book("report"), columns={"ref": 0, "phone": 1})["bare"]
+    for heading in ("#", "2026", "单号"):
+        assert not browser("unfit", headings=["编号", heading], book=book("report"), columns={})["bare"]
+        assert ColumnMapping(name="crm", kind="report", columns={"ref": heading})
     for cell in ("138****8000", "0571-8888 6666", "+852 9123 4567", "2026-11-25 14:05"):
         assert browser("unfit", headings=[cell, "王小姐"], book=book("report"), columns={})["bare"]
         with pytest.raises(ValidationError):

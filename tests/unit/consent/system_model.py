@@ -40,7 +40,7 @@ OF_THE_PERSON_ALONE = ("tap", "key", "paper")
 ON_PAPER = frozenset({Scope.REGISTRATION, Scope.CHANNEL_RISK, Scope.FOLLOW_UP})
 """Nobody stood before a camera, a terminal or a line."""
 
-R, I, F, C = Scope.REGISTRATION, Scope.ID_CARD, Scope.FACE_MATCH, Scope.CHANNEL_RISK  # noqa: E741
+R, I, F, C = Scope.REGISTRATION, Scope.ID_CARD, Scope.FACE_MATCH, Scope.CHANNEL_RISK  # noqa: E741 — I: the ID card
 V = Scope.RECORDING
 NEVER = frozenset({"NEVER"})
 

@@ -10,7 +10,7 @@ from edge.runtime.clock import Clock
 from edge.wire import Scope
 from tests.unit.runtime.test_reception import EVERYTHING, PHONE, AtTheDesk, card, face, rows
 
-R, F, I, C = Scope.REGISTRATION, Scope.FACE_MATCH, Scope.ID_CARD, Scope.CHANNEL_RISK  # noqa: E741
+R, F, I, C = Scope.REGISTRATION, Scope.FACE_MATCH, Scope.ID_CARD, Scope.CHANNEL_RISK  # noqa: E741 — I: the ID card
 HOUR_MS = 3_600_000
 
 

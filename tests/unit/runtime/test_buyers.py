@@ -21,7 +21,7 @@ from tests.unit.runtime.rules import RULES, books
 from tests.unit.runtime.test_cards import card
 from tests.unit.runtime.test_reception import PHONE, AtTheDesk, rows
 
-R, C, I = Scope.REGISTRATION, Scope.CHANNEL_RISK, Scope.ID_CARD  # noqa: E741
+R, C, I = Scope.REGISTRATION, Scope.CHANNEL_RISK, Scope.ID_CARD  # noqa: E741 — I: the ID card
 OWN, IMPOSTORS = "11010519491231002X", "110105198108030030"
 STRANGER = "13900000001"
 LATER_MS = 4_000_000_000_000

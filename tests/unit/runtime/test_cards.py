@@ -16,7 +16,7 @@ from edge.wire import Purpose, Scope
 from tests.unit.runtime.test_reception import EVERYTHING, PHONE, AtTheDesk, rows, years_ago
 
 LATER = f"{date.today() + timedelta(days=400):%Y%m%d}"  # noqa: DTZ011 — as the desk's calendar
-EARLIER = f"{date.today() - timedelta(days=1):%Y%m%d}"  # noqa: DTZ011
+EARLIER = f"{date.today() - timedelta(days=1):%Y%m%d}"  # noqa: DTZ011 — a card says its day in no zone
 NUMBERS = {
     CardKind.RESIDENT: "11010519491231002X",
     CardKind.PERMIT: "810000194912310028",

@@ -12,7 +12,7 @@ from edge.runtime.strangers import MOST, WITHIN_S, Strangers
 from edge.wire import Scope
 from tests.unit.runtime.test_reception import EVERYTHING, PHONE, AtTheDesk, rows
 
-R, F, C, I = Scope.REGISTRATION, Scope.FACE_MATCH, Scope.CHANNEL_RISK, Scope.ID_CARD  # noqa: E741
+R, F, C, I = Scope.REGISTRATION, Scope.FACE_MATCH, Scope.CHANNEL_RISK, Scope.ID_CARD  # noqa: E741 — I: the ID card
 STRANGER = "13900000001"
 
 
