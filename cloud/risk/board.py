@@ -37,14 +37,14 @@ _VERDICTS = {rank: verdict for verdict, rank in _RANKS.items()}
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How many there are, and of how many of them a person has said something."""
+    """How many there are, and on how many of them, as they are now, a person has decided."""
 
     whole: int
     reviewed: int
 
     @property
     def unreviewed(self) -> int:
-        """Those of which nobody has."""
+        """Those on which nobody has."""
         return self.whole - self.reviewed
 
 
